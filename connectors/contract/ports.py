@@ -1,0 +1,121 @@
+"""What the pipeline asks of a connector. A connector is a folder that fulfils one of these and a line in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from connectors.contract.money import FxRate
+from connectors.contract.records import (
+    Answer,
+    Chart,
+    Classified,
+    Cursor,
+    DestinationContact,
+    DocumentKind,
+    Endpoint,
+    FxDetail,
+    MirrorDocument,
+    Organisation,
+    Page,
+    Prepared,
+    RawRecord,
+    SourceAccount,
+    SourceTransaction,
+    Writable,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Is the vendor reachable with our credentials, and who are we there?"""
+
+    reachable: bool
+    name: str = ""
+    message: str = ""
+
+
+class TokenProvider(Protocol):
+    def token(self) -> str:
+        """A bearer token that is good for at least a minute. Raises ActionRequired or RetryLater."""
+
+    def renew(self, stale: str) -> str:
+        """A token newer than `stale`; at most one refresh happens however many callers ask. Raises like `token`."""
+
+
+class Throttle(Protocol):
+    def acquire(self, *, cost: int = 1, background: bool = False) -> float:
+        """Take a place in every budget, or say how many seconds to wait (0.0: go). Fails safe when the store is down."""
+
+    def release(self) -> None:
+        """Give the concurrency place back."""
+
+    def observe(self, headers: dict[str, str], status: int) -> None:
+        """Correct the budgets by what the vendor's headers say; a 429 closes the budget until its Retry-After."""
+
+
+class Source(Protocol):
+    kind: str
+
+    def accounts(self) -> tuple[SourceAccount, ...]: ...
+
+    def read(self, cursor: Cursor, *, pages: int) -> Page:
+        """Up to `pages` pages of rows changed since the cursor, with their details, oldest id first.
+
+        Raises RetryLater, ActionRequired, ContractBroken. A failed page raises: a short read never looks like the end.
+        """
+
+    def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
+        """Every row whose execution, settlement or value date may lie in the range, afresh (for proof and re-reading)."""
+
+    def normalise(self, raw: RawRecord) -> SourceTransaction:
+        """Pure. Never raises on odd data: what cannot be understood becomes findings and UNKNOWN."""
+
+    def deals(self, *, since: date) -> Iterator[FxDetail]:
+        """Booked conversions, for the history of rates."""
+
+    def health(self) -> Health: ...
+
+
+class Destination(Protocol):
+    kind: str
+    organisation_id: str
+
+    def chart(self) -> Chart: ...
+
+    def organisation(self) -> Organisation:
+        """Read afresh: lock dates move."""
+
+    def contacts(self, *, since: datetime | None) -> Iterator[tuple[DestinationContact, ...]]: ...
+
+    def contact_by_number(self, number: str) -> DestinationContact | None: ...
+
+    def changes(
+        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None
+    ) -> Iterator[tuple[MirrorDocument, ...]]:
+        """Documents changed since, all statuses, to the last page; raises rather than end early.
+
+        `from_date` bounds a first load by document date. Bank transfers appear once, as BANKTRANSFER.
+        """
+
+    def document(self, kind: DocumentKind, document_id: str) -> MirrorDocument | None: ...
+
+    def day_rate(self, *, currency: str, on: date) -> FxRate | None:
+        """The destination's own rate where it tells one without writing; None where it does not."""
+
+    def prepare(self, endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
+        """Pure: the exact bytes of one call that creates all of `items`."""
+
+    def batch_size(self, endpoint: Endpoint) -> int: ...
+
+    def send(self, prepared: Prepared, *, key: str, allowed: Callable[[], bool]) -> Answer:
+        """Send once. `allowed` is asked last, right before the first byte (stamp, epoch and deadline). Never raises."""
+
+    def classify(self, prepared: Prepared, answer: Answer, *, items: Sequence[Writable]) -> Classified:
+        """Pure: what the answer means for each item. Answers are matched to rows by marker, never by position alone."""
+
+    def link(self, kind: DocumentKind, document_id: str) -> str: ...
+
+    def health(self) -> Health: ...
