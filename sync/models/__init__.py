@@ -1,0 +1,38 @@
+"""Tables of the pipeline. `record` is the fingerprint table, `entry` what should stand in the books, `push_intent` the
+only way to write to a vendor. Every table is tenant-scoped; the database itself forbids the impossible."""
+
+from sync.models.contact import ContactLink
+from sync.models.entry import Entry, EntryState, Leg
+from sync.models.event import Event
+from sync.models.flow import Flow
+from sync.models.incident import Incident
+from sync.models.intent import PushAttempt, PushIntent, PushIntentItem
+from sync.models.mapping import AccountMapping
+from sync.models.mirror import MirrorDocument
+from sync.models.proof import Proof
+from sync.models.rate import BookedConversion
+from sync.models.record import Record, RecordState
+from sync.models.rule import Rule
+from sync.models.run import DailyStat, Run
+
+__all__ = [
+    "AccountMapping",
+    "BookedConversion",
+    "ContactLink",
+    "DailyStat",
+    "Entry",
+    "EntryState",
+    "Event",
+    "Flow",
+    "Incident",
+    "Leg",
+    "MirrorDocument",
+    "Proof",
+    "PushAttempt",
+    "PushIntent",
+    "PushIntentItem",
+    "Record",
+    "RecordState",
+    "Rule",
+    "Run",
+]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from sync.models.contact import ContactLink
+from sync.models.flow import Flow
+from sync.models.record import Record
+from sync.models.run import Run
+from tenants.models import TenantModel
+
+
+class EntryState(models.TextChoices):
+    """See the state diagram of the exactly-once design; a trigger holds the white list of moves."""
+
+    FETCHED = "fetched"  # made, not yet validated
+    WAITING = "waiting"  # for its partner row, or for the entry it depends on
+    READY = "ready"
+    IN_FLIGHT = "in_flight"
+    UNCONFIRMED = "unconfirmed"  # sent and not yet read back, with or without an id
+    CONFIRMED = "confirmed"
+    SKIPPED = "skipped"
+    DUPLICATE = "duplicate"
+    REVIEW = "review"
+    FAILED = "failed"
+    UNDONE = "undone"
+
+
+AT_REST = (
+    EntryState.CONFIRMED,
+    EntryState.SKIPPED,
+    EntryState.DUPLICATE,
+    EntryState.REVIEW,
+    EntryState.FAILED,
+    EntryState.UNDONE,
+)
+
+
+class Leg(models.TextChoices):
+    MAIN = "main"
+    SOLD = "sold"
+    BOUGHT = "bought"
+
+
+class Entry(TenantModel):
+    """What should stand in the books for a record: one document, its decisions, and how far it has come.
+
+    `document` is the neutral ledger entry as JSON (null while it cannot be built). `amount` is signed from the wallet.
+    `note` accompanies a change of state into the event that the database writes with it. An own transfer is one entry
+    of two records: the sending `record` and the receiving `other_record`.
+    """
+
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="entries")
+    organisation_id = models.CharField(max_length=100)
+    record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="entries")
+    other_record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="+", null=True)
+    leg = models.CharField(max_length=8, choices=Leg.choices, default=Leg.MAIN)
+    unit = models.CharField(max_length=120, default="", blank=True)
+    depends_on = models.ForeignKey("self", on_delete=models.PROTECT, related_name="dependents", null=True)
+    movement = models.CharField(max_length=20)
+    state = models.CharField(max_length=12, choices=EntryState.choices, default=EntryState.FETCHED)
+    not_before = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+    held_back = models.BooleanField(default=False)  # a person took it out of automation
+    accepted = models.JSONField(default=list)  # finding codes that a person has accepted
+
+    marker = models.CharField(max_length=20)
+    destination_type = models.CharField(max_length=15, default="", blank=True)
+    destination_id = models.CharField(max_length=100, null=True)
+    bank_account_id = models.CharField(max_length=100, default="", blank=True)
+    contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, related_name="entries", null=True)
+    document = models.JSONField(null=True)
+    decisions = models.JSONField(default=list)
+    findings = models.JSONField(default=list)
+    note = models.JSONField(default=dict)
+    booking_date = models.DateField(null=True)
+    amount = models.DecimalField(max_digits=24, decimal_places=4, null=True)
+    currency = models.CharField(max_length=3, default="", blank=True)
+    posted_rate = models.DecimalField(max_digits=24, decimal_places=6, null=True)  # as the destination echoed it
+    record_revision = models.PositiveIntegerField(default=1)
+
+    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "entry"
+        indexes = [
+            models.Index(fields=["flow", "not_before", "id"], name="entry_due", condition=models.Q(state="ready")),
+            models.Index(fields=["flow", "id"], name="entry_to_validate", condition=models.Q(state="fetched")),
+            models.Index(fields=["flow", "id"], name="entry_to_confirm", condition=models.Q(state="unconfirmed")),
+            models.Index(fields=["flow", "unit"], name="entry_unit", condition=~models.Q(unit="")),
+            models.Index(fields=["flow", "state", "id"], name="entry_by_state"),
+            models.Index(fields=["flow", "bank_account_id", "booking_date"], name="entry_by_account_day"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="entry_tenant_id"),
+            models.UniqueConstraint(fields=["flow", "record", "leg"], name="entry_once_per_leg"),
+            models.UniqueConstraint(fields=["organisation_id", "marker"], name="entry_marker"),
+            models.UniqueConstraint(fields=["organisation_id", "destination_id"], name="entry_destination_id"),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=["ready", "in_flight"]) | models.Q(document__isnull=False),
+                name="entry_ready_has_document",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="confirmed") | models.Q(destination_id__isnull=False),
+                name="entry_confirmed_has_id",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.marker

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from sync.models.entry import Entry
+from sync.models.flow import Flow
+from sync.models.record import Record
+from tenants.models import TenantModel
+
+
+class Event(TenantModel):
+    """Append-only story of a movement: written by the database itself in the commit that changes an entry's state.
+
+    Steps that change no state (fetched, changed at the source, read back) add their own rows.
+    """
+
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="events")
+    record = models.ForeignKey(Record, on_delete=models.PROTECT, null=True, related_name="events")
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, null=True, related_name="events")
+    run_id = models.BigIntegerField(null=True)
+    step = models.CharField(max_length=12)
+    from_state = models.CharField(max_length=12, default="", blank=True)
+    to_state = models.CharField(max_length=12, default="", blank=True)
+    actor = models.CharField(max_length=254, default="", blank=True)
+    note = models.JSONField(default=dict)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "event"
+        indexes = [
+            models.Index(fields=["entry", "id"], name="event_of_entry"),
+            models.Index(fields=["record", "id"], name="event_of_record"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.from_state} -> {self.to_state}"

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from sync.models.flow import Flow
+from tenants.models import TenantModel
+
+
+class Incident(TenantModel):
+    """One row for one cause, however often it strikes. Closed when the cause is gone."""
+
+    class Severity(models.TextChoices):
+        CRITICAL = "critical"
+        WARNING = "warning"
+
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, null=True, related_name="incidents")
+    cause = models.CharField(max_length=120)  # e.g. "reconnect:xero", "vendor_down:amnis", "waiting_fx:31"
+    severity = models.CharField(max_length=8, choices=Severity.choices, default=Severity.WARNING)
+    error_class = models.CharField(max_length=12, default="system")  # transient, auth, data, system
+    title = models.CharField(max_length=200)
+    body = models.TextField(default="", blank=True)  # what happened and what to do next
+    action = models.CharField(max_length=60, default="", blank=True)  # page that fixes it: connections, accounts, …
+    count = models.PositiveIntegerField(default=1)
+    opened_at = models.DateTimeField(db_default=Now())
+    last_seen_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+    resolution = models.CharField(max_length=300, default="", blank=True)
+
+    class Meta:
+        db_table = "incident"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "cause"], name="incident_one_open", condition=models.Q(closed_at=None)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title

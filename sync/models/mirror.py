@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from connectors.models import Connection
+from tenants.models import TenantModel
+
+
+class MirrorDocument(TenantModel):
+    """Xero's side as last read: small, local, queried instead of the API. Never a source of postings."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20)
+    document_id = models.CharField(max_length=100)
+    account_id = models.CharField(max_length=100)
+    other_account_id = models.CharField(max_length=100, default="", blank=True)
+    contact_id = models.CharField(max_length=100, default="", blank=True)
+    date = models.DateField()
+    total = models.DecimalField(max_digits=24, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    rate = models.DecimalField(max_digits=24, decimal_places=6, null=True)
+    reference = models.TextField(default="", blank=True)
+    marker = models.CharField(max_length=20, default="", blank=True)
+    status = models.CharField(max_length=12)
+    reconciled = models.BooleanField(default=False)
+    lines_hash = models.CharField(max_length=64, default="", blank=True)
+    updated_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "mirror_document"
+        indexes = [
+            models.Index(fields=["connection", "marker"], name="mirror_marker", condition=~models.Q(marker="")),
+            models.Index(fields=["connection", "account_id", "date", "total"], name="mirror_lookalike"),
+        ]
+        constraints = [models.UniqueConstraint(fields=["connection", "document_id"], name="mirror_document_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.document_id}"

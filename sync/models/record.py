@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from sync.models.flow import Flow
+from tenants.models import TenantModel
+
+
+class RecordState(models.TextChoices):
+    FETCHED = "fetched"  # new or changed: to be transformed
+    ENTERED = "entered"  # its entries carry the state
+    SKIPPED = "skipped"  # yields nothing, for `reason`
+
+
+class Record(TenantModel):
+    """The fingerprint table: one row for each movement at the source, whatever becomes of it.
+
+    `fingerprint` says which movement (unique for ever), `content_hash` what it says now. `unit` joins rows that are one
+    event (the two rows of a conversion or of an own transfer).
+    """
+
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="records")
+    fingerprint = models.CharField(max_length=80)
+    account_id = models.CharField(max_length=100)
+    source_id = models.CharField(max_length=200, default="", blank=True)
+    content_hash = models.CharField(max_length=80)
+    payload = models.JSONField()
+    state = models.CharField(max_length=10, choices=RecordState.choices, default=RecordState.FETCHED)
+    reason = models.CharField(max_length=300, default="", blank=True)
+    movement = models.CharField(max_length=20, default="", blank=True)
+    execution = models.CharField(max_length=10, default="", blank=True)
+    unit = models.CharField(max_length=120, default="", blank=True)
+    booking_date = models.DateField(null=True)
+    amount = models.DecimalField(max_digits=24, decimal_places=4, null=True)
+    currency = models.CharField(max_length=3, default="", blank=True)
+    counterparty = models.CharField(max_length=400, default="", blank=True)
+    text = models.TextField(default="", blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    source_updated_at = models.DateTimeField(null=True)
+    fetched_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "record"
+        indexes = [
+            models.Index(fields=["flow", "id"], name="record_to_transform", condition=models.Q(state="fetched")),
+            models.Index(fields=["flow", "unit"], name="record_unit", condition=~models.Q(unit="")),
+            models.Index(fields=["flow", "-booking_date", "-id"], name="record_list"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["flow", "fingerprint"], name="record_fingerprint"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="record_tenant_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.source_id}"
