@@ -1,0 +1,70 @@
+"""Two roles, one database: everything runs as the application role, and `as_owner` is the one door to the owner's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from config.env import EnvError
+
+Settings = dict[str, Any]
+
+
+def from_url(url: str) -> Settings:
+    """Django's database settings for `postgresql://user:password@host:port/name?option=value`; a socket folder as `?host=`."""
+    parts = urlsplit(url)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    host = options.pop("host", "") or unquote(parts.hostname or "")
+    port = options.pop("port", "") or str(parts.port or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": port,
+        "OPTIONS": {"connect_timeout": 5, **options},
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+    }
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Inside, the default connection is the owner's (DATABASE_ADMIN_URL): for migrations, backups and nothing else.
+
+    Raises EnvError when no owner's address is known. The connection must not be inside a transaction.
+    """
+    from django.conf import settings
+    from django.db import connection
+
+    if not settings.ENV.database_admin_url:
+        raise EnvError(
+            "DATABASE_ADMIN_URL (or DATABASE_ADMIN_URL_FILE) is not set: this command needs the owner's role"
+        )
+    admin = from_url(settings.ENV.database_admin_url)
+    kept = {key: connection.settings_dict[key] for key in ("USER", "PASSWORD", "HOST", "PORT")}
+    connection.close()
+    connection.settings_dict.update({key: admin[key] for key in kept})
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(kept)
+
+
+def grant_defaults() -> None:
+    """Let the application role read and write what the current role will create: rows, never tables. Repeatable."""
+    from django.conf import settings
+    from django.db import connection
+
+    role = connection.ops.quote_name(settings.DATABASE_APP_ROLE)
+    with connection.cursor() as cursor:
+        cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        cursor.execute(
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+        )
+        cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {role}")

@@ -1,0 +1,12 @@
+"""Addresses: sign-in, the staff's admin, and the pages of the dashboard."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("dashboard.urls")),
+]
