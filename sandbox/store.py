@@ -1,0 +1,196 @@
+"""The sandbox's books on disk: one SQLite file of JSON documents with a few indexed columns."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS document (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL, org TEXT NOT NULL, id TEXT NOT NULL,
+    updated INTEGER NOT NULL DEFAULT 0,
+    name TEXT, status TEXT, type TEXT, date TEXT, account TEXT, contact TEXT,
+    body TEXT NOT NULL,
+    UNIQUE (kind, org, id)
+);
+CREATE INDEX IF NOT EXISTS document_updated ON document (kind, org, updated, id);
+CREATE INDEX IF NOT EXISTS document_name ON document (kind, org, name);
+CREATE INDEX IF NOT EXISTS document_date ON document (kind, org, date);
+CREATE INDEX IF NOT EXISTS document_account ON document (kind, org, account);
+CREATE INDEX IF NOT EXISTS document_contact ON document (kind, org, contact);
+"""
+
+
+def to_json(value: object) -> str:
+    """Compact JSON; Decimals become numbers, as the vendors' doubles are."""
+    return json.dumps(value, default=_number, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(text: str | bytes) -> Any:
+    """JSON with exact decimals: no amount passes through a float."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One stored document, or the columns by which a document is to be found."""
+
+    kind: str
+    org: str
+    id: str
+    body: Json
+    updated: int = 0
+    name: str | None = None
+    status: str | None = None
+    type: str | None = None
+    date: str | None = None
+    account: str | None = None
+    contact: str | None = None
+
+
+class Store:
+    """Documents by kind, organisation and id, safe to use from several threads.
+
+    `path` is a file, or None for a store that lives in memory only. Writes inside `transaction()` are one commit.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self.prepare(_SCHEMA)
+
+    def prepare(self, schema: str) -> None:
+        """Create a vendor's own tables; the statements must be repeatable."""
+        with self._lock:
+            self._db.executescript(schema)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside are kept together or not at all; may be nested; other threads wait."""
+        with self._lock:
+            outermost = self._depth == 0
+            if outermost:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if outermost:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if outermost:
+                self._db.execute("COMMIT")
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return all its rows."""
+        with self._lock:
+            return self._db.execute(sql, parameters).fetchall()
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        with self.transaction():
+            self._db.executemany(sql, rows)
+
+    def put(self, row: Row) -> None:
+        """Insert the document, or replace the one with the same kind, organisation and id (its place in the order stays)."""
+        self.put_many([row])
+
+    def put_many(self, rows: Iterable[Row]) -> None:
+        self.execute_many(
+            "INSERT INTO document (kind, org, id, updated, name, status, type, date, account, contact, body)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (kind, org, id) DO UPDATE SET updated=excluded.updated,"
+            " name=excluded.name, status=excluded.status, type=excluded.type, date=excluded.date,"
+            " account=excluded.account, contact=excluded.contact, body=excluded.body",
+            (
+                (
+                    r.kind,
+                    r.org,
+                    r.id,
+                    r.updated,
+                    r.name,
+                    r.status,
+                    r.type,
+                    r.date,
+                    r.account,
+                    r.contact,
+                    to_json(r.body),
+                )
+                for r in rows
+            ),
+        )
+
+    def get(self, kind: str, org: str, id: str) -> Json | None:
+        found = self.execute("SELECT body FROM document WHERE kind=? AND org=? AND id=?", (kind, org, id))
+        return from_json(found[0][0]) if found else None
+
+    def delete(self, kind: str, org: str, id: str) -> None:
+        self.execute("DELETE FROM document WHERE kind=? AND org=? AND id=?", (kind, org, id))
+
+    def find(
+        self,
+        kind: str,
+        org: str,
+        *,
+        where: str = "1",
+        parameters: Sequence[object] = (),
+        order: str = "seq",
+        limit: int = -1,
+        offset: int = 0,
+    ) -> list[Json]:
+        """Bodies of the documents that match a condition on the indexed columns, in the asked order."""
+        texts = self.find_text(kind, org, where=where, parameters=parameters, order=order, limit=limit, offset=offset)
+        return [from_json(text) for text in texts]
+
+    def find_text(
+        self,
+        kind: str,
+        org: str,
+        *,
+        where: str = "1",
+        parameters: Sequence[object] = (),
+        order: str = "seq",
+        limit: int = -1,
+        offset: int = 0,
+    ) -> list[str]:
+        """As `find`, but the bodies as stored: a long list is answered without parsing it."""
+        sql = f"SELECT body FROM document WHERE kind=? AND org=? AND ({where}) ORDER BY {order} LIMIT ? OFFSET ?"
+        return [row[0] for row in self.execute(sql, (kind, org, *parameters, limit, offset))]
+
+    def count(self, kind: str, org: str, *, where: str = "1", parameters: Sequence[object] = ()) -> int:
+        sql = f"SELECT count(*) FROM document WHERE kind=? AND org=? AND ({where})"
+        return int(self.execute(sql, (kind, org, *parameters))[0][0])
+
+    def is_empty(self) -> bool:
+        return not self.execute("SELECT 1 FROM document LIMIT 1")
+
+    def setting(self, name: str, default: str) -> str:
+        found = self.execute("SELECT value FROM setting WHERE name=?", (name,))
+        return str(found[0][0]) if found else default
+
+    def set_setting(self, name: str, value: str) -> None:
+        self.execute(
+            "INSERT INTO setting VALUES (?,?) ON CONFLICT (name) DO UPDATE SET value=excluded.value", (name, value)
+        )
