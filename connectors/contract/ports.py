@@ -1,4 +1,4 @@
-"""What the pipeline asks of a connector. A connector is a folder that fulfils one of these and a line in the registry."""
+"""What the pipeline asks of a connector. A connector is a folder that fulfils one of these, and a registry line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TokenProvider(Protocol):
 
 class Throttle(Protocol):
     def acquire(self, *, cost: int = 1, background: bool = False) -> float:
-        """Take a place in every budget, or say how many seconds to wait (0.0: go). Fails safe when the store is down."""
+        """Take a place in every budget, or say how many seconds to wait (0.0: go). Fails safe without its store."""
 
     def release(self) -> None:
         """Give the concurrency place back."""
@@ -68,7 +68,7 @@ class Source(Protocol):
         """
 
     def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
-        """Every row whose execution, settlement or value date may lie in the range, afresh (for proof and re-reading)."""
+        """Every row whose execution, settlement or value date may lie in the range, read afresh (for proofs)."""
 
     def normalise(self, raw: RawRecord) -> SourceTransaction:
         """Pure. Never raises on odd data: what cannot be understood becomes findings and UNKNOWN."""

@@ -65,7 +65,7 @@ class Counterparty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FxDetail:
-    """One booked conversion. Amounts unsigned; rates are units of `bought` currency per unit of `sold`, None if unsaid."""
+    """One booked conversion. Amounts unsigned; rates are units of `bought` per unit of `sold`, None if unsaid."""
 
     deal_id: str
     sold: Money
@@ -104,7 +104,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VatPart:
-    """One VAT part as captured at the source; `gross` includes the tax. `external_id` may name a destination tax type."""
+    """One VAT part as captured at the source; `gross` includes the tax. `external_id` may name a tax type."""
 
     rate: Decimal
     amount: Decimal
@@ -154,7 +154,7 @@ class SourceTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAccount:
-    """A wallet. `available` is the vendor's own figure and a hint only. `kind`: normal, collateral, guarantee, escrow…"""
+    """A wallet. `available` is the vendor's own figure, a hint only. `kind`: normal, collateral, guarantee, escrow…"""
 
     account_id: str
     kind: str
