@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from tenants.models import TenantModel
 
 from sync.models.contact import ContactLink
 from sync.models.flow import Flow
 from sync.models.record import Record
 from sync.models.run import Run
-from tenants.models import TenantModel
 
 
 class EntryState(models.TextChoices):
@@ -61,6 +61,9 @@ class Entry(TenantModel):
     state = models.CharField(max_length=12, choices=EntryState.choices, default=EntryState.FETCHED)
     not_before = models.DateTimeField(db_default=Now())
     attempts = models.PositiveSmallIntegerField(default=0)
+    batch_limit = models.PositiveSmallIntegerField(
+        default=50
+    )  # halved when a whole call was refused, to find the culprit
     held_back = models.BooleanField(default=False)  # a person took it out of automation
     accepted = models.JSONField(default=list)  # finding codes that a person has accepted
 

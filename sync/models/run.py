@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from tenants.models import TenantModel
 
 from sync.models.flow import Flow
-from tenants.models import TenantModel
 
 
 class Run(TenantModel):
@@ -43,11 +43,11 @@ class Run(TenantModel):
 
 
 class DailyStat(TenantModel):
-    """Roll-up kept in the commit that changes what it counts: movements per booking day, state and currency."""
+    """Roll-up that the database keeps in the commit that confirms: movements per booking day and currency."""
 
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="stats")
     day = models.DateField()
-    measure = models.CharField(max_length=20)  # fetched, confirmed
+    measure = models.CharField(max_length=20)  # confirmed
     currency = models.CharField(max_length=3)
     count = models.IntegerField(default=0)
     amount = models.DecimalField(max_digits=24, decimal_places=4, default=0)

@@ -1,0 +1,35 @@
+"""Which date a movement is booked on, and what stands before the cut-off or behind a lock date."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from enum import StrEnum
+
+from connectors.contract.records import Movement, SourceTransaction
+
+CARD_MOVEMENTS = frozenset({Movement.CARD, Movement.CARD_REFUND})
+
+
+class LockPolicy(StrEnum):
+    HOLD = "hold"
+    NEXT_OPEN_DAY = "next_open_day"
+
+
+def booking_date(transaction: SourceTransaction, *, card_date: str, fx_date: str) -> date | None:
+    """Cards: settlement else execution; conversions: value date; all else execution. Policies choose the other one."""
+    if transaction.movement in CARD_MOVEMENTS:
+        settled = transaction.settlement_date if card_date == "settlement" else None
+        return settled or transaction.execution_date
+    if transaction.movement is Movement.FX:
+        chosen = transaction.deal_date if fx_date == "deal" else transaction.value_date
+        return chosen or transaction.value_date or transaction.execution_date
+    return transaction.execution_date
+
+
+def is_locked(day: date, *, lock_date: date | None) -> bool:
+    return lock_date is not None and day <= lock_date
+
+
+def open_day(day: date, *, lock_date: date | None) -> date:
+    """The day itself, or the first one after the lock."""
+    return lock_date + timedelta(days=1) if lock_date is not None and day <= lock_date else day

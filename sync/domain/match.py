@@ -1,0 +1,80 @@
+"""Is what stands in the books our document? And does something look like it that somebody else made?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+
+from connectors.contract.errors import Finding
+from connectors.contract.money import ZERO
+from connectors.contract.records import BankTransaction, DocumentKind, LedgerEntry, MirrorDocument
+from sync.domain.fx import RATE_DIGITS
+
+LOOKALIKE_DAYS = 3
+
+
+def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ...]:
+    """What a read-back document says otherwise than the one we sent; empty means confirmed.
+
+    Date and contact are checked too: a document somebody edited between our call and the read-back is reported.
+    """
+    pairs: list[tuple[str, object, object]] = [
+        ("type", wanted.kind.value, found.kind.value),
+        ("account", account_of(wanted), found.account_id),
+        ("date", wanted.date, found.date),
+        ("currency", wanted.total.currency, found.total.currency),
+        ("amount", wanted.total.amount, found.total.amount),
+    ]
+    if isinstance(wanted, BankTransaction) and wanted.rate is not None:
+        pairs.append(("rate", wanted.rate, _six_digits(found.rate)))
+    if not isinstance(wanted, BankTransaction):
+        pairs.append(("receiving account", wanted.to_account_id, found.other_account_id))
+    return tuple(
+        Finding(
+            code="read_back_differs",
+            message=f"Xero shows another {name} than the one posted: {theirs} instead of {ours}. Compare the document.",
+            detail=name,
+        )
+        for name, ours, theirs in pairs
+        if ours != theirs
+    )
+
+
+def account_of(entry: LedgerEntry) -> str:
+    return entry.bank_account_id if isinstance(entry, BankTransaction) else entry.from_account_id
+
+
+Lookalikes = Mapping[tuple[str, Decimal], list[MirrorDocument]]
+
+
+def index_lookalikes(documents: Iterable[MirrorDocument]) -> dict[tuple[str, Decimal], list[MirrorDocument]]:
+    """Live documents without a marker of ours, by account and signed total."""
+    found: dict[tuple[str, Decimal], list[MirrorDocument]] = {}
+    for document in documents:
+        if document.is_live and not document.marker:
+            found.setdefault((document.account_id, _signed(document.kind, document.total.amount)), []).append(document)
+    return found
+
+
+def lookalike(wanted: LedgerEntry, lookalikes: Lookalikes) -> MirrorDocument | None:
+    """A document of the same account, amount and (within days) date that carries no marker: never push beside it."""
+    near = [
+        document
+        for document in lookalikes.get((account_of(wanted), _signed(wanted.kind, wanted.total.amount)), [])
+        if abs(document.date - wanted.date) <= timedelta(days=LOOKALIKE_DAYS)
+    ]
+    return min(near, key=lambda document: _distance(document, wanted.date), default=None)
+
+
+def _distance(document: MirrorDocument, day: date) -> tuple[int, str]:
+    return abs((document.date - day).days), document.document_id
+
+
+def _signed(kind: DocumentKind, amount: Decimal) -> Decimal:
+    outgoing = kind in (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
+    return ZERO - amount if outgoing else amount
+
+
+def _six_digits(rate: Decimal | None) -> Decimal | None:
+    return None if rate is None else round(rate, RATE_DIGITS)

@@ -1,0 +1,426 @@
+"""The few hand-written statements of the hot path. Nothing else writes raw SQL.
+
+Every function runs inside the caller's tenant scope and transaction. Times are the database's clock alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+
+def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        if cursor.description is None:
+            return []
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def run_sql(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:
+    """Rows touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def now() -> datetime:
+    moment: datetime = rows("SELECT clock_timestamp() AS now")[0]["now"]
+    return moment
+
+
+# ------------------------------------------------------------------ the lease
+
+
+def take_lease(flow_id: int, *, seconds: float) -> int | None:
+    """The new epoch, or None while somebody else holds the flow."""
+    found = rows(
+        """UPDATE flow SET lease_until = clock_timestamp() + %s, epoch = epoch + 1,
+                  unclean = CASE WHEN lease_until IS NULL THEN 0 ELSE unclean + 1 END
+            WHERE id = %s AND (lease_until IS NULL OR lease_until < clock_timestamp()) RETURNING epoch""",
+        [timedelta(seconds=seconds), flow_id],
+    )
+    return found[0]["epoch"] if found else None
+
+
+def keep_lease(flow_id: int, *, epoch: int, seconds: float) -> bool:
+    """False when the lease is no longer ours: stop at once."""
+    return (
+        run_sql(
+            "UPDATE flow SET lease_until = clock_timestamp() + %s WHERE id = %s AND epoch = %s",
+            [timedelta(seconds=seconds), flow_id, epoch],
+        )
+        == 1
+    )
+
+
+def end_lease(flow_id: int, *, epoch: int, wait: timedelta) -> None:
+    run_sql(
+        "UPDATE flow SET lease_until = NULL, unclean = 0, next_at = clock_timestamp() + %s WHERE id = %s AND epoch = %s",
+        [wait, flow_id, epoch],
+    )
+
+
+# ---------------------------------------------------------------------- fetch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    new: int
+    changed: int
+    unchanged: int
+
+
+_UPSERT_RECORDS = """
+WITH incoming AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
+        fingerprint text, account_id text, source_id text, content_hash text, payload jsonb, movement text,
+        execution text, unit text, booking_date date, amount numeric, currency text, counterparty text, "text" text,
+        source_updated_at timestamptz)
+), written AS (
+    INSERT INTO record (tenant_id, flow_id, fingerprint, account_id, source_id, content_hash, payload, movement, execution,
+                        unit, booking_date, amount, currency, counterparty, text, source_updated_at, state, reason, revision)
+    SELECT %(tenant)s, %(flow)s, fingerprint, account_id, source_id, content_hash, payload, movement, execution,
+           unit, booking_date, amount, currency, counterparty, "text", source_updated_at, 'fetched', '', 1
+      FROM incoming ORDER BY fingerprint
+    ON CONFLICT (flow_id, fingerprint) DO UPDATE
+       SET content_hash = EXCLUDED.content_hash, payload = EXCLUDED.payload, movement = EXCLUDED.movement,
+           execution = EXCLUDED.execution, unit = EXCLUDED.unit, booking_date = EXCLUDED.booking_date,
+           amount = EXCLUDED.amount, currency = EXCLUDED.currency, counterparty = EXCLUDED.counterparty,
+           text = EXCLUDED.text, source_updated_at = EXCLUDED.source_updated_at, state = 'fetched', reason = '',
+           revision = record.revision + 1, changed_at = clock_timestamp()
+     WHERE record.content_hash <> EXCLUDED.content_hash
+    RETURNING id, revision
+), told AS (
+    INSERT INTO event (tenant_id, flow_id, record_id, run_id, step, from_state, to_state, actor, note)
+    SELECT %(tenant)s, %(flow)s, id, %(run)s, 'fetch', '', 'fetched', '',
+           CASE WHEN revision = 1 THEN '{}'::jsonb ELSE jsonb_build_object('changed_at_source', revision) END
+      FROM written
+)
+SELECT count(*) FILTER (WHERE revision = 1) AS new, count(*) FILTER (WHERE revision > 1) AS changed FROM written
+"""
+
+
+def upsert_records(
+    *, tenant_id: int, flow_id: int, run_id: int | None, records: Sequence[Mapping[str, Any]]
+) -> Fetched:
+    """New rows and rows whose content hash changed become `fetched`, each with its event; equal ones are left alone."""
+    found = rows(
+        _UPSERT_RECORDS, {"rows": json.dumps(list(records)), "tenant": tenant_id, "flow": flow_id, "run": run_id}
+    )[0]
+    return Fetched(new=found["new"], changed=found["changed"], unchanged=len(records) - found["new"] - found["changed"])
+
+
+# ------------------------------------------------------------------ transform
+
+
+def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
+    """Fetched rows, oldest first, each with the partners of its unit (a unit is transformed as a whole)."""
+    return rows(
+        """WITH due AS (
+               SELECT id, unit FROM record WHERE flow_id = %(flow)s AND state = 'fetched'
+                ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+           ), picked AS (
+               SELECT id FROM due
+               UNION
+               SELECT partner.id FROM record AS partner
+                WHERE partner.flow_id = %(flow)s AND partner.unit <> ''
+                  AND partner.unit IN (SELECT unit FROM due WHERE unit <> '')
+           )
+           SELECT record.id, account_id, source_id, fingerprint, payload, record.state, unit, revision, fetched_at,
+                  source_updated_at
+             FROM record JOIN picked USING (id) ORDER BY record.id""",
+        {"flow": flow_id, "limit": limit},
+    )
+
+
+def settle_records(states: Iterable[tuple[int, str, str]]) -> None:
+    """(id, state, reason) of each transformed record, in one statement."""
+    listed = list(states)
+    run_sql(
+        """UPDATE record SET state = x.state, reason = x.reason
+             FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS x(id, state, reason) WHERE record.id = x.id""",
+        [[r[0] for r in listed], [r[1] for r in listed], [r[2] for r in listed]],
+    )
+
+
+_ENTRY_COLUMNS = (
+    "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, document, "
+    "decisions, findings, note, booking_date, amount, currency, record_revision, depends_on_id"
+)
+_WRITE_ENTRIES = f"""
+INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back, accepted)
+SELECT %(tenant)s, %(flow)s, %(organisation)s, %(run)s, record_id, other_record_id, leg, unit, movement, state, marker,
+       destination_type, bank_account_id, contact_id, nullif(document, 'null'::jsonb), decisions, findings, note,
+       booking_date, amount, currency, record_revision, depends_on_id, 0, 50, false, '[]'::jsonb
+  FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
+       record_id bigint, other_record_id bigint, leg text, unit text, movement text, state text, marker text,
+       destination_type text, bank_account_id text, contact_id bigint, document jsonb, decisions jsonb, findings jsonb,
+       note jsonb, booking_date date, amount numeric, currency text, record_revision int, depends_on_id bigint)
+ON CONFLICT (flow_id, record_id, leg) DO UPDATE
+   SET other_record_id = EXCLUDED.other_record_id, unit = EXCLUDED.unit, movement = EXCLUDED.movement,
+       state = EXCLUDED.state, destination_type = EXCLUDED.destination_type, bank_account_id = EXCLUDED.bank_account_id,
+       contact_id = EXCLUDED.contact_id, document = EXCLUDED.document, decisions = EXCLUDED.decisions,
+       findings = EXCLUDED.findings, note = EXCLUDED.note, booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
+       currency = EXCLUDED.currency, record_revision = EXCLUDED.record_revision, run_id = EXCLUDED.run_id,
+       changed_at = clock_timestamp()
+"""
+
+
+def write_entries(
+    *, tenant_id: int, flow_id: int, organisation_id: str, run_id: int | None, entries: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert new entries, or rewrite ones that were never sent (the caller passes no others)."""
+    run_sql(
+        _WRITE_ENTRIES,
+        {
+            "rows": json.dumps(list(entries)),
+            "tenant": tenant_id,
+            "flow": flow_id,
+            "organisation": organisation_id,
+            "run": run_id,
+        },
+    )
+
+
+def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> int:
+    """Change the state of many entries in one statement; a key that a move leaves out keeps its column.
+
+    Keys: id, state, and optionally note, findings, document, destination_id, posted_rate, contact_id, wait (seconds until
+    due again), attempts, batch_limit, depends_on_id. The database writes the events and refuses impossible moves.
+    """
+    if not moves:
+        return 0
+    return run_sql(
+        """UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id), changed_at = clock_timestamp(),
+                  note = coalesce(x.note, '{}'::jsonb), findings = coalesce(x.findings, entry.findings),
+                  document = coalesce(x.document, entry.document),
+                  destination_id = coalesce(x.destination_id, entry.destination_id),
+                  posted_rate = coalesce(x.posted_rate, entry.posted_rate),
+                  contact_id = coalesce(x.contact_id, entry.contact_id),
+                  not_before = CASE WHEN x.wait IS NULL THEN entry.not_before
+                                    ELSE clock_timestamp() + make_interval(secs => x.wait) END,
+                  attempts = coalesce(x.attempts, entry.attempts),
+                  batch_limit = coalesce(x.batch_limit, entry.batch_limit),
+                  confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
+             FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
+                  document jsonb, destination_id text, posted_rate numeric, contact_id bigint, wait double precision,
+                  attempts int, batch_limit int)
+            WHERE entry.id = x.id""",
+        {"moves": json.dumps(list(moves)), "run": run_id},
+    )
+
+
+# ----------------------------------------------------------------------- push
+
+
+def due_entries(*, flow_id: int, types: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Ready and due entries whose contact exists, locked for the claim."""
+    return rows(
+        """SELECT entry.id, entry.marker, entry.document, entry.attempts, entry.batch_limit, entry.booking_date,
+                  contact.contact_id AS destination_contact
+             FROM entry LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id
+            WHERE entry.flow_id = %s AND entry.state = 'ready' AND entry.not_before <= clock_timestamp()
+              AND NOT entry.held_back AND entry.destination_type = ANY(%s)
+              AND (entry.contact_id IS NULL OR contact.state = 'linked')
+            ORDER BY entry.not_before, entry.id LIMIT %s FOR UPDATE OF entry SKIP LOCKED""",
+        [flow_id, list(types), limit],
+    )
+
+
+def due_contacts(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
+    """Contacts to create that a ready entry waits for."""
+    return rows(
+        """SELECT id, name, marker, attempts FROM contact_link AS contact
+            WHERE flow_id = %s AND state = 'ready' AND not_before <= clock_timestamp()
+              AND EXISTS (SELECT FROM entry WHERE entry.contact_id = contact.id AND entry.state = 'ready')
+            ORDER BY not_before, id LIMIT %s FOR UPDATE SKIP LOCKED""",
+        [flow_id, limit],
+    )
+
+
+_OPEN_INTENT = """
+WITH intent AS (
+    INSERT INTO push_intent (tenant_id, flow_id, run_id, organisation_id, endpoint, method, path, body, idempotency_key,
+                             state, epoch, lease_until, unknown, probes, absences)
+    VALUES (%(tenant)s, %(flow)s, %(run)s, %(organisation)s, %(endpoint)s, %(method)s, %(path)s, %(body)s, %(key)s,
+            'open', 1, clock_timestamp() + make_interval(secs => %(lease)s), false, 0, 0)
+    RETURNING id
+), items AS (
+    INSERT INTO push_intent_item (tenant_id, intent_id, {subject}, deed, marker, position, open, outcome)
+    SELECT %(tenant)s, intent.id, x.id, 'create', x.marker, x.position - 1, true, ''
+      FROM intent, unnest(%(ids)s::bigint[], %(markers)s::text[]) WITH ORDINALITY AS x(id, marker, position)
+), moved AS (
+    UPDATE {table} SET state = 'in_flight', {moved} WHERE id = ANY(%(ids)s)
+)
+SELECT id FROM intent
+"""
+OPEN_ENTRY_INTENT = _OPEN_INTENT.format(
+    subject="entry_id",
+    table="entry",
+    moved="run_id = coalesce(%(run)s, run_id), changed_at = clock_timestamp(), note = '{}'::jsonb",
+)
+OPEN_CONTACT_INTENT = _OPEN_INTENT.format(
+    subject="contact_id", table="contact_link", moved="updated_at = clock_timestamp()"
+)
+
+
+def open_intent(statement: str, parameters: Mapping[str, Any]) -> int:
+    """Write the intent, its items and the subjects' new state in one statement; the id of the intent."""
+    return int(rows(statement, parameters)[0]["id"])
+
+
+def stamp_send(intent_id: int, *, epoch: int) -> bool:
+    """Mark the send where the intent is still ours. False: do not send."""
+    return (
+        run_sql(
+            """UPDATE push_intent SET last_send = clock_timestamp(), first_send = coalesce(first_send, clock_timestamp())
+                WHERE id = %s AND epoch = %s AND state = 'open' AND lease_until > clock_timestamp()""",
+            [intent_id, epoch],
+        )
+        == 1
+    )
+
+
+_SETTLE_INTENT = """
+WITH mine AS (
+    UPDATE push_intent SET state = %(state)s, unknown = %(unknown)s,
+           next_probe = CASE WHEN %(probe)s::double precision IS NULL THEN NULL
+                             ELSE clock_timestamp() + make_interval(secs => %(probe)s) END,
+           closed_at = CASE WHEN %(state)s = 'open' THEN NULL ELSE clock_timestamp() END,
+           lease_until = NULL
+     WHERE id = %(intent)s AND epoch = %(epoch)s AND state = 'open' RETURNING id, tenant_id, last_send
+), told AS (
+    INSERT INTO push_attempt (tenant_id, intent_id, epoch, sent_at, outcome, http_status, milliseconds, correlation_id,
+                              error, answer, answer_sha256)
+    SELECT tenant_id, id, %(epoch)s, last_send, %(outcome)s, %(http_status)s, %(milliseconds)s, %(correlation)s,
+           %(error)s, %(answer)s, %(answer_sha256)s FROM mine
+), items AS (
+    UPDATE push_intent_item SET open = x.open, outcome = x.outcome
+      FROM jsonb_to_recordset(%(items)s::jsonb) AS x(position int, open boolean, outcome text), mine
+     WHERE push_intent_item.intent_id = mine.id AND push_intent_item.position = x.position
+)
+SELECT id FROM mine
+"""
+
+
+def settle_intent(parameters: Mapping[str, Any]) -> bool:
+    """Record what came back, where the epoch is still ours. False: somebody else settles this intent; change nothing."""
+    return bool(rows(_SETTLE_INTENT, parameters))
+
+
+# ------------------------------------------------------------------ reconcile
+
+
+def orphan_intents(*, flow_id: int) -> list[dict[str, Any]]:
+    """Take over open intents whose sender is gone (lease over): the epoch rises, so a late settle changes nothing."""
+    return rows(
+        """UPDATE push_intent SET epoch = epoch + 1, lease_until = NULL,
+                  unknown = first_send IS NOT NULL,
+                  state = CASE WHEN first_send IS NULL THEN 'rejected' ELSE 'open' END,
+                  closed_at = CASE WHEN first_send IS NULL THEN clock_timestamp() END,
+                  next_probe = CASE WHEN first_send IS NOT NULL THEN clock_timestamp() END
+            WHERE flow_id = %s AND state = 'open' AND NOT unknown AND lease_until < clock_timestamp()
+            RETURNING id, endpoint, first_send""",
+        [flow_id],
+    )
+
+
+def close_items(intent_ids: Sequence[int], *, outcome: str) -> None:
+    run_sql(
+        "UPDATE push_intent_item SET open = false, outcome = %s WHERE intent_id = ANY(%s) AND open",
+        [outcome, list(intent_ids)],
+    )
+
+
+def unknown_intents(*, flow_id: int) -> list[dict[str, Any]]:
+    """Open intents with an unknown outcome whose next look is due."""
+    return rows(
+        """SELECT id, endpoint, first_send, last_send, probes, absences, absent_seen_at FROM push_intent
+            WHERE flow_id = %s AND state = 'open' AND unknown AND next_probe <= clock_timestamp() ORDER BY id""",
+        [flow_id],
+    )
+
+
+# ---------------------------------------------------------------------- mirror
+
+
+def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Mapping[str, Any]]) -> None:
+    run_sql(
+        """INSERT INTO mirror_document (tenant_id, connection_id, kind, document_id, account_id, other_account_id, contact_id,
+                   date, total, currency, rate, reference, marker, status, reconciled, lines_hash, updated_at)
+           SELECT DISTINCT ON (document_id) %(tenant)s, %(connection)s, kind, document_id, account_id, other_account_id,
+                  contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash, updated_at
+             FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(kind text, document_id text, account_id text,
+                  other_account_id text, contact_id text, date date, total numeric, currency text, rate numeric,
+                  reference text, marker text, status text, reconciled boolean, lines_hash text, updated_at timestamptz)
+            ORDER BY document_id, updated_at DESC NULLS LAST
+           ON CONFLICT (connection_id, document_id) DO UPDATE
+              SET kind = EXCLUDED.kind, account_id = EXCLUDED.account_id, other_account_id = EXCLUDED.other_account_id,
+                  contact_id = EXCLUDED.contact_id, date = EXCLUDED.date, total = EXCLUDED.total,
+                  currency = EXCLUDED.currency, rate = coalesce(EXCLUDED.rate, mirror_document.rate),
+                  reference = EXCLUDED.reference, marker = EXCLUDED.marker, status = EXCLUDED.status,
+                  reconciled = EXCLUDED.reconciled, lines_hash = EXCLUDED.lines_hash, updated_at = EXCLUDED.updated_at,
+                  read_at = clock_timestamp()""",
+        {"rows": json.dumps(list(documents)), "tenant": tenant_id, "connection": connection_id},
+    )
+
+
+def entries_in_books(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
+    """Entries without an id whose marker stands in the books, each with every document that carries it."""
+    return rows(
+        """SELECT entry.id, entry.state, entry.attempts, mirror.document_id, mirror.status, mirror.rate, mirror.kind
+             FROM entry JOIN mirror_document AS mirror
+               ON mirror.connection_id = %(connection)s AND mirror.marker = entry.marker
+            WHERE entry.flow_id = %(flow)s AND entry.destination_id IS NULL
+              AND entry.state IN ('fetched', 'ready', 'waiting', 'unconfirmed')
+            ORDER BY entry.id, mirror.document_id""",
+        {"flow": flow_id, "connection": connection_id},
+    )
+
+
+def close_items_of_entries(entry_ids: Sequence[int], *, outcome: str) -> None:
+    """Close the open items of these entries, and every intent that has none left."""
+    run_sql(
+        """WITH closed AS (
+               UPDATE push_intent_item SET open = false, outcome = %s WHERE entry_id = ANY(%s) AND open RETURNING intent_id, id
+           )
+           UPDATE push_intent SET state = 'done', unknown = false, closed_at = clock_timestamp(), next_probe = NULL
+            WHERE id IN (SELECT intent_id FROM closed) AND state = 'open'
+              AND NOT EXISTS (SELECT FROM push_intent_item AS item WHERE item.intent_id = push_intent.id AND item.open
+                                 AND item.id NOT IN (SELECT id FROM closed))""",
+        [outcome, list(entry_ids)],
+    )
+
+
+def entries_to_confirm(*, flow_id: int, connection_id: int, limit: int) -> list[dict[str, Any]]:
+    """Sent entries with an id, each beside the document as last read back (null where it was not seen yet)."""
+    return rows(
+        """SELECT entry.id, entry.marker, entry.document, entry.destination_id, entry.changed_at, entry.attempts,
+                  to_jsonb(mirror) AS found
+             FROM entry LEFT JOIN mirror_document AS mirror
+               ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
+            WHERE entry.flow_id = %(flow)s AND entry.state = 'unconfirmed' AND entry.destination_id IS NOT NULL
+            ORDER BY entry.id LIMIT %(limit)s FOR UPDATE OF entry SKIP LOCKED""",
+        {"flow": flow_id, "connection": connection_id, "limit": limit},
+    )
+
+
+def sleepers(*, grace: timedelta) -> list[dict[str, Any]]:
+    """Entries that are neither at rest nor due to wake: must be empty, else something was lost sight of."""
+    return rows(
+        """SELECT entry.id, entry.flow_id, entry.state FROM entry JOIN flow ON flow.id = entry.flow_id
+            WHERE entry.state IN ('fetched', 'ready', 'in_flight', 'unconfirmed', 'waiting')
+              AND NOT entry.held_back AND flow.state = 'active'
+              AND greatest(entry.not_before, entry.changed_at, coalesce(flow.held_until, entry.changed_at))
+                  < clock_timestamp() - %s
+              AND NOT EXISTS (SELECT FROM push_intent_item AS item JOIN push_intent AS intent ON intent.id = item.intent_id
+                               WHERE item.entry_id = entry.id AND item.open AND intent.next_probe > clock_timestamp())""",
+        [grace],
+    )
