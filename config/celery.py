@@ -1,4 +1,4 @@
-"""Celery as a messenger of hints: the database holds what is due, so a message may be lost, doubled or late without harm."""
+"""Celery carries hints: the database holds what is due, so a message may be lost, doubled or late without harm."""
 
 from __future__ import annotations
 

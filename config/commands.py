@@ -9,10 +9,13 @@ import sys
 import traceback
 from contextlib import nullcontext
 
-from config.database import as_owner, grant_defaults
+import django
+from django.core.management import execute_from_command_line, get_commands
+
+from config.database import as_owner
 from config.env import EnvError
 
-OWNER_COMMANDS = frozenset({"migrate", "flush", "sqlflush"})
+OWNER_COMMANDS = frozenset({"migrate", "flush"})
 WRONG_USE = 2
 DEFECT = 4
 
@@ -22,8 +25,7 @@ def execute(argv: list[str]) -> int:
     try:
         return _run(argv)
     except EnvError as error:
-        print(f"millrace: {error}", file=sys.stderr)
-        return WRONG_USE
+        return _refuse(str(error))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
@@ -34,16 +36,15 @@ def execute(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    import django
-    from django.core.management import execute_from_command_line, get_commands
-
     django.setup()
     name = argv[1] if len(argv) > 1 else "help"
     if not name.startswith("-") and name != "help" and name not in get_commands():
-        print(f"millrace: there is no command {name!r}: `./run manage help` lists them", file=sys.stderr)
-        return WRONG_USE
+        return _refuse(f"there is no command {name!r}: `./run manage help` lists them")
     with as_owner() if name in OWNER_COMMANDS else nullcontext():
-        if name == "migrate":
-            grant_defaults()
         execute_from_command_line(argv)
     return 0
+
+
+def _refuse(line: str) -> int:
+    sys.stderr.write(f"millrace: {line}\n")
+    return WRONG_USE

@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from django.conf import settings
+from django.db import connection
+from django.db.models.signals import pre_migrate
+
 from config.env import EnvError
 
-Settings = dict[str, Any]
+CREDENTIALS = ("USER", "PASSWORD", "HOST", "PORT")
 
 
-def from_url(url: str) -> Settings:
-    """Django's database settings for `postgresql://user:password@host:port/name?option=value`; a socket folder as `?host=`."""
+def from_url(url: str) -> dict[str, Any]:
+    """Django's settings for `postgresql://user:password@host:port/name?option=value`; a socket's folder as `?host=`."""
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     host = options.pop("host", "") or unquote(parts.hostname or "")
@@ -36,35 +40,28 @@ def from_url(url: str) -> Settings:
 def as_owner() -> Iterator[None]:
     """Inside, the default connection is the owner's (DATABASE_ADMIN_URL): for migrations, backups and nothing else.
 
-    Raises EnvError when no owner's address is known. The connection must not be inside a transaction.
+    What migrations create inside is the application role's to read and write. Raises EnvError when no owner's address
+    is known. The connection must not be inside a transaction.
     """
-    from django.conf import settings
-    from django.db import connection
-
     if not settings.ENV.database_admin_url:
-        raise EnvError(
-            "DATABASE_ADMIN_URL (or DATABASE_ADMIN_URL_FILE) is not set: this command needs the owner's role"
-        )
-    admin = from_url(settings.ENV.database_admin_url)
-    kept = {key: connection.settings_dict[key] for key in ("USER", "PASSWORD", "HOST", "PORT")}
+        raise EnvError("DATABASE_ADMIN_URL (or DATABASE_ADMIN_URL_FILE) is not set: it names the role that migrates")
+    owner = from_url(settings.ENV.database_admin_url)
+    kept = {key: connection.settings_dict[key] for key in CREDENTIALS}
     connection.close()
-    connection.settings_dict.update({key: admin[key] for key in kept})
+    connection.settings_dict.update({key: owner[key] for key in CREDENTIALS})
+    pre_migrate.connect(_grant, dispatch_uid="config.database")
     try:
         yield
     finally:
+        pre_migrate.disconnect(dispatch_uid="config.database")
         connection.close()
         connection.settings_dict.update(kept)
 
 
-def grant_defaults() -> None:
-    """Let the application role read and write what the current role will create: rows, never tables. Repeatable."""
-    from django.conf import settings
-    from django.db import connection
-
+def _grant(**_: Any) -> None:
+    """Let the application role read and write what the owner is about to create: rows, never tables. Repeatable."""
     role = connection.ops.quote_name(settings.DATABASE_APP_ROLE)
     with connection.cursor() as cursor:
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
-        cursor.execute(
-            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
-        )
-        cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {role}")
+        for rights, kind in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
+            cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {role}")

@@ -1,4 +1,4 @@
-"""The environment as one typed value. Pure: `load` reads a mapping (and the files that `NAME_FILE` points to), nothing else."""
+"""The environment as one typed value. Pure: `load` reads a mapping and the files that `NAME_FILE` names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class EnvError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Env:
-    """Every variable of the program. Times are seconds; base URLs carry no trailing slash; an empty text means "not set"."""
+    """Every variable of the program. Times are seconds; base URLs have no trailing slash; "" means "not set"."""
 
     port: int
     data_dir: Path

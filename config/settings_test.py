@@ -1,4 +1,4 @@
-"""Settings of the test run and of the type checker: the addresses come from `tests.embedded`, the secrets are worthless."""
+"""Settings of the tests and the type checker: addresses come from `tests.embedded`, the secrets are worthless."""
 
 from __future__ import annotations
 

@@ -1,0 +1,61 @@
+"""The test database: made, migrated and emptied by the owner, used by the application role, as in production."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.test import TransactionTestCase
+from django.test.utils import setup_databases
+
+from config.database import as_owner
+
+_flush_as_app = TransactionTestCase._fixture_teardown
+
+
+def _flush_as_owner(case: TransactionTestCase) -> None:
+    """Emptying tables is TRUNCATE, which the application role must not be able to do."""
+    with as_owner():
+        _flush_as_app(case)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Create and migrate as the owner; every query of a test then runs as the application role.
+
+    The database is not dropped: its whole server is thrown away at the end.
+    """
+    suffix = os.environ.get("PYTEST_XDIST_WORKER", "")
+    with django_db_blocker.unblock(), as_owner():
+        connection.settings_dict["TEST"]["NAME"] = f"test_millrace{suffix and '_'}{suffix}"
+        setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
+    TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = _flush_as_app  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def process_environ(db: None) -> dict[str, str]:
+    """The environment for a real process that works on this run's test database."""
+    name = connection.settings_dict["NAME"]
+    addresses = {key: _with_database(os.environ[key], name) for key in ("DATABASE_URL", "DATABASE_ADMIN_URL")}
+    return {**os.environ, **addresses, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+def _with_database(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture
+def valkey() -> Iterator[redis.Redis]:
+    """This worker's empty Valkey database."""
+    with redis.Redis.from_url(settings.ENV.redis_url) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
