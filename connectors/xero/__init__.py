@@ -1,0 +1,1 @@
+"""Xero as a destination: what is written, what is read, and what its answers mean."""
