@@ -1,0 +1,150 @@
+"""Amnis as one WSGI application."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+
+from sandbox.amnis import api, lifecycle, wire
+from sandbox.amnis.company import Company
+from sandbox.amnis.consent import ConsentPages
+from sandbox.amnis.gate import EDITS, REFUSALS, AmnisFaults, TokenBucket
+from sandbox.amnis.ledger import SCHEMA, Ledger
+from sandbox.amnis.problems import Problem, TokenRefused
+from sandbox.amnis.setup import NAMES, set_up
+from sandbox.amnis.switches import Switches
+from sandbox.amnis.tokens import Tokens
+from sandbox.core import Core
+from sandbox.faults import Environ, FaultGate, wait
+from sandbox.store import to_json
+from sandbox.web import Request, Response, Router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One request that reached the vendor, for tests that count calls."""
+
+    at: datetime
+    method: str
+    path: str
+    query: str
+    status: int
+
+
+class AmnisSandbox:
+    """Amnis over WSGI. Three companies exist from the start, without movements; see `company`.
+
+    `calls` holds the latest requests, `faults` plans what goes wrong, `switches` and `switch` show and turn what the
+    vendor's documents leave open, `tokens` expires, disconnects, renews secrets.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.faults = AmnisFaults(core.faults)
+        self.tokens = Tokens(core)
+        self.calls: deque[Seen] = deque(maxlen=20_000)
+        self._consent = ConsentPages(self.tokens)
+        self._bucket = TokenBucket()
+        self._turning = threading.Lock()
+        core.store.prepare(SCHEMA)
+        with core.store.transaction():
+            set_up(self._ledger())
+        self._router = Router(self._routes())
+        self._gate = FaultGate(self._serve, core.faults, vendor="amnis", refusals=REFUSALS, edits=EDITS)
+
+    def company(self, client_id: str = "ck_1") -> Company:
+        """A company in words: its movements, its rows, its balances."""
+        return Company(self.core, client_id)
+
+    @property
+    def companies(self) -> dict[str, str]:
+        """client_id -> name."""
+        return dict(NAMES)
+
+    @property
+    def switches(self) -> Switches:
+        return self._ledger().switches()
+
+    def switch(self, **changes: Any) -> Switches:
+        """Turn switches by name; ValueError for an unknown one."""
+        with self._turning, self.core.store.transaction():
+            return self._ledger().save_switches(changes)
+
+    def settle(self) -> int:
+        """Execute whatever is due by the clock; every request does this first."""
+        with self.core.store.transaction():
+            return lifecycle.settle_due(self._ledger())
+
+    # WSGI
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self._gate(environ, self._noting(environ, start_response))
+
+    def _noting(self, environ: Environ, start_response: Callable[..., Any]) -> Callable[..., Any]:
+        def note(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            seen = Seen(
+                at=self.core.clock.now(), method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"],
+                query=environ.get("QUERY_STRING", ""), status=int(status.split()[0]),
+            )  # fmt: skip
+            self.calls.append(seen)
+            return start_response(status, headers, *rest)
+
+        return note
+
+    def _serve(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        if latency := self.switches.latency_ms:
+            wait(environ, latency / 1000)
+        self.settle()
+        try:
+            endpoint, arguments = self._router.find(request)
+            response = endpoint(request, **arguments)
+        except Problem as problem:
+            response = _refused(problem)
+        except HTTPException as error:
+            response = _refused(Problem(error.code or 500, error.name))
+        return response(environ, start_response)
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., Response]]]:
+        reads = [("GET", path, partial(self._read, read, fixed)) for path, read, fixed in api.routes()]
+        return [
+            ("POST", "/api/token", self._token),
+            ("GET", "/oauth/authorize", self._consent.ask),
+            ("POST", "/oauth/authorize", self._consent.decide),
+            *reads,
+        ]
+
+    def _token(self, request: Request) -> Response:
+        body = request.get_json(silent=True) if request.mimetype == wire.JSON else None
+        if not isinstance(body, dict):
+            raise TokenRefused(400, "invalid_request", "The request body must be a JSON object.")
+        return _json(self.tokens.answer(body, self.switches), wire.JSON)
+
+    def _read(self, read: api.Read, fixed: dict[str, Any], request: Request, **arguments: str) -> Response:
+        client_id = self.tokens.company_of(request.headers.get("Authorization"))
+        switches = self.switches
+        if self.core.limits:
+            self._bucket.take(client_id, switches.requests_per_second)
+        with self.core.store.transaction():
+            call = api.Call(request=request, company=self.company(client_id), ledger=self._ledger(), switches=switches)
+            answer = read(call, **fixed, **arguments)
+        plain = wire.wants_plain_json(request.headers.get("Accept"))
+        return _json(answer, wire.JSON if plain else wire.LD_JSON)
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self.core.store, self.core.clock.now())
+
+
+def _json(value: object, kind: str) -> Response:
+    return Response(to_json(value), content_type=f"{kind}; charset=utf-8")
+
+
+def _refused(problem: Problem) -> Response:
+    return Response(
+        to_json(problem.body), status=problem.status, content_type=problem.content_type, headers=problem.headers
+    )
