@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from connectors.models.grant import Grant
-from tenants.models import TenantModel
+from tenants.models import TenantModel, tenant_unique
 
 
 class Connection(TenantModel):
@@ -48,7 +48,15 @@ class Connection(TenantModel):
     class Meta:
         db_table = "connection"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "id"], name="connection_tenant_id"),
+            tenant_unique("connection_tenant_id"),
+            models.CheckConstraint(
+                condition=models.Q(kind="amnis", role="source") | models.Q(kind="xero", role="destination"),
+                name="connection_kind_role",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["pending", "active", "needs_reconnect", "disconnected"]),
+                name="connection_status",
+            ),
             models.UniqueConstraint(
                 fields=["tenant", "kind", "external_id"],
                 name="connection_once_per_company",

@@ -39,6 +39,9 @@ class Grant(models.Model):
     class Meta:
         db_table = "grant_chain"  # GRANT is a word of SQL
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=["active", "needs_reconnect", "revoked"]), name="grant_status"
+            ),
             models.UniqueConstraint(fields=["provider", "subject"], name="grant_once_per_subject"),
         ]
 
