@@ -22,7 +22,22 @@ _MARKER = re.compile(r"(?<![0-9A-Z])MR-([0-9A-Z]{13})(?![0-9A-Z])", re.IGNORECAS
 _INVISIBLE = frozenset({"Cf", "Cs", "Co"})  # formatting (bidi, zero width), half surrogates, private use
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})
 _RESERVED_DOMAINS = frozenset(
-    "arpa corp example home internal intranet invalid lan local localdomain localhost onion private test".split()
+    [
+        "arpa",
+        "corp",
+        "example",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
+        "onion",
+        "private",
+        "test",
+    ]
 )
 
 

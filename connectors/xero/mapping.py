@@ -1,0 +1,148 @@
+"""Our ledger entries as Xero's JSON: the one place where a document gets the words and digits that leave. Pure.
+
+Never sent: CurrencyCode (the bank account's currency applies), IsReconciled, tax amounts and totals (Xero computes
+them), a contact by name (Xero would create one), account codes (bank accounts may have none).
+https://developer.xero.com/documentation/api/accounting/banktransactions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from connectors.contract import wire
+from connectors.contract.money import ZERO, MoneyError, round_half_up
+from connectors.contract.records import (
+    BankTransaction,
+    BankTransfer,
+    ContactDraft,
+    Endpoint,
+    LineItem,
+    Prepared,
+    Writable,
+)
+from connectors.xero.text import MAX_DESCRIPTION, clean, contact_name, cut, is_public_url, reference_with_marker
+
+API = "/api.xro/2.0"
+MAX_BODY = 3_500_000  # bytes; the older of the two limits that Xero's pages name
+BATCH_SIZES = {Endpoint.BANK_TRANSACTIONS: 50, Endpoint.BANK_TRANSFERS: 1, Endpoint.CONTACTS: 50}
+RATE_DIGITS = 6
+_QUERIES = {
+    Endpoint.BANK_TRANSACTIONS: "?summarizeErrors=false&unitdp=4",
+    Endpoint.BANK_TRANSFERS: "",  # the operation knows no parameter, so a refusal is a 400
+    Endpoint.CONTACTS: "?summarizeErrors=false",
+}
+_ENDPOINT_OF: dict[type[Writable], Endpoint] = {
+    BankTransaction: Endpoint.BANK_TRANSACTIONS,
+    BankTransfer: Endpoint.BANK_TRANSFERS,
+    ContactDraft: Endpoint.CONTACTS,
+}
+# A line's text may shrink before a batch may fail for its size.
+_DESCRIPTION_LIMITS = (MAX_DESCRIPTION, 500, 100)
+
+
+def prepare(endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
+    """The exact request that creates all of `items`, in their order.
+
+    Raises MoneyError for what must never be sent: no marker, lines that do not add up, more digits than Xero keeps;
+    ValueError for items of another endpoint, none, or more than one call carries.
+    """
+    if not 0 < len(items) <= BATCH_SIZES[endpoint]:
+        raise ValueError(f"{len(items)} items do not fit one call to {endpoint}")
+    if any(_ENDPOINT_OF[type(item)] is not endpoint for item in items):
+        raise ValueError(f"not every item belongs to {endpoint}")
+    return Prepared(
+        endpoint=endpoint,
+        method="PUT",  # PUT creates and never updates
+        path=f"{API}/{endpoint}{_QUERIES[endpoint]}",
+        body=_body(endpoint, items),
+        markers=tuple(marker_of(item) for item in items),
+    )
+
+
+def marker_of(item: Writable) -> str:
+    return item.number if isinstance(item, ContactDraft) else item.marker
+
+
+def reports_each_element(prepared: Prepared) -> bool:
+    """Was the call sent so that Xero judges each element by itself and a 400 saves none?"""
+    return "summarizeErrors=false" in prepared.path
+
+
+def to_wire(item: Writable, *, max_description: int = MAX_DESCRIPTION) -> dict[str, Any]:
+    """One item as an element of the request. Raises MoneyError, see `prepare`."""
+    match item:
+        case BankTransaction():
+            return _bank_transaction(item, max_description)
+        case BankTransfer():
+            return _bank_transfer(item)
+        case ContactDraft():
+            return {"Name": contact_name(item.name) or item.number, "ContactNumber": item.number}
+
+
+def _body(endpoint: Endpoint, items: Sequence[Writable]) -> bytes:
+    for limit in _DESCRIPTION_LIMITS:
+        body = wire.encode({endpoint.value: [to_wire(item, max_description=limit) for item in items]})
+        if len(body) <= MAX_BODY:
+            return body
+    raise ValueError(f"{len(items)} documents exceed {MAX_BODY} bytes")
+
+
+def _bank_transaction(entry: BankTransaction, max_description: int) -> dict[str, Any]:
+    if sum((line.amount for line in entry.lines), ZERO) != entry.total.amount or entry.total.amount <= 0:
+        raise MoneyError(f"{entry.marker}: the lines do not add up to a positive total")
+    return {
+        "Type": entry.kind.value,
+        "Contact": {"ContactID": entry.contact_id},
+        "BankAccount": {"AccountID": entry.bank_account_id},
+        "Date": entry.date.isoformat(),
+        "Reference": reference_with_marker(entry.reference, entry.marker),
+        **({} if entry.rate is None else {"CurrencyRate": _rate(entry.rate)}),
+        **({"Url": entry.url} if is_public_url(entry.url) else {}),
+        "LineAmountTypes": entry.tax_mode.value,
+        "LineItems": [_line(line, entry, max_description) for line in entry.lines],
+    }
+
+
+def _line(line: LineItem, entry: BankTransaction, max_description: int) -> dict[str, Any]:
+    description = cut(clean(line.description), max_description) or clean(entry.contact_name) or entry.marker
+    tracking = [
+        {"TrackingCategoryID": choice.category_id, "TrackingOptionID": choice.option_id} for choice in line.tracking
+    ]
+    return {
+        "Description": description,
+        "Quantity": 1,
+        "UnitAmount": _amount(line.amount, digits=4),
+        "AccountID": line.account_id,
+        **({"TaxType": line.tax_type} if line.tax_type else {}),
+        **({"Tracking": tracking} if tracking else {}),
+    }
+
+
+def _bank_transfer(entry: BankTransfer) -> dict[str, Any]:
+    if entry.total.amount <= 0:
+        raise MoneyError(f"{entry.marker}: a transfer needs a positive amount")
+    return {
+        "FromBankAccount": {"AccountID": entry.from_account_id},
+        "ToBankAccount": {"AccountID": entry.to_account_id},
+        "Amount": _amount(entry.total.amount, digits=2),
+        "Date": entry.date.isoformat(),
+        "Reference": reference_with_marker(entry.reference, entry.marker),
+    }
+
+
+def _amount(amount: Decimal, *, digits: int) -> Decimal:
+    """Two digits behind the point, more (up to `digits`) only where the amount has them; never rounded."""
+    for places in (2, digits):
+        shown = round_half_up(amount, places)
+        if shown == amount:
+            return shown
+    raise MoneyError(f"{amount} has more digits than Xero keeps")
+
+
+def _rate(rate: Decimal) -> Decimal:
+    shown = round_half_up(rate, RATE_DIGITS)
+    if shown <= 0:
+        raise MoneyError(f"{rate} is too small for a rate in Xero")
+    return shown
