@@ -107,7 +107,7 @@ class ApiClient:
         missing_ok: bool = False,
         background: bool = False,
     ) -> Any:
-        """GET and decode. None for a 404 where `missing_ok`.
+        """GET and decode. None for a 404 where `missing_ok`, and for a 304.
 
         Retries a little in place; raises RetryLater, ActionRequired or ContractBroken.
         """
@@ -137,7 +137,7 @@ class ApiClient:
 
     def _read(self, request: httpx.Request, *, missing_ok: bool, background: bool) -> Any:
         reply = self._authorised(request, background=background, write=False)
-        if reply.status == 404 and missing_ok:
+        if reply.status == 304 or (reply.status == 404 and missing_ok):
             return None
         if reply.status != 200:
             raise self._error_of(reply)
