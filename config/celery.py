@@ -6,9 +6,13 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_process_init
+from django.conf import settings
 from kombu import Queue
 
 from config.env import Env
+from config.heartbeat import Scheduler, WorkerHeartbeat
+from config.supervisor.child import die_with_parent
 
 QUEUES = ("interactive", "sync", "notify", "maintenance")
 
@@ -59,6 +63,7 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
+        "beat_scheduler": f"{Scheduler.__module__}:{Scheduler.__name__}",
         "beat_schedule": beat_schedule(env),
     }
 
@@ -80,11 +85,16 @@ def _entry(task: str, *, every: float, queue: str) -> dict[str, Any]:
 
 
 def _settings() -> dict[str, Any]:
-    from django.conf import settings
-
     return broker_settings(settings.ENV)
 
 
 app = Celery("millrace", set_as_current=True)
 app.add_defaults(_settings)
 app.autodiscover_tasks()
+app.steps["worker"].add(WorkerHeartbeat)
+
+
+@worker_process_init.connect
+def _not_without_the_worker(**_: Any) -> None:
+    """A pool's child whose worker was killed must not finish its slice beside the new worker's."""
+    die_with_parent()

@@ -7,29 +7,42 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import django
+import psycopg
 from django.core.management import execute_from_command_line, get_commands
+from django.db import InterfaceError, OperationalError
 
 from config.database import as_owner
 from config.env import EnvError
 
 OWNER_COMMANDS = frozenset({"migrate", "flush"})
 WRONG_USE = 2
+TEMPORARY = 3
 DEFECT = 4
 
 
 def execute(argv: list[str]) -> int:
-    """Run `argv` as django-admin would. One line and 2 for a wrong environment, a traceback and 4 for a defect."""
+    """Run `argv` as django-admin would."""
+    return guarded(lambda: _run(argv))
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """The exit code of `run`: one line and 2 for a wrong environment, one line and 3 for a database that is away,
+    a traceback and 4 for a defect."""
     try:
-        return _run(argv)
+        return run()
     except EnvError as error:
         return _refuse(str(error))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         return 130
+    except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
+        sys.stderr.write(f"millrace: the database cannot be reached: {_first_line(error)}\n")
+        return TEMPORARY
     except Exception:  # noqa: BLE001  the last door: whatever was not foreseen is a defect and says so
         traceback.print_exc()
         return DEFECT
@@ -43,6 +56,10 @@ def _run(argv: list[str]) -> int:
     with as_owner() if name in OWNER_COMMANDS else nullcontext():
         execute_from_command_line(argv)
     return 0
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _refuse(line: str) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 
 import redis
@@ -12,9 +10,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-BEATS = ("worker", "beat")
-BEAT_EVERY_SECONDS = 2
-BEAT_LASTS_SECONDS = 15
+from config import heartbeat
 
 
 class HealthMiddleware:
@@ -66,19 +62,10 @@ def _migrated() -> bool:
 
 def broker_and_beats(redis_url: str) -> dict[str, bool]:
     """The broker, and whether worker and beat have lately said that they live."""
+    names = (heartbeat.WORKER, heartbeat.BEAT)
     try:
-        with redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3) as client:
-            alive = client.mget([beat_key(name) for name in BEATS])
+        with heartbeat.broker(redis_url) as client:
+            alive = client.mget([heartbeat.key(name) for name in names])
     except (redis.RedisError, OSError):
-        return {"broker": False, **dict.fromkeys(BEATS, False)}
-    return {"broker": True, **{name: value is not None for name, value in zip(BEATS, alive, strict=True)}}
-
-
-def beat_key(name: str) -> str:
-    """Where `worker` and `beat` leave their heartbeat."""
-    return f"heartbeat:{name}"
-
-
-def say_alive(client: redis.Redis, name: str) -> None:
-    """Leave one heartbeat; it vanishes by itself when no other follows."""
-    client.set(beat_key(name), json.dumps({"at": time.time()}), ex=BEAT_LASTS_SECONDS)
+        return {"broker": False, **dict.fromkeys(names, False)}
+    return {"broker": True, **{name: value is not None for name, value in zip(names, alive, strict=True)}}

@@ -1,0 +1,38 @@
+"""Everything that has to be true before the first request, in one process: role, migrations, demo company.
+
+`python -m config.boot` is what the compose file's `migrate` service and the supervisor run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import django
+from django.conf import settings
+from django.core.management import call_command, get_commands
+
+from config.commands import guarded
+from config.database import as_owner
+from config.roles import refuse_strong_role
+
+DEMO = "demo"
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    return guarded(_boot)
+
+
+def _boot() -> int:
+    django.setup()
+    with as_owner():
+        call_command("migrate", interactive=False, verbosity=0)
+    refuse_strong_role(settings.ENV.database_url)
+    if settings.ENV.sandbox and DEMO in get_commands():
+        call_command(DEMO)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

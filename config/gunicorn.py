@@ -1,0 +1,24 @@
+"""gunicorn's settings: one process, threads, no files outside the data folder."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from config.supervisor.child import die_with_parent
+
+wsgi_app = "config.wsgi"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_PROCESSES", "1"))
+threads = 8
+timeout = 60
+graceful_timeout = 2
+keepalive = 5
+limit_request_line = 8190
+control_socket_disable = True
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A worker whose master was killed must not keep the port."""
+    die_with_parent()
