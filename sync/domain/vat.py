@@ -1,0 +1,108 @@
+"""Captured VAT as gross lines: each part with the tax type that the books have for it, the rest without tax. Pure.
+
+Xero computes the tax of a gross line itself and refuses any other figure, so what it will compute is compared with
+what was captured, and a difference is a finding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.money import ZERO, Money
+from connectors.contract.records import Account, SourceTransaction, TaxRate, VatPart
+from sync.domain.references import ACTIVE, NO_TAX, ChartIndex, label, may_carry
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VatLine:
+    """`gross` is unsigned and includes the tax."""
+
+    gross: Decimal
+    tax_type: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VatLines:
+    """Lines that add up to the whole amount, or none where the captured parts cannot be used."""
+
+    lines: tuple[VatLine, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+NO_LINES = VatLines()
+
+
+def vat_lines(transaction: SourceTransaction, *, account: Account, chart: ChartIndex) -> VatLines:
+    """The lines that the captured VAT asks for on this account, and everything that stands against them."""
+    parts = [part for part in transaction.vats if part.gross]
+    whole = abs(transaction.amount)
+    rest = whole.amount - sum((abs(part.gross) for part in parts), ZERO)
+    if not parts:
+        return NO_LINES
+    if rest < 0:
+        return VatLines(findings=(_exceeds(whole, rest),))
+    lines: list[VatLine] = []
+    findings: list[Finding] = []
+    for part in parts:
+        rate, problem = _rate_for(part, account=account, chart=chart)
+        findings.extend(problem)
+        if rate is not None:
+            findings.extend(_differences(part, rate, whole.currency))
+        lines.append(VatLine(gross=abs(part.gross), tax_type=_type(rate, part), label=f"VAT {_percent(part.rate)}"))
+    if rest:
+        lines.append(VatLine(gross=rest, tax_type=NO_TAX, label="without VAT"))
+    return VatLines(lines=tuple(lines), findings=tuple(findings))
+
+
+def _rate_for(part: VatPart, *, account: Account, chart: ChartIndex) -> tuple[TaxRate | None, tuple[Finding, ...]]:
+    """The tax rate that the capture names, else the only one of this percentage that the account may carry."""
+    named = chart.tax_rate(part.external_id) if part.external_id else None
+    if named and named.status == ACTIVE and may_carry(account, named):
+        return named, ()
+    if not part.rate:
+        return None, ()
+    fitting = [rate for rate in chart.rates_of(account) if rate.rate == part.rate]
+    preferred = [rate for rate in fitting if rate.tax_type == account.tax_type] or fitting
+    if len(preferred) == 1:
+        return preferred[0], ()
+    reason = "Several tax rates" if preferred else "No active tax rate"
+    message = (
+        f"{reason} of {_percent(part.rate)} may stand on account {label(account)} in Xero. "
+        "Name the tax type as external id of the VAT at Amnis, or decide it in a rule."
+    )
+    return None, (Finding(code="vat_unmapped", message=message, detail=f"{_percent(part.rate)} on {label(account)}"),)
+
+
+def _differences(part: VatPart, rate: TaxRate, currency: str) -> tuple[Finding, ...]:
+    if rate.rate != part.rate:
+        message = (
+            f"VAT of {_percent(part.rate)} was captured, but tax {rate.name} in Xero is {_percent(rate.rate)}. "
+            "Correct one of them."
+        )
+        return (Finding(code="vat_rate_differs", message=message, detail=rate.tax_type),)
+    computed = Money(amount=abs(part.gross) * rate.rate / (100 + rate.rate), currency=currency).rounded().amount
+    difference = abs(computed - abs(part.amount))
+    if not difference:
+        return ()
+    message = f"VAT of {abs(part.amount):f} was captured; Xero computes {computed:f} on {abs(part.gross):f}."
+    severity = Severity.NOTE if difference <= CENT else Severity.REVIEW
+    return (Finding(code="vat_amount_differs", message=message, severity=severity, detail=rate.tax_type),)
+
+
+def _type(rate: TaxRate | None, part: VatPart) -> str:
+    return rate.tax_type if rate else ("" if part.rate else NO_TAX)
+
+
+def _exceeds(whole: Money, rest: Decimal) -> Finding:
+    message = f"The captured VAT parts are {abs(rest):f} more than the whole amount {whole}. Correct them at Amnis."
+    return Finding(code="vat_exceeds_total", message=message)
+
+
+def _percent(rate: Decimal) -> str:
+    text = format(rate, "f")
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
