@@ -30,6 +30,10 @@ def run_sql(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int
         return int(cursor.rowcount)
 
 
+def as_json(value: Any) -> str:
+    return json.dumps(value)
+
+
 def now() -> datetime:
     moment: datetime = rows("SELECT clock_timestamp() AS now")[0]["now"]
     return moment

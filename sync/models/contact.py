@@ -33,7 +33,7 @@ class ContactLink(TenantModel):
     not_before = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "contact_link"
         indexes = [
             models.Index(fields=["flow", "not_before", "id"], name="contact_due", condition=models.Q(state="ready"))

@@ -87,7 +87,7 @@ class Entry(TenantModel):
     changed_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "entry"
         indexes = [
             models.Index(fields=["flow", "not_before", "id"], name="entry_due", condition=models.Q(state="ready")),

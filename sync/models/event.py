@@ -26,7 +26,7 @@ class Event(TenantModel):
     note = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "event"
         indexes = [
             models.Index(fields=["entry", "id"], name="event_of_entry"),

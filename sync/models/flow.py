@@ -43,7 +43,7 @@ class Flow(TenantModel):
     last_success_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "flow"
         indexes = [models.Index(fields=["next_at", "id"], name="flow_due", condition=models.Q(state="active"))]
         constraints = [

@@ -27,7 +27,7 @@ class Incident(TenantModel):
     closed_at = models.DateTimeField(null=True)
     resolution = models.CharField(max_length=300, default="", blank=True)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "incident"
         constraints = [
             models.UniqueConstraint(

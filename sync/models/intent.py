@@ -45,7 +45,7 @@ class PushIntent(TenantModel):
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "push_intent"
         indexes = [models.Index(fields=["flow", "id"], name="intent_open", condition=models.Q(state="open"))]
         constraints = [
@@ -78,7 +78,7 @@ class PushIntentItem(TenantModel):
     open = models.BooleanField(default=True)
     outcome = models.CharField(max_length=20, default="", blank=True)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "push_intent_item"
         constraints = [
             models.UniqueConstraint(fields=["entry"], name="item_entry_one_open", condition=models.Q(open=True)),
@@ -110,7 +110,7 @@ class PushAttempt(TenantModel):
     answer_sha256 = models.CharField(max_length=64, default="", blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "push_attempt"
 
     def __str__(self) -> str:

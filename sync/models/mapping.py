@@ -19,7 +19,7 @@ class AccountMapping(TenantModel):
     ignore_reason = models.CharField(max_length=200, default="", blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "account_mapping"
         constraints = [
             models.UniqueConstraint(fields=["flow", "source_account_id"], name="mapping_once_per_wallet"),

@@ -28,7 +28,7 @@ class MirrorDocument(TenantModel):
     updated_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "mirror_document"
         indexes = [
             models.Index(fields=["connection", "marker"], name="mirror_marker", condition=~models.Q(marker="")),

@@ -15,7 +15,7 @@ class Proof(TenantModel):
     result = models.JSONField()
     made_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "proof"
         indexes = [models.Index(fields=["flow", "-id"], name="proof_list")]
 

@@ -22,7 +22,7 @@ class BookedConversion(TenantModel):
     platform_rate = models.DecimalField(max_digits=24, decimal_places=10, null=True)
     read_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "booked_conversion"
         constraints = [models.UniqueConstraint(fields=["flow", "deal_id"], name="conversion_once")]
 

@@ -41,7 +41,7 @@ class Record(TenantModel):
     fetched_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "record"
         indexes = [
             models.Index(fields=["flow", "id"], name="record_to_transform", condition=models.Q(state="fetched")),

@@ -26,7 +26,7 @@ class Rule(TenantModel):
     created_at = models.DateTimeField(db_default=Now())
     superseded_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "rule"
         ordering = ["position", "id"]
         constraints = [

@@ -33,7 +33,7 @@ class Run(TenantModel):
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "run"
         indexes = [models.Index(fields=["flow", "-id"], name="run_list")]
         constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="run_tenant_id")]
@@ -52,7 +52,7 @@ class DailyStat(TenantModel):
     count = models.IntegerField(default=0)
     amount = models.DecimalField(max_digits=24, decimal_places=4, default=0)
 
-    class Meta:
+    class Meta(TenantModel.Meta):
         db_table = "daily_stat"
         constraints = [models.UniqueConstraint(fields=["flow", "day", "measure", "currency"], name="daily_stat_key")]
 

@@ -1,0 +1,392 @@
+"""From movements to what should stand in the books. Pure: one unit of source transactions in, planned entries out.
+
+A unit is one row, or the two rows of a conversion or of an own transfer. Where something is missing or doubtful the
+plan says so in findings; it never guesses and never raises on odd data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.money import ZERO
+from connectors.contract.records import (
+    Account,
+    BankTransaction,
+    BankTransfer,
+    DocumentKind,
+    Execution,
+    LedgerEntry,
+    LineItem,
+    Movement,
+    SourceTransaction,
+    TaxMode,
+)
+from sync.domain import fx
+from sync.domain.booking import booking_date
+from sync.domain.coding import Coding
+
+SOLD, BOUGHT, MAIN = "sold", "bought", "main"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One row of a unit with what is decided for it. `bank`: its account in the books, None where it is not mapped."""
+
+    record_id: int
+    transaction: SourceTransaction
+    coding: Coding | None
+    bank: Account | None
+    ignored: str = ""  # why its wallet is left out on purpose
+    revision: int = 1
+
+    @property
+    def leg(self) -> str:
+        if self.transaction.movement is not Movement.FX:
+            return MAIN
+        return SOLD if self.transaction.amount.amount < 0 else BOUGHT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What planning goes by, from the tenant's settings."""
+
+    cutoff: date
+    base_currency: str
+    multi_currency: bool
+    card_date: str = "settlement"
+    fx_date: str = "value"
+    rounding: Account | None = None
+    rates: Mapping[str, Decimal] | None = None  # foreign units per base unit, by currency; None: the destination's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One entry to be. `document` is None where findings prevent one. `waits_for`: leg of the same unit that must be
+    booked first, or "partner" for a row that has not arrived."""
+
+    part: Part
+    leg: str
+    document: LedgerEntry | None = None
+    other: Part | None = None
+    findings: tuple[Finding, ...] = ()
+    booking_date: date | None = None
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    part: Part
+    reason: str
+
+
+Outcome = Planned | Skipped
+
+
+def plan_unit(parts: tuple[Part, ...], *, markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
+    """What becomes of each row of a unit. `markers`: by record and leg."""
+    settled = {part.record_id: _first_look(part, rules) for part in parts}
+    going = tuple(part for part in parts if settled[part.record_id] is None)
+    done = tuple(outcome for outcome in settled.values() if outcome is not None)
+    if not going:
+        return done
+    if done:
+        return (*done, *(_held_with(part, done[0], rules) for part in going))
+    movement = going[0].transaction.movement
+    if movement is Movement.FX:
+        return (*done, *_conversion(going, markers, rules))
+    if movement is Movement.OWN_TRANSFER:
+        return (*done, *_own_transfer(going, markers, rules))
+    return (*done, *(_single(part, markers, rules) for part in going))
+
+
+# ----------------------------------------------------------- what goes nowhere
+
+
+def _first_look(part: Part, rules: Rules) -> Outcome | None:
+    """Rows that yield nothing, or that a person must look at before anything can be built."""
+    transaction = part.transaction
+    day = booking_date(transaction, card_date=rules.card_date, fx_date=rules.fx_date)
+    reason = _skip_reason(part, day, rules)
+    if reason:
+        return Skipped(part=part, reason=reason)
+    findings = [finding for finding in transaction.findings if finding.severity is Severity.REVIEW]
+    findings += _obstacles(part, day, rules)
+    if findings:
+        return Planned(part=part, leg=part.leg, findings=_distinct(findings), booking_date=day)
+    return None
+
+
+def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
+    transaction = part.transaction
+    if part.ignored:
+        return f"its wallet is left out: {part.ignored}"
+    if transaction.execution is Execution.PENDING:
+        return "not executed yet"
+    if transaction.execution is Execution.CANCELLED:
+        return "cancelled, nothing moved"
+    if transaction.amount.amount == 0 and transaction.movement is not Movement.UNKNOWN and not transaction.findings:
+        return "its amount is zero"
+    if day is not None and day < rules.cutoff:
+        return f"booked before the cut-off {rules.cutoff:%d.%m.%Y}"
+    if part.coding is not None and part.coding.skip:
+        return f"left out by {part.coding.hit.rule.name if part.coding.hit else 'a rule'}"
+    return ""
+
+
+def _obstacles(part: Part, day: date | None, rules: Rules) -> list[Finding]:
+    transaction, found = part.transaction, []
+    wallet = f"{transaction.amount.currency} wallet {transaction.account_id}"
+    if day is None:
+        found.append(_finding("date_missing", "The movement has no execution date. Ask Amnis, or handle it by hand."))
+    if transaction.execution is Execution.UNKNOWN:
+        found.append(
+            _finding("unknown_status", "Amnis gives this movement a status that is not known. Decide what it means.")
+        )
+    if transaction.movement is Movement.UNKNOWN:
+        kind = transaction.raw_kind or "none"
+        found.append(
+            _finding(
+                "unknown_movement",
+                f"Amnis calls this movement “{kind}”, a kind that is not known. Decide how it is booked.",
+                kind,
+            )
+        )
+    if transaction.movement is Movement.COLLATERAL:
+        found.append(
+            _finding(
+                "collateral_movement",
+                "Money moved to or from collateral; its title may have passed to Amnis. Book it on purpose, by hand.",
+            )
+        )
+    if part.bank is None:
+        message = (
+            f"The {wallet} is not mapped to a bank account in Xero. Map it, and everything waiting for it follows."
+        )
+        found.append(_finding("account_not_mapped", message, transaction.account_id))
+    elif part.bank.currency and part.bank.currency != transaction.amount.currency:
+        message = (
+            f"The {wallet} is mapped to {part.bank.name}, which is kept in {part.bank.currency}. "
+            "Map it to a bank account of its own currency."
+        )
+        found.append(_finding("currency_mismatch", message, transaction.account_id))
+    if not rules.multi_currency and transaction.amount.currency != rules.base_currency:
+        message = "This Xero plan keeps books in one currency only. Upgrade it, or leave this wallet out."
+        found.append(_finding("no_multi_currency", message, transaction.amount.currency))
+    if not transaction.amount.is_exact:
+        message = f"{transaction.amount} has more decimals than the currency allows. Ask Amnis for the exact amount."
+        found.append(_finding("amount_not_exact", message))
+    return found
+
+
+# --------------------------------------------------------------- one document
+
+
+def _single(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules) -> Outcome:
+    """SPEND for money out, RECEIVE for money in, with the lines that coding decided."""
+    coding, bank = part.coding, part.bank
+    assert coding is not None
+    assert bank is not None
+    document = None
+    if coding.lines and coding.contact_name:
+        document = _bank_transaction(part, coding.lines, MAIN, markers, rules)
+    findings = coding.findings
+    if coding.review:
+        findings = (*findings, _finding("review_by_rule", "A rule asks for a person to look at this movement first."))
+    return Planned(part=part, leg=MAIN, document=document, findings=findings, booking_date=_day(part, rules))
+
+
+def _bank_transaction(
+    part: Part,
+    lines: tuple[LineItem, ...],
+    leg: str,
+    markers: Mapping[tuple[int, str], str],
+    rules: Rules,
+    *,
+    rate: Decimal | None = None,
+) -> BankTransaction:
+    transaction, coding, bank = part.transaction, part.coding, part.bank
+    assert coding is not None
+    assert bank is not None
+    foreign = transaction.amount.currency != rules.base_currency
+    policy_rate = (rules.rates or {}).get(transaction.amount.currency)
+    return BankTransaction(
+        kind=DocumentKind.SPEND if transaction.amount.amount < 0 else DocumentKind.RECEIVE,
+        bank_account_id=bank.account_id,
+        contact_id="",
+        contact_name=coding.contact_name,
+        date=_day(part, rules),
+        total=abs(transaction.amount),
+        reference=_reference(transaction),
+        marker=markers[part.record_id, leg],
+        lines=lines,
+        tax_mode=coding.tax_mode,
+        rate=(rate or policy_rate) if foreign else None,
+    )
+
+
+def _reference(transaction: SourceTransaction) -> str:
+    """What the bookkeeper looks for: the structured reference, else the remittance text, else the card."""
+    if transaction.reference or transaction.text:
+        return transaction.reference or transaction.text
+    return f"Card {transaction.card.pan4}" if transaction.card and transaction.card.pan4 else ""
+
+
+# ---------------------------------------------------------------- own transfer
+
+
+def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
+    """Two rows, one BankTransfer; the sending row carries the entry."""
+    sender = next((part for part in parts if part.transaction.amount.amount < 0), None)
+    receiver = next((part for part in parts if part.transaction.amount.amount > 0), None)
+    if sender is None or receiver is None or len(parts) != 2:
+        return tuple(_alone(part, "other_side_missing", _TRANSFER_ALONE, rules) for part in parts)
+    if sender.transaction.amount != -receiver.transaction.amount:
+        message = f"{sender.transaction.amount} left one wallet and {receiver.transaction.amount} reached the other."
+        return tuple(
+            Planned(
+                part=part, leg=MAIN, findings=(_finding("transfer_unequal", message),), booking_date=_day(part, rules)
+            )
+            for part in (sender, receiver)
+        )
+    assert sender.bank is not None
+    assert receiver.bank is not None
+    document = BankTransfer(
+        from_account_id=sender.bank.account_id,
+        to_account_id=receiver.bank.account_id,
+        date=_day(sender, rules),
+        total=abs(sender.transaction.amount),
+        reference=_reference(sender.transaction) or "Own transfer",
+        marker=markers[sender.record_id, MAIN],
+    )
+    return (Planned(part=sender, other=receiver, leg=MAIN, document=document, booking_date=document.date),)
+
+
+_TRANSFER_ALONE = "Only one side of this transfer between own wallets has arrived, or its other wallet is left out."
+
+
+# ------------------------------------------------------------------ conversion
+
+
+def _conversion(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
+    """One deal, two documents through the clearing account; the pair is posted as a unit or not at all."""
+    sold = next((part for part in parts if part.leg == SOLD), None)
+    bought = next((part for part in parts if part.leg == BOUGHT), None)
+    if sold is None or bought is None or len(parts) != 2:
+        return tuple(_alone(part, "fx_partner_missing", _DEAL_ALONE, rules) for part in parts)
+    findings = _deal_findings(sold, bought, rules)
+    if findings:
+        return tuple(
+            Planned(part=part, leg=part.leg, findings=findings, booking_date=_day(part, rules))
+            for part in (sold, bought)
+        )
+    if rules.base_currency in (sold.transaction.amount.currency, bought.transaction.amount.currency):
+        return _with_base_currency(sold, bought, markers, rules)
+    return _two_foreign(sold, bought, markers, rules)
+
+
+_DEAL_ALONE = "Only one of the two rows of this conversion has arrived. It is posted as soon as the other one is there."
+
+
+def _deal_findings(sold: Part, bought: Part, rules: Rules) -> tuple[Finding, ...]:
+    found = [finding for part in (sold, bought) if part.coding for finding in part.coding.findings]
+    if rules.rounding is None:
+        message = "Xero's own rounding account was not found in the chart of accounts. A conversion needs it."
+        found.append(_finding("rounding_account_missing", message))
+    for part in (sold, bought):
+        if part.coding is None or not part.coding.lines:
+            found.append(_finding("clearing_account_missing", "Choose the clearing account for conversions."))
+    if sold.transaction.amount.currency == bought.transaction.amount.currency:
+        found.append(_finding("fx_one_currency", "Both rows of this conversion are in one currency."))
+    return _distinct([finding for finding in found if finding.severity is Severity.REVIEW])
+
+
+def _with_base_currency(
+    sold: Part, bought: Part, markers: Mapping[tuple[int, str], str], rules: Rules
+) -> tuple[Outcome, ...]:
+    base, foreign = (sold, bought) if sold.transaction.amount.currency == rules.base_currency else (bought, sold)
+    pair = fx.base_and_foreign(foreign=_size(foreign), base=_size(base))
+    return (
+        _leg(foreign, pair.first, markers, rules),
+        _leg(base, pair.second, markers, rules),
+    )
+
+
+def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
+    """The leg with fewer units per base goes first; both are worth the same, so that is the smaller amount."""
+    first, second = sorted((sold, bought), key=_size)
+    whole = fx.LegPlan(total=_size(first), clearing=_size(first))
+    waiting = Planned(part=second, leg=second.leg, booking_date=_day(second, rules), waits_for=first.leg)
+    return (_leg(first, whole, markers, rules), waiting)
+
+
+def second_leg(
+    part: Part, *, first_total: Decimal, first_rate: Decimal, markers: Mapping[tuple[int, str], str], rules: Rules
+) -> Planned:
+    """The second document of a deal in two foreign currencies, once the first one's rate is known."""
+    pair = fx.second_foreign(first=first_total, first_rate=first_rate, second=_size(part))
+    planned = _leg(part, pair.second, markers, rules)
+    if not pair.rest:
+        return planned
+    note = (
+        f"{abs(pair.rest)} {rules.base_currency} stays on the clearing account: no six-decimal rate closes this deal."
+    )
+    return replace(planned, findings=(*planned.findings, Finding(code="fx_rest", message=note, severity=Severity.NOTE)))
+
+
+def _leg(part: Part, plan: fx.LegPlan, markers: Mapping[tuple[int, str], str], rules: Rules) -> Planned:
+    assert part.coding is not None
+    clearing = replace(part.coding.lines[0], amount=plan.clearing)
+    lines = (clearing,) if plan.rounding == ZERO else (clearing, _rounding_line(clearing, plan.rounding, rules))
+    document = _bank_transaction(part, lines, part.leg, markers, rules, rate=plan.rate)
+    document = replace(document, tax_mode=TaxMode.NO_TAX)
+    return Planned(
+        part=part, leg=part.leg, document=document, findings=part.coding.findings, booking_date=document.date
+    )
+
+
+def _rounding_line(clearing: LineItem, amount: Decimal, rules: Rules) -> LineItem:
+    assert rules.rounding is not None
+    return replace(
+        clearing,
+        description="Rounding of the conversion",
+        amount=amount,
+        account_id=rules.rounding.account_id,
+        account_code=rules.rounding.code,
+    )
+
+
+# --------------------------------------------------------------------- shared
+
+
+def _held_with(part: Part, other: Outcome, rules: Rules) -> Planned:
+    """Half a unit is never posted: what holds the one row holds the other."""
+    why = other.reason if isinstance(other, Skipped) else "it is held for review"
+    finding = _finding("other_half_held", f"The other half of this movement is not posted: {why}.", other.part.leg)
+    return Planned(part=part, leg=part.leg, findings=(finding,), booking_date=_day(part, rules))
+
+
+def _alone(part: Part, code: str, message: str, rules: Rules) -> Planned:
+    finding = _finding(code, message)
+    return Planned(part=part, leg=part.leg, findings=(finding,), booking_date=_day(part, rules), waits_for="partner")
+
+
+def _day(part: Part, rules: Rules) -> date:
+    day = booking_date(part.transaction, card_date=rules.card_date, fx_date=rules.fx_date)
+    assert day is not None  # rows without one were stopped at the first look
+    return day
+
+
+def _size(part: Part) -> Decimal:
+    return abs(part.transaction.amount.amount)
+
+
+def _finding(code: str, message: str, detail: str = "") -> Finding:
+    return Finding(code=code, message=message, detail=detail)
+
+
+def _distinct(findings: list[Finding]) -> tuple[Finding, ...]:
+    return tuple({(finding.code, finding.detail): finding for finding in findings}.values())

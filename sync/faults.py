@@ -1,0 +1,31 @@
+"""Named crash windows. A point is a no-op unless MILLRACE_FAULT_POINT names it; then the process kills itself there.
+
+The crash campaign and the tests set the variable for one process: "after_claim_before_call", or "name:3" for the third
+time the point is passed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+POINTS = (
+    "after_claim_before_call",
+    "after_stamp_before_send",
+    "during_call",
+    "after_answer_before_settle",
+    "before_fetch_commit",
+    "before_confirm_commit",
+)
+_wanted, _, _nth = os.environ.get("MILLRACE_FAULT_POINT", "").partition(":")
+_passed: Counter[str] = Counter()
+
+
+def point(name: str) -> None:
+    """Die here, at once and without cleaning up, if this process was started to do so."""
+    if not _wanted or name != _wanted:
+        return
+    _passed[name] += 1
+    if _passed[name] == int(_nth or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,78 @@
+"""The tenant's settings as the steps need them: policies, mapping, rules, chart. Loaded once per slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors import selectors
+from sync.domain.coding_case import CodingDefaults
+from sync.domain.references import ChartIndex
+from sync.domain.rule_format import parse_rule
+from sync.domain.rules import RuleSpec
+from sync.models import AccountMapping, Flow, Rule
+from tenants.models import Tenant
+
+DEFAULT_POLICIES = {
+    "card_date": "settlement",
+    "fx_date": "value",
+    "lock_date": "hold",
+    "rate": "xero_day",
+    "contacts": "match_or_create",
+    "match_invoices": "suggest",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What a source account stands for in the books."""
+
+    bank_account_id: str
+    ignored: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    zone: ZoneInfo
+    policies: Mapping[str, str]
+    defaults: CodingDefaults
+    review: Mapping[str, Any]
+    wallets: Mapping[str, Wallet]
+    rules: tuple[RuleSpec, ...]
+    chart: ChartIndex
+
+    def policy(self, name: str) -> str:
+        return self.policies.get(name) or DEFAULT_POLICIES[name]
+
+    def threshold(self, name: str, currency: str) -> Decimal | None:
+        """The amount from which a person looks first, in this currency; None where none is set."""
+        text = (self.review.get(name) or {}).get(currency)
+        return None if text is None else Decimal(str(text))
+
+    @property
+    def base_currency(self) -> str:
+        return self.chart.chart.organisation.base_currency
+
+
+def load_books(flow: Flow, tenant: Tenant) -> Books:
+    """Read everything the steps decide by. Inside the tenant's scope; three statements besides the chart's."""
+    assert flow.destination is not None
+    mappings = AccountMapping.objects.filter(flow=flow)
+    rules = Rule.objects.filter(flow=flow, active=True, superseded_at=None).order_by("position", "id")
+    return Books(
+        zone=ZoneInfo(tenant.timezone),
+        policies=flow.policies,
+        defaults=CodingDefaults.from_json(flow.defaults),
+        review=flow.review,
+        wallets={m.source_account_id: _wallet(m) for m in mappings},
+        rules=tuple(parse_rule(rule.spec, version=rule.version) for rule in rules),
+        chart=ChartIndex.of(selectors.chart(flow.destination)),
+    )
+
+
+def _wallet(mapping: AccountMapping) -> Wallet:
+    return Wallet(bank_account_id=mapping.destination_account_id, ignored=mapping.ignored, reason=mapping.ignore_reason)

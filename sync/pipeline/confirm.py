@@ -1,0 +1,122 @@
+"""Step 5: success is said only after the destination's own record was read back and shows what we sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from connectors.contract.money import Money
+from connectors.contract.records import DocumentKind, MirrorDocument
+from sync import faults, store
+from sync.domain import documents, match
+from sync.models import Entry, EntryState
+from sync.pipeline import findings, mirror
+from sync.pipeline.context import Context, Progress
+
+SLICE = 1000
+ASK_SINGLY_AFTER = timedelta(seconds=30)  # a delta read should have shown it by then
+SINGLE_READS = 10
+
+
+def confirm(ctx: Context) -> Progress:
+    """Read the changes once, then compare every sent entry with the document that stands in the books."""
+    with ctx.commit():
+        if not Entry.objects.filter(
+            flow=ctx.flow, state=EntryState.UNCONFIRMED, destination_id__isnull=False, not_before__lte=store.now()
+        ).exists():
+            return Progress.nothing()
+    mirror.read_changes(ctx)
+    moved = 0
+    with ctx.commit():
+        rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)
+        seen = [row for row in rows if row["found"] is not None]
+        moves = [verdict(row, from_mirror(row["found"])) for row in seen]
+        if moves:
+            ctx.begin_run()
+        faults.point("before_confirm_commit")
+        moved = store.move_entries(moves, run_id=ctx.run_id)
+    ctx.counts["confirmed"] += sum(move["state"] == EntryState.CONFIRMED for move in moves)
+    unseen = [row for row in rows if row["found"] is None]
+    return Progress(moved=moved + _ask_singly(ctx, unseen))
+
+
+def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
+    """Confirmed where type, account, date, amount and currency agree; otherwise a person compares."""
+    wanted = documents.from_json(row["document"])
+    note: dict[str, Any] = {"step": "confirm", "document": found.document_id}
+    if not found.is_live:
+        return {
+            "id": row["id"],
+            "state": EntryState.REVIEW,
+            "findings": findings.review(
+                "deleted_in_xero",
+                "Somebody deleted this document in Xero right after it was posted. Millrace does not post it again by itself.",
+            ),
+            "note": note,
+        }
+    different = match.differences(wanted, found)
+    if different:
+        return {"id": row["id"], "state": EntryState.REVIEW, "findings": findings.as_json(different), "note": note}
+    move = {
+        "id": row["id"],
+        "state": EntryState.CONFIRMED,
+        "posted_rate": None if found.rate is None else str(found.rate),
+    }
+    if found.marker != row["marker"]:
+        note["finding"] = "The reference in Xero no longer carries our marker; everything else agrees."
+    return {**move, "note": note}
+
+
+def from_mirror(row: dict[str, Any]) -> MirrorDocument:
+    """A row of the mirror table (as JSON) as a record."""
+    return MirrorDocument(
+        kind=DocumentKind(row["kind"]),
+        document_id=row["document_id"],
+        account_id=row["account_id"],
+        other_account_id=row["other_account_id"],
+        contact_id=row["contact_id"],
+        date=date.fromisoformat(str(row["date"])),
+        total=Money(amount=Decimal(str(row["total"])), currency=row["currency"]),
+        rate=None if row["rate"] is None else Decimal(str(row["rate"])),
+        reference=row["reference"],
+        marker=row["marker"],
+        status=row["status"],
+        reconciled=row["reconciled"],
+        lines_hash=row["lines_hash"],
+    )
+
+
+def _ask_singly(ctx: Context, rows: Sequence[dict[str, Any]]) -> int:
+    """Documents that no delta read has shown although time enough has passed: ask for each by its id, a few a run."""
+    now = _db_now(ctx)
+    late = [row for row in rows if now - row["changed_at"] > ASK_SINGLY_AFTER][:SINGLE_READS]
+    for row in late:
+        wanted = documents.from_json(row["document"])
+        found = ctx.destination.document(wanted.kind, row["destination_id"])
+        with ctx.commit():
+            if found is None:
+                move = {
+                    "id": row["id"],
+                    "state": EntryState.REVIEW,
+                    "note": {"step": "confirm"},
+                    "findings": _vanished(),
+                }
+            else:
+                mirror.keep_documents(ctx, [found])
+                move = verdict(row, found)
+            store.move_entries([move], run_id=ctx.run_id)
+    return len(late)
+
+
+def _vanished() -> list[dict[str, Any]]:
+    return findings.review(
+        "not_readable_in_xero",
+        "Xero answered that it stored this document but does not show it. Look for it in Xero before doing anything else.",
+    )
+
+
+def _db_now(ctx: Context) -> datetime:
+    with ctx.commit():
+        return store.now()

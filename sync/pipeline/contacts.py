@@ -1,0 +1,171 @@
+"""Contacts of the books: which one a counterparty is, and which are to be created. Creating goes through intents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from connectors.contract.records import DestinationContact
+from connectors.models import Reference
+from sync import store
+from sync.domain.contacts import ContactIndex, ContactMatch, clean_contact_name, contact_key, match_contact
+from sync.domain.fingerprint import contact_marker
+from sync.models import ContactLink, Entry, EntryState
+from sync.pipeline import findings
+from sync.pipeline.context import Context
+
+BATCH = 1000
+
+
+def read_contacts(ctx: Context) -> None:
+    """Bring the local list of the destination's contacts up to date: a delta read, in pages."""
+    connection = ctx.connection
+    with ctx.commit():
+        newest = (
+            Reference.objects.filter(connection=connection, kind=Reference.Kind.CONTACT)
+            .order_by("-updated_at")
+            .values_list("updated_at", flat=True)
+            .first()
+        )
+    since = newest - timedelta(minutes=5) if newest else None
+    for page in ctx.destination.contacts(since=since):
+        with ctx.commit():
+            _keep(ctx, page)
+
+
+def _keep(ctx: Context, page: Sequence[DestinationContact]) -> None:
+    Reference.objects.bulk_create(
+        [
+            Reference(
+                tenant_id=ctx.tenant_id,
+                connection=ctx.connection,
+                kind=Reference.Kind.CONTACT,
+                external_id=contact.contact_id,
+                code=contact.number[:60],
+                name=contact.name[:500],
+                status=contact.status,
+                payload={"merged_into": contact.merged_into},
+                updated_at=contact.updated_at,
+            )
+            for contact in page
+        ],
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "external_id"],
+        update_fields=["code", "name", "status", "payload", "updated_at"],
+    )
+
+
+def known_contacts(ctx: Context) -> ContactIndex:
+    """Every contact of the books as last read. Inside `commit`."""
+    rows = Reference.objects.filter(connection=ctx.connection, kind=Reference.Kind.CONTACT)
+    return ContactIndex.of(
+        DestinationContact(
+            contact_id=row["external_id"],
+            name=row["name"],
+            number=row["code"],
+            status=row["status"],
+            merged_into=row["payload"].get("merged_into", ""),
+        )
+        for row in rows.values("external_id", "name", "code", "status", "payload")
+    )
+
+
+def links_for(ctx: Context, names: Mapping[str, bool]) -> dict[str, ContactLink]:
+    """A link for each name (value: is it a card merchant), by contact key: what we remember, else a fresh decision.
+
+    Inside `commit`; at most three statements however many names.
+    """
+    wanted = {contact_key(name): (name, card) for name, card in names.items() if name}
+    links = {link.key: link for link in ContactLink.objects.filter(flow=ctx.flow, key__in=list(wanted))}
+    missing = {key: value for key, value in wanted.items() if key not in links}
+    if not missing:
+        return links
+    known = known_contacts(ctx)
+    made = [_decide(ctx, key, name, match_contact(name, known, card=card)) for key, (name, card) in missing.items()]
+    ContactLink.objects.bulk_create(made)
+    return {**links, **{link.key: link for link in made}}
+
+
+def _decide(ctx: Context, key: str, name: str, found: ContactMatch) -> ContactLink:
+    link = ContactLink(
+        tenant_id=ctx.tenant_id,
+        flow=ctx.flow,
+        key=key[:255],
+        name=clean_contact_name(name),
+        marker=contact_marker(key, organisation_id=ctx.connection.external_id),
+        state=ContactLink.State.READY,
+    )
+    if found.contact_id and not found.archived:
+        link.state, link.contact_id = ContactLink.State.LINKED, found.contact_id
+        return link
+    problem = _problem(ctx, name, found)
+    if problem:
+        link.state, link.findings = ContactLink.State.REVIEW, problem
+    return link
+
+
+def _problem(ctx: Context, name: str, found: ContactMatch) -> list[dict[str, Any]]:
+    if found.archived:
+        message = f"The contact “{found.name}” is archived in Xero. Restore it there, or choose another contact."
+        return findings.review("contact_archived", message, detail=found.contact_id)
+    if found.candidates:
+        message = f"Several contacts in Xero could be “{name}”. Choose the right one."
+        return findings.review("contact_ambiguous", message, detail=name)
+    if ctx.books.policy("contacts") == "match_only":
+        message = (
+            f"There is no contact “{name}” in Xero, and new contacts are not created by policy. Choose or create one."
+        )
+        return findings.review("contact_unknown", message, detail=name)
+    return []
+
+
+def move_links(ctx: Context, moves: Sequence[Mapping[str, Any]]) -> None:
+    """Settle contacts that were sent: linked, to be looked for, due again, or for review with all that wait for them.
+
+    Inside `commit`. A batch has at most fifty.
+    """
+    for move in moves:
+        link = ContactLink.objects.filter(pk=move["id"])
+        if "destination_id" in move:
+            link.update(state=ContactLink.State.LINKED, contact_id=move["destination_id"], created_by_us=True)
+        elif move["state"] == EntryState.UNCONFIRMED:
+            link.update(state=ContactLink.State.UNCONFIRMED)
+        elif move["state"] == EntryState.READY:
+            due = store.now() + timedelta(seconds=move.get("wait") or 0)
+            link.update(state=ContactLink.State.READY, not_before=due, attempts=move.get("attempts", 0))
+        elif any(finding["code"] == "contact_name_taken" for finding in move["findings"]):
+            _adopt_taken_name(ctx, move["id"])
+        else:
+            hold(ctx, move["id"], move["findings"])
+
+
+def _adopt_taken_name(ctx: Context, link_id: int) -> None:
+    """ "Name already assigned": the contact exists, so it is read again before the next attempt finds it by name."""
+    ContactLink.objects.filter(pk=link_id).update(state=ContactLink.State.READY, attempts=99)
+    ctx.contacts_stale = True
+
+
+def match_again(ctx: Context) -> None:
+    """After a fresh reading: links whose name was taken find their contact, or a person chooses. Inside `commit`."""
+    known = known_contacts(ctx)
+    for link in ContactLink.objects.filter(flow=ctx.flow, state=ContactLink.State.READY, attempts=99):
+        found = match_contact(link.name, known)
+        if found.contact_id and not found.archived:
+            link.state, link.contact_id, link.attempts = ContactLink.State.LINKED, found.contact_id, 0
+            link.save(update_fields=["state", "contact_id", "attempts"])
+        else:
+            message = f"Xero says that the contact name “{link.name}” is taken, but shows no such contact. Choose one."
+            hold(ctx, link.pk, findings.review("contact_name_taken", message, detail=link.name))
+
+
+def hold(ctx: Context, link_id: int, problem: list[dict[str, Any]]) -> None:
+    """A contact that a person must decide holds every entry that waits for it. Inside `commit`."""
+    ContactLink.objects.filter(pk=link_id).update(state=ContactLink.State.REVIEW, findings=problem)
+    waiting = Entry.objects.filter(contact_id=link_id, state=EntryState.READY).values_list("id", flat=True)
+    moves = [
+        {"id": entry_id, "state": EntryState.REVIEW, "findings": problem, "note": {"step": "push", "contact": "held"}}
+        for entry_id in waiting
+    ]
+    store.move_entries(moves, run_id=ctx.run_id)

@@ -1,0 +1,151 @@
+"""What every step needs: which flow, under which lease, with which adapters and settings."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+from connectors.contract.ports import Destination, Source
+from connectors.models import Connection
+from sync import store
+from sync.domain.retry import Evidence, Schedule
+from sync.models import Flow, Run
+from sync.pipeline.books import Books
+from tenants.models import Tenant
+from tenants.scoping import tenant_scope
+
+WATERMARK_MARGIN = timedelta(minutes=5)
+STALE_MIRROR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The program's times, from the environment."""
+
+    lease: float
+    quarantine: timedelta
+    send_deadline: float
+    poll: float | None
+    schedule: Schedule
+    evidence: Evidence
+
+    @classmethod
+    def from_settings(cls) -> Timing:
+        env = settings.ENV
+        quarantine = timedelta(seconds=env.quarantine_seconds)
+        return cls(
+            lease=env.lease_seconds,
+            quarantine=quarantine,
+            send_deadline=env.send_deadline_seconds,
+            poll=env.poll_seconds,
+            schedule=Schedule(waits=tuple(timedelta(seconds=s) for s in env.retry_schedule_seconds)),
+            evidence=Evidence(
+                probes=tuple(timedelta(seconds=s) for s in env.probe_seconds),
+                quarantine=quarantine,
+                gap=timedelta(seconds=env.probe_gap_seconds),
+            ),
+        )
+
+
+class LeaseLost(Exception):
+    """Another process holds the flow now: stop without touching anything."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One slice of work on one flow. Holds the lease's epoch; counts what happened for the run's figures."""
+
+    flow: Flow
+    tenant: Tenant
+    epoch: int
+    trigger: str
+    source: Source
+    destination: Destination
+    books: Books
+    timing: Timing
+    actor: str = ""
+    dice: random.Random = field(default_factory=random.Random)
+    run: Run | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    timings: Counter[str] = field(default_factory=Counter)
+    deadline: float | None = None  # monotonic
+    source_at_end: bool = False
+    mirror_fresh: bool = False
+
+    @property
+    def tenant_id(self) -> int:
+        return self.tenant.pk
+
+    @property
+    def flow_id(self) -> int:
+        return self.flow.pk
+
+    @property
+    def run_id(self) -> int | None:
+        return self.run.pk if self.run else None
+
+    @property
+    def connection(self) -> Connection:
+        assert self.flow.destination is not None
+        return self.flow.destination
+
+    def may_continue(self) -> bool:
+        return self.deadline is None or time.monotonic() < self.deadline
+
+    @contextmanager
+    def commit(self) -> Iterator[None]:
+        """One transaction in the tenant's scope, in the program's own name: what only people may do stays closed."""
+        with tenant_scope(self.tenant_id):
+            yield
+
+    def renew_lease(self) -> None:
+        with self.commit():
+            if not store.keep_lease(self.flow_id, epoch=self.epoch, seconds=self.timing.lease):
+                raise LeaseLost
+
+    def begin_run(self) -> None:
+        """Write the run's row as soon as there is something to tell; an idle look leaves none. Inside `commit`."""
+        if self.run is None:
+            self.run = Run.objects.create(
+                tenant_id=self.tenant_id, flow=self.flow, trigger=self.trigger, actor=self.actor
+            )
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timings[step] += round((time.monotonic() - started) * 1000)
+
+    def store_flow(self, **columns: Any) -> None:
+        """Change columns of the flow where the lease is still ours. Inside `commit`."""
+        if not Flow.objects.filter(pk=self.flow_id, epoch=self.epoch).update(**columns):
+            raise LeaseLost
+        for name, value in columns.items():
+            setattr(self.flow, name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What one step did: `moved` items changed; nothing moved means nothing was due."""
+
+    moved: int = 0
+
+    @classmethod
+    def nothing(cls) -> Progress:
+        return cls()
+
+    def __add__(self, other: Progress) -> Progress:
+        return Progress(moved=self.moved + other.moved)
+
+    def __bool__(self) -> bool:
+        return self.moved > 0

@@ -1,0 +1,76 @@
+"""Lock dates: read with the first push of a run, at most every ten minutes; a refusal reads them again."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from sync import store
+from sync.domain.booking import LockPolicy, open_day
+from sync.models import Entry, EntryState
+from sync.pipeline import findings
+from sync.pipeline.context import Context
+
+FRESH = timedelta(minutes=10)
+
+
+def refresh(ctx: Context, *, force: bool = False) -> None:
+    """Know the organisation's lock date, and hold (or re-date, by policy) ready entries that fall behind it."""
+    read_at = ctx.flow.lock_read_at
+    with ctx.commit():
+        now = store.now()
+    if not force and read_at is not None and now - read_at < FRESH:
+        return
+    organisation = ctx.destination.organisation()
+    with ctx.commit():
+        ctx.store_flow(lock_read_at=now)
+        if organisation.lock_date != ctx.connection.lock_date:
+            ctx.connection.lock_date = organisation.lock_date
+            ctx.connection.save(update_fields=["lock_date"])
+        if organisation.lock_date is not None:
+            hold_locked(ctx, organisation.lock_date)
+
+
+def hold_locked(ctx: Context, lock_date: date) -> int:
+    """Ready entries on or before the lock date. Inside `commit`."""
+    behind = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, booking_date__lte=lock_date)
+    moves = [
+        locked(entry_id, document, lock_date=lock_date, policy=ctx.books.policy("lock_date"))
+        for entry_id, document in behind.values_list("id", "document")
+        if date.fromisoformat(document["date"]) <= lock_date
+    ]
+    if moves:
+        ctx.begin_run()
+    return store.move_entries(moves, run_id=ctx.run_id)
+
+
+def locked(entry_id: int, document: dict[str, Any], *, lock_date: date, policy: str) -> dict[str, Any]:
+    """What becomes of a ready entry behind the lock: held for review, or moved to the first open day with its own date
+    in the text. Never silently."""
+    day = date.fromisoformat(document["date"])
+    if policy == LockPolicy.NEXT_OPEN_DAY:
+        moved = open_day(day, lock_date=lock_date)
+        return {
+            "id": entry_id,
+            "state": EntryState.FETCHED,
+            "document": redated(document, moved),
+            "note": {"step": "validate", "redated_from": day.isoformat(), "to": moved.isoformat()},
+        }
+    return {
+        "id": entry_id,
+        "state": EntryState.REVIEW,
+        "findings": findings.review(
+            "period_locked",
+            f"The booking date {day:%d.%m.%Y} lies in a period that is locked in Xero up to {lock_date:%d.%m.%Y}. "
+            "Open the period in Xero and retry, or leave this movement out.",
+            detail=lock_date.isoformat(),
+        ),
+        "note": {"step": "validate", "locked_until": lock_date.isoformat()},
+    }
+
+
+def redated(document: dict[str, Any], day: date) -> dict[str, Any]:
+    """The document on another day, its original date told in the reference."""
+    original = date.fromisoformat(document["date"])
+    told = f"{document['reference']} (booked {original:%d.%m.%Y})".strip()
+    return {**document, "date": day.isoformat(), "reference": told}

@@ -1,0 +1,130 @@
+"""Keeps the local copy of the destination's side: delta reads to the last page, and what they prove.
+
+Presence is proof at any time: an entry without an id whose marker stands in the books is adopted at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from connectors.contract.records import Endpoint, MirrorDocument
+from sync import store
+from sync.models import EntryState
+from sync.pipeline.context import STALE_MIRROR, WATERMARK_MARGIN, Context
+
+ENDPOINTS = (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
+FIRST_LOAD = timedelta(days=35)
+
+
+def read_changes(ctx: Context, *, endpoints: Sequence[Endpoint] = ENDPOINTS, since: datetime | None = None) -> datetime:
+    """Read every change since the watermark (or `since`) to the end, store it, adopt what it proves.
+
+    Returns the database's time from before the reading. A read that fails raises and proves nothing.
+    """
+    with ctx.commit():
+        started = store.now()
+    for endpoint in endpoints:
+        documents = _read(ctx, endpoint, since)
+        with ctx.commit():
+            _keep(ctx, endpoint, documents)
+    with ctx.commit():
+        adopt(ctx)
+        ctx.store_flow(mirror_read_at=started)
+    ctx.mirror_fresh = True
+    return started
+
+
+def is_stale(ctx: Context, now: datetime) -> bool:
+    """After a restore or a long pause, what a lost database once sent must show itself before anything is pushed."""
+    read_at = ctx.flow.mirror_read_at
+    return read_at is not None and now - read_at > STALE_MIRROR
+
+
+def _read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> list[MirrorDocument]:
+    stored = ctx.flow.mirror_watermarks.get(endpoint.value)
+    watermark = datetime.fromisoformat(stored) - ctx.timing.quarantine - WATERMARK_MARGIN if stored else None
+    start = min((moment for moment in (watermark, since) if moment is not None), default=None)
+    first_day = None if watermark else ctx.flow.cutoff - FIRST_LOAD
+    pages = ctx.destination.changes(endpoint, since=start if watermark else None, from_date=first_day)
+    return [document for page in pages for document in page]
+
+
+def _keep(ctx: Context, endpoint: Endpoint, documents: Sequence[MirrorDocument]) -> None:
+    if not documents:
+        return
+    keep_documents(ctx, documents)
+    newest = max((document.updated_at for document in documents if document.updated_at), default=None)
+    known = ctx.flow.mirror_watermarks.get(endpoint.value)
+    if newest and (not known or newest > datetime.fromisoformat(known)):
+        ctx.store_flow(mirror_watermarks={**ctx.flow.mirror_watermarks, endpoint.value: newest.isoformat()})
+
+
+def keep_documents(ctx: Context, documents: Sequence[MirrorDocument]) -> None:
+    """Write what was read into the mirror table. Inside `commit`."""
+    store.upsert_mirror(
+        tenant_id=ctx.tenant_id, connection_id=ctx.connection.pk, documents=[as_row(document) for document in documents]
+    )
+
+
+def as_row(document: MirrorDocument) -> dict[str, Any]:
+    return {
+        "kind": document.kind.value,
+        "document_id": document.document_id,
+        "account_id": document.account_id,
+        "other_account_id": document.other_account_id,
+        "contact_id": document.contact_id,
+        "date": document.date.isoformat(),
+        "total": str(document.total.amount),
+        "currency": document.total.currency,
+        "rate": None if document.rate is None else str(document.rate),
+        "reference": document.reference,
+        "marker": document.marker,
+        "status": document.status,
+        "reconciled": document.reconciled,
+        "lines_hash": document.lines_hash,
+        "updated_at": document.updated_at.isoformat() if document.updated_at else None,
+    }
+
+
+def adopt(ctx: Context) -> int:
+    """Entries without an id whose marker stands in the books take that document's id. Inside `commit`."""
+    found = store.entries_in_books(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
+    if not found:
+        return 0
+    ctx.begin_run()
+    moves = [_adoption(list(documents)) for _, documents in groupby(found, key=lambda row: row["id"])]
+    store.close_items_of_entries([move["id"] for move in moves], outcome="found")
+    return store.move_entries(moves, run_id=ctx.run_id)
+
+
+def _adoption(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    live = [document for document in documents if document["status"] not in ("DELETED", "VOIDED")]
+    chosen = live[0] if live else documents[0]
+    move = {"id": chosen["id"], "destination_id": chosen["document_id"], "posted_rate": _text(chosen["rate"])}
+    if not live:
+        finding = {
+            "code": "deleted_in_xero",
+            "severity": "review",
+            "detail": "",
+            "message": "This movement was posted before and somebody deleted it in Xero. Millrace never posts it again "
+            "by itself: post it anew or leave it out.",
+        }
+        return {
+            **move,
+            "state": EntryState.REVIEW,
+            "findings": [finding],
+            "note": {"step": "reconcile", "found": "deleted"},
+        }
+    return {
+        **move,
+        "state": EntryState.UNCONFIRMED,
+        "wait": 0,
+        "note": {"step": "reconcile", "found": chosen["document_id"], "copies": len(live)},
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

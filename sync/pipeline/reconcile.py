@@ -1,0 +1,143 @@
+"""Settles what is unknown. Presence is proof at any time; absence is proof only after the quarantine, seen twice.
+
+A look is a delta read from five minutes before the first send to the last page. One that fails raises and proves nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.contract.errors import OutcomeUnknown
+from connectors.contract.records import Endpoint
+from sync import store
+from sync.domain.retry import Move, judge
+from sync.models import ContactLink, Entry, EntryState, PushIntent, PushIntentItem
+from sync.pipeline import mirror
+from sync.pipeline.context import WATERMARK_MARGIN, Context, Progress
+from sync.pipeline.settle import gave_up
+
+
+def reconcile(ctx: Context) -> Progress:
+    """Take over what a dead process left behind, then look for every unknown request whose look is due."""
+    with ctx.commit():
+        taken = _take_over(ctx)
+        due = store.unknown_intents(flow_id=ctx.flow_id)
+    if not due:
+        return Progress(moved=taken)
+    looked_at = _look(ctx, due)
+    with ctx.commit():
+        ctx.begin_run()
+        for intent in due:
+            _weigh(ctx, intent, looked_at)
+    return Progress(moved=taken + len(due))
+
+
+def _take_over(ctx: Context) -> int:
+    """Intents whose sender is gone: never stamped means never sent; stamped means unknown. Inside `commit`."""
+    orphans = store.orphan_intents(flow_id=ctx.flow_id)
+    if not orphans:
+        return 0
+    ctx.begin_run()
+    unsent = [row["id"] for row in orphans if row["first_send"] is None]
+    items = PushIntentItem.objects.filter(intent__in=[row["id"] for row in orphans], open=True)
+    moves, contacts = [], []
+    for item in items:
+        state = EntryState.READY if item.intent_id in unsent else EntryState.UNCONFIRMED
+        note = {"step": "reconcile", "left_behind": "before sending" if state == EntryState.READY else "after sending"}
+        if item.entry_id is not None:
+            moves.append({"id": item.entry_id, "state": state, "wait": 0, "note": note})
+        else:
+            contacts.append((item.contact_id, state))
+    store.move_entries(moves, run_id=ctx.run_id)
+    for contact_id, state in contacts:
+        ContactLink.objects.filter(pk=contact_id, state=ContactLink.State.IN_FLIGHT).update(state=state.value)
+    if unsent:
+        store.close_items(unsent, outcome="never_sent")
+    return len(orphans)
+
+
+def _look(ctx: Context, due: list[dict[str, Any]]) -> datetime:
+    """Read the books afresh for these requests; what is there is adopted by the reading itself."""
+    since = min(intent["first_send"] for intent in due) - WATERMARK_MARGIN
+    endpoints = tuple({Endpoint(intent["endpoint"]) for intent in due} - {Endpoint.CONTACTS}) or (
+        Endpoint.BANK_TRANSACTIONS,
+    )
+    looked_at = mirror.read_changes(ctx, endpoints=endpoints, since=since)
+    _look_for_contacts(ctx, [intent["id"] for intent in due if intent["endpoint"] == Endpoint.CONTACTS])
+    return looked_at
+
+
+def _look_for_contacts(ctx: Context, intent_ids: list[int]) -> None:
+    """A contact is found by its number, which is our marker."""
+    with ctx.commit():
+        items = list(
+            PushIntentItem.objects.filter(intent__in=intent_ids, open=True).values("id", "contact_id", "marker")
+        )
+    for item in items:
+        found = ctx.destination.contact_by_number(item["marker"])
+        if found is not None:
+            with ctx.commit():
+                ContactLink.objects.filter(pk=item["contact_id"]).update(
+                    state=ContactLink.State.LINKED, contact_id=found.contact_id, created_by_us=True
+                )
+                PushIntentItem.objects.filter(pk=item["id"]).update(open=False, outcome="found")
+
+
+def _weigh(ctx: Context, row: dict[str, Any], looked_at: datetime) -> None:
+    """After a complete look: done where every item was found; else one more absence, or the proof of absence."""
+    intent = PushIntent.objects.get(pk=row["id"])
+    open_items = list(PushIntentItem.objects.filter(intent=intent, open=True))
+    intent.probes += 1
+    if intent.state != PushIntent.State.OPEN or not open_items:
+        _close(intent, PushIntent.State.DONE)
+        return
+    assert intent.last_send is not None
+    evidence = ctx.timing.evidence
+    if evidence.counts_as_absence(
+        last_send=intent.last_send, looked_at=looked_at, absent_seen_at=intent.absent_seen_at
+    ):
+        intent.absences += 1
+        intent.absent_seen_at = intent.absent_seen_at or looked_at
+    if intent.absences >= 2:
+        _prove_absence(ctx, intent, open_items)
+        return
+    intent.next_probe = evidence.next_probe(
+        last_send=intent.last_send, probes_made=intent.probes, absent_seen_at=intent.absent_seen_at
+    )
+    intent.save(update_fields=["probes", "absences", "absent_seen_at", "next_probe"])
+
+
+def _close(intent: PushIntent, state: str) -> None:
+    intent.state, intent.unknown, intent.next_probe = state, False, None
+    intent.closed_at = store.now()
+    intent.save(update_fields=["state", "unknown", "next_probe", "probes", "absences", "absent_seen_at", "closed_at"])
+
+
+def _prove_absence(ctx: Context, intent: PushIntent, items: list[PushIntentItem]) -> None:
+    """This attempt surely did nothing: the entries are ready for a new intent with a new key, or have failed."""
+    _close(intent, PushIntent.State.ABSENT)
+    store.close_items([intent.pk], outcome="absent")
+    attempts = dict(Entry.objects.filter(pk__in=[item.entry_id for item in items]).values_list("id", "attempts"))
+    moves = [_again(ctx, entry_id, made) for entry_id, made in attempts.items()]
+    store.move_entries(moves, run_id=ctx.run_id)
+    ContactLink.objects.filter(pk__in=[item.contact_id for item in items if item.contact_id]).update(
+        state=ContactLink.State.READY, not_before=store.now()
+    )
+
+
+def _again(ctx: Context, entry_id: int, made: int) -> dict[str, Any]:
+    """Proven absence ends one attempt. The quarantine was the wait of the first ones; the schedule rules the rest."""
+    note = {"step": "reconcile", "absence": "proven", "attempt": made + 1}
+    if made >= len(ctx.timing.schedule):
+        return {
+            "id": entry_id,
+            "state": EntryState.FAILED,
+            "findings": gave_up("absent after every attempt"),
+            "note": note,
+        }
+    verdict = judge(OutcomeUnknown("absent"), attempt=made, dice=ctx.dice.random(), schedule=ctx.timing.schedule)
+    assert verdict.move is Move.LOOK_FIRST
+    waited = ctx.timing.quarantine + ctx.timing.evidence.gap
+    rest = max(ctx.timing.schedule.wait(made, ctx.dice.random()) - waited, timedelta())
+    return {"id": entry_id, "state": EntryState.READY, "attempts": made + 1, "wait": rest.total_seconds(), "note": note}

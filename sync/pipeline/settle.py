@@ -1,0 +1,164 @@
+"""The third part of a push: what came back becomes each item's own state, in one commit, where the intent is still ours."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from connectors.contract.errors import RetryLater
+from connectors.contract.records import Answer, Classified, ItemOutcome, Outcome, Transport
+from sync import store
+from sync.domain.retry import Move, judge
+from sync.models import ContactLink, EntryState
+from sync.pipeline import contacts, findings
+from sync.pipeline.context import Context
+
+if TYPE_CHECKING:
+    from sync.pipeline.push import Claim
+
+EXCERPT = 20_000
+FAILURES_THAT_HOLD = 3
+APPLIED = (Outcome.APPLIED, Outcome.UNPROVEN)
+
+
+def settle(ctx: Context, claim: Claim, answer: Answer, classified: Classified) -> None:
+    """Record every item's outcome. If somebody else took the intent over meanwhile, nothing is changed."""
+    with ctx.commit():
+        if not store.settle_intent(_settlement(ctx, claim, answer, classified)):
+            return
+        moves = [
+            _move(ctx, row, item, classified, answer)
+            for row, item in zip(claim.subjects, classified.items, strict=True)
+        ]
+        if claim.is_contacts:
+            contacts.move_links(ctx, moves)
+        else:
+            store.move_entries(moves, run_id=ctx.run_id)
+    if not claim.is_contacts:
+        ctx.counts["pushed"] += sum(item.outcome in APPLIED for item in classified.items)
+
+
+def is_connection_failure(answer: Answer) -> bool:
+    """No answer at all, or one that only an ailing server gives."""
+    return answer.transport in (Transport.NOT_SENT, Transport.NO_ANSWER) or answer.status >= 500
+
+
+def _settlement(ctx: Context, claim: Claim, answer: Answer, classified: Classified) -> dict[str, Any]:
+    outcomes = {item.outcome for item in classified.items}
+    unknown = Outcome.UNKNOWN in outcomes
+    first_look = ctx.timing.evidence.probes[0] if ctx.timing.evidence.probes else ctx.timing.quarantine
+    return {
+        "intent": claim.intent_id,
+        "epoch": claim.epoch,
+        "state": "open" if unknown else "done" if outcomes & set(APPLIED) else "rejected",
+        "unknown": unknown,
+        "probe": first_look.total_seconds() if unknown else None,
+        "outcome": next(iter(outcomes)).value if len(outcomes) == 1 else "mixed",
+        "http_status": answer.status,
+        "milliseconds": answer.milliseconds,
+        "correlation": answer.correlation_id[:100],
+        "error": (answer.error or classified.message)[:2000],
+        "answer": answer.body[:EXCERPT].decode("utf-8", "replace").replace("\x00", ""),
+        "answer_sha256": hashlib.sha256(answer.body).hexdigest() if answer.body else "",
+        "items": store.as_json(
+            [
+                {"position": position, "open": item.outcome is Outcome.UNKNOWN, "outcome": item.outcome.value}
+                for position, item in enumerate(classified.items)
+            ]
+        ),
+    }
+
+
+def _move(
+    ctx: Context, row: dict[str, Any], item: ItemOutcome, classified: Classified, answer: Answer
+) -> dict[str, Any]:
+    """One item's new state: see the table of outcome classes."""
+    note = {"step": "push", "outcome": item.outcome.value, "status": answer.status}
+    if item.outcome in APPLIED and item.receipt is not None:
+        return _applied(row, item, note)
+    if item.outcome is Outcome.REFUSED:
+        return {"id": row["id"], "state": EntryState.REVIEW, "findings": findings.as_json(item.findings), "note": note}
+    if item.outcome is Outcome.UNKNOWN:
+        error = answer.error or classified.message
+        return {"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": 0, "note": {**note, "error": error}}
+    if classified.batch_refused:
+        return _halved(row, classified, note)
+    return _not_applied(ctx, row, classified, answer, note)
+
+
+def _applied(row: dict[str, Any], item: ItemOutcome, note: dict[str, Any]) -> dict[str, Any]:
+    assert item.receipt is not None
+    document = item.receipt.document
+    warnings = [finding.message for finding in item.findings]
+    return {
+        "id": row["id"],
+        "state": EntryState.UNCONFIRMED,
+        "destination_id": item.receipt.document_id,
+        "posted_rate": None if document is None or document.rate is None else str(document.rate),
+        "wait": 0,
+        "note": {**note, "document": item.receipt.document_id, **({"warnings": warnings} if warnings else {})},
+    }
+
+
+def _halved(row: dict[str, Any], classified: Classified, note: dict[str, Any]) -> dict[str, Any]:
+    """The whole call was refused: halve until the culprit is alone, then it goes to review."""
+    size = len(classified.items)
+    if size > 1:
+        half = max(1, size // 2)
+        return {
+            "id": row["id"],
+            "state": EntryState.READY,
+            "wait": 0,
+            "batch_limit": half,
+            "note": {**note, "halved": half},
+        }
+    reason = classified.message or "no reason given"
+    finding = findings.review("refused_by_xero", f"Xero refused this document: {reason}. Correct the cause and retry.")
+    return {"id": row["id"], "state": EntryState.REVIEW, "findings": finding, "note": note}
+
+
+def _not_applied(
+    ctx: Context, row: dict[str, Any], classified: Classified, answer: Answer, note: dict[str, Any]
+) -> dict[str, Any]:
+    """Surely not in the books: due again later, or given up after the last attempt of the schedule."""
+    wait = _free_wait(ctx, classified, answer)
+    error = RetryLater(classified.message or answer.error, wait=wait)
+    verdict = judge(error, attempt=row["attempts"], dice=ctx.dice.random(), schedule=ctx.timing.schedule)
+    told = {**note, "error": answer.error or classified.message}
+    if verdict.move is Move.GIVE_UP:
+        return {"id": row["id"], "state": EntryState.FAILED, "findings": gave_up(told["error"]), "note": told}
+    return {
+        "id": row["id"],
+        "state": EntryState.READY,
+        "wait": verdict.wait.total_seconds(),
+        "attempts": row["attempts"] + verdict.counts_as_attempt,
+        "note": told,
+    }
+
+
+def _free_wait(ctx: Context, classified: Classified, answer: Answer) -> timedelta | None:
+    """The wait where this failure counts as no attempt: a limit, a missing right, our own holding back, a held flow."""
+    if classified.pause_seconds is not None:
+        return timedelta(seconds=classified.pause_seconds)
+    if classified.reauthorise or answer.transport is Transport.WITHHELD:
+        return timedelta(seconds=answer.wait_seconds or 1)
+    if is_connection_failure(answer) and ctx.flow.failures + 1 >= FAILURES_THAT_HOLD:
+        return timedelta(seconds=60)
+    return None
+
+
+def gave_up(error: str) -> list[dict[str, Any]]:
+    return findings.review(
+        "attempts_used_up",
+        f"None of the scheduled attempts reached Xero ({error or 'no answer'}). This movement is surely not in the books. "
+        "Retry it when Xero is available again.",
+    )
+
+
+def contact_state(entry_state: str) -> str:
+    """The state of a contact link that corresponds to an entry's."""
+    return {
+        EntryState.UNCONFIRMED: ContactLink.State.UNCONFIRMED,
+        EntryState.READY: ContactLink.State.READY,
+    }.get(EntryState(entry_state), ContactLink.State.REVIEW)

@@ -1,0 +1,133 @@
+"""Step 3: complete? allowed? remarkable? Everything that stands against an entry is said at once, and a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.records import BankTransaction, LedgerEntry, MirrorDocument
+from sync import store
+from sync.domain import documents, match
+from sync.domain.booking import is_locked
+from sync.models import ContactLink, Entry, EntryState
+from sync.models import MirrorDocument as MirrorRow
+from sync.pipeline import confirm, contacts, findings, locks, mirror
+from sync.pipeline.context import Context, Progress
+
+SLICE = 200
+
+
+def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
+    """Fetched entries become ready, or go to review with all findings. Looks at the books as just read."""
+    with ctx.commit():
+        if not _fetched(ctx)[:1]:
+            return Progress.nothing()
+    if not ctx.mirror_fresh:
+        mirror.read_changes(ctx)
+    with ctx.commit():
+        rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:limit])
+        if not rows:
+            return Progress.nothing()
+        ctx.begin_run()
+        links = ContactLink.objects.in_bulk([row.contact_id for row in rows if row.contact_id])
+        entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
+        lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
+        moves = [_move(ctx, row, entries.get(row.pk), links.get(row.contact_id or 0), lookalikes) for row in rows]
+        store.move_entries(moves, run_id=ctx.run_id)
+    return Progress(moved=len(moves))
+
+
+def _fetched(ctx: Context) -> Any:
+    """Entries made and not yet validated; one whose record is about to be transformed again waits for that."""
+    return Entry.objects.filter(flow=ctx.flow, state=EntryState.FETCHED).exclude(record__state="fetched").order_by("id")
+
+
+def _unmarked(ctx: Context, entries: Sequence[LedgerEntry]) -> list[MirrorDocument]:
+    """Documents of others on the same accounts and around the same days."""
+    if not entries:
+        return []
+    days = [entry.date for entry in entries]
+    margin = timedelta(days=match.LOOKALIKE_DAYS)
+    rows = MirrorRow.objects.filter(
+        connection=ctx.connection,
+        marker="",
+        account_id__in={match.account_of(entry) for entry in entries},
+        date__range=(min(days) - margin, max(days) + margin),
+    ).values()
+    return [confirm.from_mirror(row) for row in rows]
+
+
+def _move(
+    ctx: Context, row: Entry, entry: LedgerEntry | None, link: ContactLink | None, lookalikes: match.Lookalikes
+) -> dict[str, Any]:
+    found: list[dict[str, Any]] = list(row.findings)
+    if entry is None and not found:
+        found += findings.review("incomplete", "The movement is not complete enough to be posted. Look at its details.")
+    if entry is not None:
+        found += _objections(ctx, row, entry, link, lookalikes)
+    blocking = [f for f in found if f["severity"] == Severity.REVIEW and f["code"] not in row.accepted]
+    if not blocking and entry is not None:
+        redated = _behind_lock(ctx, row)
+        if redated is not None:
+            return redated
+        return {"id": row.pk, "state": EntryState.READY, "findings": found, "wait": 0, "note": {"step": "validate"}}
+    note = {"step": "validate", "findings": [f["code"] for f in blocking]}
+    return {"id": row.pk, "state": EntryState.REVIEW, "findings": _distinct(found), "note": note}
+
+
+def _objections(
+    ctx: Context, row: Entry, entry: LedgerEntry, link: ContactLink | None, lookalikes: match.Lookalikes
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if link is not None and link.state == ContactLink.State.REVIEW:
+        found += link.findings
+    if isinstance(entry, BankTransaction):
+        found += findings.as_json(_sum_finding(entry))
+    found += findings.as_json(_thresholds(ctx, row, entry, link))
+    twin = match.lookalike(entry, lookalikes)
+    if twin is not None:
+        message = (
+            f"Xero already has a document of {twin.total} on {twin.date:%d.%m.%Y} on this account that Millrace did not make"
+            f"{f' (“{twin.reference}”)' if twin.reference else ''}. If it is the same movement, link it; else accept."
+        )
+        found += findings.review("already_in_xero", message, detail=twin.document_id)
+    return found
+
+
+def _sum_finding(entry: BankTransaction) -> list[Finding]:
+    total = sum((line.amount for line in entry.lines), Decimal(0))
+    if total == entry.total.amount and total > 0:
+        return []
+    return [Finding(code="lines_do_not_add_up", message=f"The lines add up to {total}, the movement is {entry.total}.")]
+
+
+def _thresholds(ctx: Context, row: Entry, entry: LedgerEntry, link: ContactLink | None) -> list[Finding]:
+    found = []
+    large = ctx.books.threshold("amount_over", entry.total.currency)
+    if large is not None and entry.total.amount > large:
+        message = f"{entry.total} is more than the {large:,.2f} from which you want to look first."
+        found.append(Finding(code="large_amount", message=message, detail=entry.total.currency))
+    first = ctx.books.threshold("new_counterparty_over", entry.total.currency)
+    is_new = link is not None and link.state == ContactLink.State.READY
+    if first is not None and is_new and entry.total.amount > first:
+        message = f"{entry.total} to or from a counterparty seen for the first time ({link.name if link else ''})."
+        found.append(Finding(code="new_counterparty", message=message, detail=link.name if link else ""))
+    return found
+
+
+def _behind_lock(ctx: Context, row: Entry) -> dict[str, Any] | None:
+    lock_date = ctx.connection.lock_date
+    document: Mapping[str, Any] = row.document
+    if lock_date is None or not is_locked(documents.from_json(dict(document)).date, lock_date=lock_date):
+        return None
+    return locks.locked(row.pk, dict(document), lock_date=lock_date, policy=ctx.books.policy("lock_date"))
+
+
+def _distinct(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({(f["code"], f["detail"]): f for f in found}.values())
+
+
+__all__ = ["contacts", "validate"]
