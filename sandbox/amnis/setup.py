@@ -45,6 +45,7 @@ COMPANIES = (
             AccountSpec(id=5, currency="CHF", opening="0.00", type="collateral"),
             AccountSpec(id=6, currency="JPY", opening="9000000.00"),
             AccountSpec(id=7, currency="CZK", opening="850000.00"),
+            AccountSpec(id=8, currency="CHF", opening="20000.00"),  # a second wallet of one currency, for own transfers
         ),
         contacts=(
             "Muster Handels AG",
