@@ -58,6 +58,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "csp.middleware.CSPMiddleware",
+    "tenants.middleware.SessionAgeMiddleware",
+    "tenants.middleware.TenantMiddleware",
 ]
 
 TEMPLATES = [
@@ -93,10 +95,16 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = ENV.data_dir / "static"
-# Served from the packages themselves, so that a start copies nothing; the image collects them while it is built.
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Served from the packages themselves, so that a start copies nothing; only the image collects them, while it is built.
+_COLLECTED = STATIC_ROOT.is_dir()
+WHITENOISE_USE_FINDERS = not _COLLECTED
 WHITENOISE_AUTOREFRESH = False
+_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _STORAGE if _COLLECTED else "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -121,6 +129,15 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Millrace"
+
+# People come by invitation; counters live in the cache. Behind the compose file's proxy the visitor's address is the
+# last one of X-Forwarded-For.
+ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
+MFA_ADAPTER = "tenants.adapters.SecondFactorAdapter"
+ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip"}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENV.public_is_https else 0
+SESSION_IDLE_SECONDS = 2 * 3600
+SESSION_ABSOLUTE_SECONDS = 12 * 3600
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 12 * 3600

@@ -140,7 +140,7 @@ class TenantModel(models.Model):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self._state.adding and self.tenant_id is None:
-            self.tenant_id = current_tenant_id()  # type: ignore[assignment]  # still None: the database refuses it
+            self.tenant_id = current_tenant_id()  # without a scope still None, which the database refuses
 
 
 class Role(models.TextChoices):

@@ -160,5 +160,6 @@ class Migration(migrations.Migration):
         rls.enable_rls("audit_head"),
         rls.append_only("audit_event"),
         rls.dispatch_read("tenant", columns=["id", "public_id", "slug", "status", "created_at"]),
+        rls.dispatch_read("invitation", columns=["id", "tenant_id", "token_hash", "expires_at", "accepted_at"]),
         rls.tenants_of_user(),
     ]
