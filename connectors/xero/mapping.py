@@ -45,8 +45,8 @@ _DESCRIPTION_LIMITS = (MAX_DESCRIPTION, 500, 100)
 def prepare(endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
     """The exact request that creates all of `items`, in their order.
 
-    Raises MoneyError for what must never be sent: no marker, lines that do not add up, more digits than Xero keeps;
-    ValueError for items of another endpoint, none, or more than one call carries.
+    Raises ValueError for what must never be sent: no marker (MarkerError), lines that do not add up or more digits than
+    Xero keeps (MoneyError), items of another endpoint, none, or more than one call carries.
     """
     if not 0 < len(items) <= BATCH_SIZES[endpoint]:
         raise ValueError(f"{len(items)} items do not fit one call to {endpoint}")
@@ -71,7 +71,7 @@ def reports_each_element(prepared: Prepared) -> bool:
 
 
 def to_wire(item: Writable, *, max_description: int = MAX_DESCRIPTION) -> dict[str, Any]:
-    """One item as an element of the request. Raises MoneyError, see `prepare`."""
+    """One item as an element of the request. Raises ValueError, see `prepare`."""
     match item:
         case BankTransaction():
             return _bank_transaction(item, max_description)

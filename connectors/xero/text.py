@@ -11,8 +11,6 @@ import unicodedata
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from connectors.contract.money import MoneyError
-
 MAX_REFERENCE = 100
 MAX_NAME = 255
 MAX_DESCRIPTION = 4000
@@ -41,7 +39,7 @@ _RESERVED_DOMAINS = frozenset(
 )
 
 
-class MarkerError(MoneyError):
+class MarkerError(ValueError):
     """A document would leave without a marker that we could find again: a defect of ours, never sent."""
 
 
@@ -72,7 +70,7 @@ def reference_with_marker(text: str, marker: str) -> str:
     """
     prose = cut(_MARKER.sub(r"MR \1", clean(text)), MAX_REFERENCE - len(marker) - 1)
     reference = f"{prose} {marker}" if prose else marker
-    if find_marker(reference) != marker:
+    if not marker or find_marker(reference) != marker:
         raise MarkerError(f"{marker!r} is no marker")
     return reference
 
