@@ -14,7 +14,7 @@ from django.core.management import call_command, get_commands
 
 from config.commands import guarded
 from config.database import as_owner
-from config.roles import refuse_strong_role
+from tenants.checks import require_plain_role
 
 DEMO = "demo"
 
@@ -28,7 +28,7 @@ def _boot() -> int:
     django.setup()
     with as_owner():
         call_command("migrate", interactive=False, verbosity=0)
-    refuse_strong_role(settings.ENV.database_url)
+    require_plain_role()
     if settings.ENV.sandbox and DEMO in get_commands():
         call_command(DEMO)
     return 0

@@ -1,87 +1,40 @@
-"""Celery carries hints: the database holds what is due, so a message may be lost, doubled or late without harm."""
+"""The worker's Celery application. Imported wherever hints are sent from, so that they find our broker."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.signals import worker_process_init
 from django.conf import settings
-from kombu import Queue
 
-from config.env import Env
-from config.heartbeat import Scheduler, WorkerHeartbeat
+from config import heartbeat
+from config.broker import broker_settings
 from config.supervisor.child import die_with_parent
-
-QUEUES = ("interactive", "sync", "notify", "maintenance")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
-def broker_settings(env: Env) -> dict[str, Any]:
-    """Early acknowledgement, no results, JSON only, time limits below the lease, one queue per urgency."""
-    return {
-        "broker_url": env.redis_url,
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        "broker_transport_options": {
-            "visibility_timeout": 900,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-            "retry_on_timeout": True,
-            "unacked_restore_interval": 10,
-            "unacked_restore_throttle": 3,
-            "global_keyprefix": "broker:",
-            "queue_order_strategy": "round_robin",
-        },
-        "result_backend": None,
-        "task_ignore_result": True,
-        "task_store_errors_even_if_ignored": False,
-        "task_serializer": "json",
-        "accept_content": ["json"],
-        "task_protocol": 2,
-        "timezone": "UTC",
-        "enable_utc": True,
-        "task_acks_late": False,
-        "task_reject_on_worker_lost": False,
-        "task_soft_time_limit": max(1, int(env.lease_seconds * 0.625)),
-        "task_time_limit": max(2, int(env.lease_seconds * 0.75)),
-        "task_create_missing_queues": False,
-        "task_default_queue": "maintenance",
-        "task_queues": [Queue(name) for name in QUEUES],
-        "task_routes": {"notifications.*": {"queue": "notify"}, "sync.*": {"queue": "sync"}},
-        "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
-        "worker_concurrency": 2,
-        "worker_prefetch_multiplier": 1,
-        "worker_eta_task_limit": 100,
-        "worker_max_tasks_per_child": 2000,
-        "worker_max_memory_per_child": 300_000,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "worker_send_task_events": False,
-        "worker_hijack_root_logger": False,
-        "worker_redirect_stdouts": False,
-        "beat_scheduler": f"{Scheduler.__module__}:{Scheduler.__name__}",
-        "beat_schedule": beat_schedule(env),
-    }
+class WorkerHeartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  celery has no types
+    """Beats from the worker's own event loop, so that a worker that hangs falls silent."""
 
+    requires = ("celery.worker.components:Timer",)
 
-def beat_schedule(env: Env) -> dict[str, dict[str, Any]]:
-    """The clock: each entry expires before its successor is due, so an outage leaves no pile."""
-    hour, day = 3600.0, 86400.0
-    return {
-        "tick": _entry("sync.tasks.tick", every=env.tick_seconds, queue="sync"),
-        "deliver": _entry("notifications.tasks.deliver", every=min(3.0, env.tick_seconds * 3), queue="notify"),
-        "daily": _entry("notifications.tasks.daily", every=hour, queue="notify"),
-        "keep-alive": _entry("connectors.tasks.keep_alive", every=day, queue="maintenance"),
-        "nightly": _entry("sync.tasks.nightly", every=hour, queue="maintenance"),
-    }
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._beats: Any = None
 
+    def start(self, parent: Any) -> None:
+        client = heartbeat.broker(parent.app.conf.broker_url)
+        heartbeat.say_alive(client, heartbeat.WORKER)
+        self._beats = parent.timer.call_repeatedly(
+            heartbeat.EVERY_SECONDS, heartbeat.say_alive, (client, heartbeat.WORKER)
+        )
 
-def _entry(task: str, *, every: float, queue: str) -> dict[str, Any]:
-    return {"task": task, "schedule": every, "options": {"queue": queue, "expires": max(every * 0.9, 0.5)}}
+    def stop(self, parent: Any) -> None:
+        if self._beats is not None:
+            self._beats.cancel()
 
 
 def _settings() -> dict[str, Any]:

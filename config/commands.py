@@ -12,12 +12,15 @@ from contextlib import nullcontext
 
 import django
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line, get_commands
 from django.db import InterfaceError, OperationalError
 
+from config import celery
 from config.database import as_owner
 from config.env import EnvError
 
+__all__ = ["celery", "execute", "guarded"]  # hints that a command sends have to find our broker
 OWNER_COMMANDS = frozenset({"migrate", "flush"})
 WRONG_USE = 2
 TEMPORARY = 3
@@ -34,7 +37,7 @@ def guarded(run: Callable[[], int]) -> int:
     a traceback and 4 for a defect."""
     try:
         return run()
-    except EnvError as error:
+    except (EnvError, ImproperlyConfigured) as error:
         return _refuse(str(error))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -24,10 +24,16 @@ class HealthMiddleware:
             case "/healthz":
                 return HttpResponse("ok\n", content_type="text/plain")
             case "/readyz":
-                found = readiness()
-                return JsonResponse(found, status=200 if all(found.values()) else 503)
+                return _ready()
             case _:
                 return self.get_response(request)
+
+
+def _ready() -> HttpResponseBase:
+    found = readiness()
+    response = JsonResponse(found, status=200 if all(found.values()) else 503)
+    response._has_been_logged = True  # type: ignore[attr-defined]  Django would log an error for every early question
+    return response
 
 
 def readiness() -> dict[str, bool]:

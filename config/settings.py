@@ -57,6 +57,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "tenants.middleware.SessionAgeMiddleware",
+    "tenants.middleware.TenantMiddleware",
     "csp.middleware.CSPMiddleware",
     "tenants.middleware.SessionAgeMiddleware",
     "tenants.middleware.TenantMiddleware",
@@ -118,6 +120,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
+MFA_ADAPTER = "tenants.adapters.SecondFactorAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -140,7 +144,8 @@ SESSION_IDLE_SECONDS = 2 * 3600
 SESSION_ABSOLUTE_SECONDS = 12 * 3600
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ABSOLUTE_SECONDS = SESSION_COOKIE_AGE = 12 * 3600
+SESSION_IDLE_SECONDS = 2 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.public_is_https

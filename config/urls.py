@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  one sign-in, one second factor
+
 urlpatterns = [
+    path("accounts/", include("tenants.urls")),
     path("accounts/", include("tenants.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

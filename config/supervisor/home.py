@@ -12,7 +12,7 @@ import secrets
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from config.supervisor.failure import StartError
 
@@ -66,7 +66,8 @@ class Home:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if is_new and os.geteuid() == 0:
                 self.path.chmod(0o711)
-            self.logs.mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.logs, self.path / "beat"):
+                folder.mkdir(mode=0o700, exist_ok=True)
             _probe_writable(self.path)
         except OSError as error:
             raise StartError(f"the data folder {self.path} cannot be written: {error.strerror}") from error
@@ -79,6 +80,11 @@ class Home:
             )
         _write(self.path / "lock", f"{purpose} (process {os.getpid()})")
 
+    def refuse_if_taken(self) -> None:
+        """Raise StartError with who has the folder, before anything else is touched."""
+        if self.is_taken():
+            self._refuse()
+
     def is_taken(self) -> bool:
         """Whether somebody runs here at this moment."""
         with contextlib.suppress(OSError):
@@ -90,6 +96,9 @@ class Home:
             finally:
                 os.close(descriptor)
         return False
+
+    def _refuse(self) -> NoReturn:
+        raise StartError(f"the data folder {self.path} is in use by {self.holder() or 'another run'}: stop that first")
 
     def holder(self) -> str:
         with contextlib.suppress(OSError):

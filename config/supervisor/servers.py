@@ -75,6 +75,8 @@ class Servers:
         try:
             if env.sandbox:
                 servers._start_sandbox(secrets)
+            else:
+                home.drop_note("sandbox.json")
             if not has(environ, "REDIS_URL"):
                 servers._start_valkey(secrets)
             if not has(environ, "DATABASE_URL"):

@@ -28,11 +28,12 @@ def up(environ: Mapping[str, str]) -> int:
     """Serve until a signal. 0 after Ctrl-C or SIGTERM; StartError when something cannot start or keeps dying."""
     env = checked(environ)
     alarm = Alarm()
+    home = Home(env.data_dir)
+    home.refuse_if_taken()
     with contextlib.ExitStack() as cleanup:
         sockets = _bind(env.port)
         for listener in sockets:
             cleanup.callback(listener.close)
-        home = Home(env.data_dir)
         home.create()
         home.take("./run")
         try:
@@ -58,6 +59,7 @@ def _serve(home: Home, env: Env, environ: Mapping[str, str], sockets: list[socke
             failing=f"not ready within {READY_SECONDS:g} s: see {home.logs}",
         )
         _announce(home, env)
+        stack.members.append(program("watch", ["config.supervisor.watch"], home=home, environ=servers.environ))
         while True:
             stack.look(time.monotonic())
             alarm.sleep(1.0)
@@ -102,13 +104,12 @@ def _programs(home: Home, environ: dict[str, str], sockets: list[socket.socket])
     fds = tuple(listener.fileno() for listener in sockets)
     binds = [f"--bind=fd://{fd}" for fd in fds]
     web = ["gunicorn", "--config=python:config.gunicorn", *binds]
-    beat = ["celery", "-A", "config.celery", "beat", f"--schedule={home.path / 'beat'}", "--pidfile=",
+    beat = ["celery", "-A", "config.beat", "beat", f"--schedule={home.path / 'beat' / 'schedule'}", "--pidfile=",
             "--loglevel=WARNING"]  # fmt: skip
     return [
         program("web", web, home=home, environ=environ, fds=fds),
         program("worker", WORKER, home=home, environ=environ),
         program("beat", beat, home=home, environ=environ),
-        program("watch", ["config.supervisor.watch"], home=home, environ=environ),
     ]
 
 
