@@ -59,8 +59,11 @@ _DETAIL_COLUMNS = "currency, units, currency_to, units_to, created, updated, exe
 _FX = "fx_transaction_details"
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def text_of(body: Body) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return _encode(body)
 
 
 def kind_of(body: Body) -> str | None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 UNITS = 10_000  # stored money is an integer of 1/10,000: exact sums in SQLite, which knows no decimals
 CENT = Decimal("0.01")
@@ -40,6 +41,7 @@ def money_of_units(units: int) -> str:
     return money(Decimal(units) / UNITS)
 
 
+@lru_cache(maxsize=8192)
 def stamp(moment: datetime) -> str:
     """ISO 8601 with offset, whole seconds: `2026-03-04T00:00:00+00:00`."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
@@ -72,8 +74,11 @@ def moment_of_micros(value: int) -> datetime:
 
 def micros_of(text: object) -> int | None:
     """The same for a field of a body; None where the field is missing or is no moment."""
-    if not isinstance(text, str):
-        return None
+    return _micros_of_text(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=8192)
+def _micros_of_text(text: str) -> int | None:
     try:
         return micros(parse_moment(text))
     except ValueError:
