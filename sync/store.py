@@ -428,3 +428,42 @@ def sleepers(*, grace: timedelta) -> list[dict[str, Any]]:
                                WHERE item.entry_id = entry.id AND item.open AND intent.next_probe > clock_timestamp())""",
         [grace],
     )
+
+
+def has_confirmed(flow_id: int) -> bool:
+    return bool(rows("SELECT 1 AS one FROM entry WHERE flow_id = %s AND state = 'confirmed' LIMIT 1", [flow_id]))
+
+
+def touched_since_confirmed(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
+    """Confirmed entries whose document in the books changed after we last looked at it."""
+    return rows(
+        """SELECT entry.id, entry.marker, entry.document, to_jsonb(mirror) AS found
+             FROM entry JOIN mirror_document AS mirror
+               ON mirror.connection_id = %s AND mirror.document_id = entry.destination_id
+            WHERE entry.flow_id = %s AND entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
+              AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
+            ORDER BY entry.id LIMIT 1000""",
+        [connection_id, flow_id],
+    )
+
+
+def state_counts(flow_id: int) -> dict[str, int]:
+    found = rows("SELECT state, count(*) AS n FROM entry WHERE flow_id = %s GROUP BY state", [flow_id])
+    return {row["state"]: row["n"] for row in found}
+
+
+def seconds_to_next_wake(flow_id: int) -> float | None:
+    """Until the first entry, contact or unknown request of the flow is due; None when nothing waits."""
+    found = rows(
+        """SELECT extract(epoch FROM min(at) - clock_timestamp())::double precision AS seconds FROM (
+               SELECT min(greatest(entry.not_before, flow.held_until)) AS at FROM entry JOIN flow ON flow.id = entry.flow_id
+                WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND NOT held_back
+               UNION ALL SELECT min(next_probe) FROM push_intent WHERE flow_id = %(flow)s AND state = 'open'
+               UNION ALL SELECT min(lease_until) FROM push_intent
+                          WHERE flow_id = %(flow)s AND state = 'open' AND NOT unknown
+               UNION ALL SELECT min(not_before) FROM entry
+                          WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL
+           ) AS wakes""",
+        {"flow": flow_id},
+    )[0]["seconds"]
+    return None if found is None else float(found)

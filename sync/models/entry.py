@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
-from tenants.models import TenantModel
 
 from sync.models.contact import ContactLink
 from sync.models.flow import Flow
 from sync.models.record import Record
 from sync.models.run import Run
+from tenants.models import TenantModel
 
 
 class EntryState(models.TextChoices):
@@ -73,7 +73,7 @@ class Entry(TenantModel):
     bank_account_id = models.CharField(max_length=100, default="", blank=True)
     contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, related_name="entries", null=True)
     document = models.JSONField(null=True)
-    decisions = models.JSONField(default=list)
+    decisions = models.JSONField(default=dict)  # Coding.trace(): decisions and rule
     findings = models.JSONField(default=list)
     note = models.JSONField(default=dict)
     booking_date = models.DateField(null=True)

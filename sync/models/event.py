@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
-from tenants.models import TenantModel
 
 from sync.models.entry import Entry
 from sync.models.flow import Flow
 from sync.models.record import Record
+from tenants.models import TenantModel
 
 
 class Event(TenantModel):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
-from tenants.models import TenantModel
 
 from sync.models.flow import Flow
+from tenants.models import TenantModel
 
 
 class Incident(TenantModel):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
-from tenants.models import TenantModel
 
 from sync.models.contact import ContactLink
 from sync.models.entry import Entry
 from sync.models.flow import Flow
 from sync.models.run import Run
+from tenants.models import TenantModel
 
 
 class PushIntent(TenantModel):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
-from tenants.models import TenantModel
 
 from connectors.models import Connection
+from tenants.models import TenantModel
 
 
 class MirrorDocument(TenantModel):

@@ -4,9 +4,9 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
-from tenants.models import TenantModel
 
 from sync.models.flow import Flow
+from tenants.models import TenantModel
 
 
 class Rule(TenantModel):

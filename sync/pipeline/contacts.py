@@ -149,6 +149,7 @@ def _adopt_taken_name(ctx: Context, link_id: int) -> None:
 
 def match_again(ctx: Context) -> None:
     """After a fresh reading: links whose name was taken find their contact, or a person chooses. Inside `commit`."""
+    ctx.contacts_stale = False
     known = known_contacts(ctx)
     for link in ContactLink.objects.filter(flow=ctx.flow, state=ContactLink.State.READY, attempts=99):
         found = match_contact(link.name, known)

@@ -79,6 +79,8 @@ class Context:
     deadline: float | None = None  # monotonic
     source_at_end: bool = False
     mirror_fresh: bool = False
+    contacts_fresh: bool = False
+    contacts_stale: bool = False  # the destination knows a contact that our list does not
 
     @property
     def tenant_id(self) -> int:

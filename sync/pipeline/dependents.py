@@ -10,7 +10,7 @@ from sync.domain import documents, plan
 from sync.models import Entry, EntryState, Record
 from sync.pipeline import contacts, findings
 from sync.pipeline.context import Context, Progress
-from sync.pipeline.transform import Row, _row, part_of, planning_rules
+from sync.pipeline.transform import CodedRecord, coded, part_of, planning_rules
 
 BOOKED = (EntryState.UNCONFIRMED, EntryState.CONFIRMED)
 
@@ -44,14 +44,14 @@ def release(ctx: Context) -> Progress:
         return Progress(moved=store.move_entries(moves, run_id=ctx.run_id))
 
 
-def _rows(ctx: Context, record_ids: list[int]) -> dict[int, Row]:
+def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
     records = Record.objects.filter(pk__in=record_ids).values(
         "id", "account_id", "source_id", "payload", "unit", "revision", "source_updated_at", "fetched_at"
     )
-    return {record["id"]: _row(ctx, record) for record in records}
+    return {record["id"]: coded(ctx, record) for record in records}
 
 
-def _move(ctx: Context, entry: dict[str, Any], first: dict[str, Any], row: Row) -> dict[str, Any]:
+def _move(ctx: Context, entry: dict[str, Any], first: dict[str, Any], row: CodedRecord) -> dict[str, Any]:
     planned = plan.second_leg(
         part_of(ctx, row),
         first_total=abs(Decimal(first["amount"])),

@@ -26,6 +26,8 @@ def read_changes(ctx: Context, *, endpoints: Sequence[Endpoint] = ENDPOINTS, sin
     """
     with ctx.commit():
         started = store.now()
+        if is_stale(ctx, started):
+            ctx.store_flow(held_until=started + ctx.timing.quarantine)
     for endpoint in endpoints:
         documents = _read(ctx, endpoint, since)
         with ctx.commit():

@@ -26,7 +26,7 @@ from connectors.contract.records import (
 from sync import faults, store
 from sync.domain import documents
 from sync.models import Entry, EntryState, Flow
-from sync.pipeline import locks, mirror
+from sync.pipeline import contacts, locks, mirror
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, is_connection_failure, settle
 
@@ -81,6 +81,10 @@ def _ready_to_push(ctx: Context) -> bool:
     """Every push run begins with a delta read to its end and with the lock dates."""
     if not ctx.mirror_fresh:
         mirror.read_changes(ctx)
+    if ctx.contacts_stale:
+        contacts.read_contacts(ctx)
+        with ctx.commit():
+            contacts.match_again(ctx)
     locks.refresh(ctx)
     return ctx.flow.held_until is None or ctx.flow.held_until <= _now(ctx)
 
@@ -117,9 +121,8 @@ def _writable(endpoint: Endpoint, row: dict[str, Any]) -> Writable:
 
 
 def _write_intent(ctx: Context, prepared: Prepared, rows: Sequence[dict[str, Any]], key: str) -> int:
-    contacts = prepared.endpoint is Endpoint.CONTACTS
     return store.open_intent(
-        store.OPEN_CONTACT_INTENT if contacts else store.OPEN_ENTRY_INTENT,
+        store.OPEN_CONTACT_INTENT if prepared.endpoint is Endpoint.CONTACTS else store.OPEN_ENTRY_INTENT,
         {
             "tenant": ctx.tenant_id,
             "flow": ctx.flow_id,

@@ -40,7 +40,7 @@ PROVIDER = "Amnis"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class CodedRecord:
     """A record with its movement, as read from the table."""
 
     record: Mapping[str, Any]
@@ -55,7 +55,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         if not records:
             return Progress.nothing()
         ctx.begin_run()
-        rows = [_row(ctx, record) for record in records]
+        rows = [coded(ctx, record) for record in records]
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit)]
         _write(ctx, records, outcomes)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
@@ -66,11 +66,11 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
 # ------------------------------------------------------------------- deciding
 
 
-def _row(ctx: Context, record: Mapping[str, Any]) -> Row:
+def coded(ctx: Context, record: Mapping[str, Any]) -> CodedRecord:
     transaction = normalised(ctx, record)
     hit = match(ctx.books.rules, transaction)
     coding = code(transaction, hit=hit, defaults=ctx.books.defaults, chart=ctx.books.chart)
-    return Row(record=record, transaction=transaction, coding=coding)
+    return CodedRecord(record=record, transaction=transaction, coding=coding)
 
 
 def normalised(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction:
@@ -86,20 +86,20 @@ def normalised(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction:
     )
 
 
-def _units(rows: Sequence[Row]) -> Iterable[list[Row]]:
+def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     """Rows of one event together, in the order of the first of them."""
-    units: dict[str, list[Row]] = {}
+    units: dict[str, list[CodedRecord]] = {}
     for row in rows:
         units.setdefault(row.record["unit"] or f"record:{row.record['id']}", []).append(row)
     return units.values()
 
 
-def _planned(ctx: Context, unit: list[Row]) -> tuple[plan.Outcome, ...]:
+def _planned(ctx: Context, unit: list[CodedRecord]) -> tuple[plan.Outcome, ...]:
     parts = tuple(part_of(ctx, row) for row in unit)
     return plan_unit(parts, markers=_markers(ctx, unit), rules=planning_rules(ctx))
 
 
-def part_of(ctx: Context, row: Row) -> Part:
+def part_of(ctx: Context, row: CodedRecord) -> Part:
     wallet = ctx.books.wallets.get(row.record["account_id"])
     bank = ctx.books.chart.account(wallet.bank_account_id) if wallet and wallet.bank_account_id else None
     return Part(
@@ -124,7 +124,7 @@ def planning_rules(ctx: Context) -> plan.Rules:
     )
 
 
-def _markers(ctx: Context, unit: Sequence[Row]) -> dict[tuple[int, str], str]:
+def _markers(ctx: Context, unit: Sequence[CodedRecord]) -> dict[tuple[int, str], str]:
     return {
         (row.record["id"], leg): marker(
             row.record["payload"]["key"], leg=leg, organisation_id=ctx.connection.external_id
@@ -146,7 +146,7 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
     for outcome in planned:
         old = standing.get((outcome.part.record_id, outcome.leg))
         row = _entry_row(ctx, outcome, links, by_record)
-        if old is None or old["state"] in REWRITABLE and old["destination_id"] is None and not old["held_back"]:
+        if old is None or (old["state"] in REWRITABLE and old["destination_id"] is None and not old["held_back"]):
             fresh.append(row)
         else:
             moves += _amendment(old, row, outcome)
@@ -233,8 +233,8 @@ def _type(outcome: Planned) -> str:
     return "SPEND" if outcome.part.transaction.amount.amount < 0 else "RECEIVE"
 
 
-def _trace(outcome: Planned) -> dict[str, Any] | list[Any]:
-    return outcome.part.coding.trace() if outcome.part.coding else []
+def _trace(outcome: Planned) -> dict[str, Any]:
+    return outcome.part.coding.trace() if outcome.part.coding else {}
 
 
 def _record_states(outcomes: Sequence[plan.Outcome]) -> list[tuple[int, str, str]]:

@@ -14,7 +14,7 @@ from sync.domain import documents, match
 from sync.domain.booking import is_locked
 from sync.models import ContactLink, Entry, EntryState
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import confirm, contacts, findings, locks, mirror
+from sync.pipeline import confirm, findings, locks, mirror
 from sync.pipeline.context import Context, Progress
 
 SLICE = 200
@@ -128,6 +128,3 @@ def _behind_lock(ctx: Context, row: Entry) -> dict[str, Any] | None:
 
 def _distinct(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({(f["code"], f["detail"]): f for f in found}.values())
-
-
-__all__ = ["contacts", "validate"]

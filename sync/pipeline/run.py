@@ -1,0 +1,198 @@
+"""One pass over one flow: read this first. The pipeline is a table of steps and a loop.
+
+Every step commits its own work, so a crash between two loses nothing. Everything foreign that goes wrong arrives here as
+one of the connectors' five errors and becomes a sentence, an incident and a time to try again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from connectors import services as connector_services
+from connectors.contract.errors import ConnectorError, RetryLater
+from connectors.contract.ports import Destination, Source
+from sync import store
+from sync.models import Entry, EntryState, Flow
+from sync.models.entry import AT_REST
+from sync.pipeline import contacts, drift, log
+from sync.pipeline.books import load_books
+from sync.pipeline.confirm import confirm
+from sync.pipeline.context import Context, LeaseLost, Progress, Timing
+from sync.pipeline.dependents import release
+from sync.pipeline.fetch import fetch
+from sync.pipeline.push import push
+from sync.pipeline.reconcile import reconcile
+from sync.pipeline.result import Result
+from sync.pipeline.transform import transform
+from sync.pipeline.validate import validate
+from tenants.models import Tenant
+from tenants.scoping import tenant_scope
+
+Step = Callable[[Context], Progress]
+STEPS: tuple[tuple[str, Step], ...] = (
+    ("transform", transform),
+    ("transform", release),
+    ("validate", validate),
+    ("push", push),
+)
+SETTLING: tuple[tuple[str, Step], ...] = (("reconcile", reconcile), ("confirm", confirm), ("transform", release))
+SLICE_SECONDS = 20.0
+REFERENCE_FRESH = timedelta(hours=1)
+logger = structlog.get_logger(__name__)
+
+
+class LeaseHeld(Exception):
+    """Somebody else works on this flow at the moment."""
+
+
+class NotConnected(Exception):
+    """The flow lacks a working connection; the text says which and what to do."""
+
+
+def run_pass(
+    *,
+    tenant_id: int,
+    flow_id: int,
+    trigger: str,
+    actor: str = "",
+    seconds: float | None = None,
+    always_record: bool = False,
+) -> Result:
+    """Fetch to the source's end, then every step until nothing is due now, or until `seconds` are over.
+
+    Raises LeaseHeld and NotConnected before anything happened. Defects are recorded and raised.
+    """
+    ctx = _open(tenant_id=tenant_id, flow_id=flow_id, trigger=trigger, actor=actor, seconds=seconds)
+    failure: ConnectorError | None = None
+    try:
+        if always_record:
+            with ctx.commit():
+                ctx.begin_run()
+        finished, failure = _work(ctx)
+    except LeaseLost:
+        logger.warning("lease_lost", flow_id=flow_id)
+        return Result(run_id=ctx.run_id, counts=dict(ctx.counts), finished=False)
+    except Exception as defect:
+        log.defect(ctx, defect)
+        raise
+    return log.close(ctx, finished=finished, failure=failure)
+
+
+def _open(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: float | None) -> Context:
+    timing = Timing.from_settings()
+    with tenant_scope(tenant_id):
+        epoch = store.take_lease(flow_id, seconds=timing.lease)
+    if epoch is None:
+        raise LeaseHeld
+    with tenant_scope(tenant_id):
+        flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
+        tenant = Tenant.objects.get()
+    try:
+        source, destination = _adapters(flow)
+        _fresh_reference(flow, tenant_id)
+        with tenant_scope(tenant_id):
+            books = load_books(flow, tenant)
+    except ConnectorError as error:
+        log.failed_to_open(flow, epoch, error)
+        raise NotConnected(error.message) from error
+    except NotConnected:
+        with tenant_scope(tenant_id):
+            store.end_lease(flow_id, epoch=epoch, wait=timedelta(minutes=1))
+        raise
+    return Context(
+        flow=flow,
+        tenant=tenant,
+        epoch=epoch,
+        trigger=trigger,
+        actor=actor,
+        source=source,
+        destination=destination,
+        books=books,
+        timing=timing,
+        deadline=None if seconds is None else time.monotonic() + seconds,
+    )
+
+
+def _adapters(flow: Flow) -> tuple[Source, Destination]:
+    for connection, side in ((flow.source, "Amnis"), (flow.destination, "Xero")):
+        if connection is None or not connection.is_usable:
+            raise NotConnected(f"{side} is not connected. Connect it on the Connections page.")
+    assert flow.source is not None
+    assert flow.destination is not None
+    return connector_services.open_source(flow.source), connector_services.open_destination(flow.destination)
+
+
+def _fresh_reference(flow: Flow, tenant_id: int) -> None:
+    """Accounts, tax rates and tracking of both sides, read at most once an hour."""
+    assert flow.destination is not None
+    with tenant_scope(tenant_id):
+        now = store.now()
+    if flow.reference_read_at is not None and now - flow.reference_read_at < REFERENCE_FRESH:
+        return
+    connector_services.refresh_reference(flow.destination)
+    with tenant_scope(tenant_id):
+        Flow.objects.filter(pk=flow.pk).update(reference_read_at=now)
+
+
+def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
+    """(did everything that is due now get done, what stopped us)."""
+    failure: ConnectorError | None = None
+    try:
+        if not ctx.contacts_fresh and ctx.flow.mirror_read_at is None:
+            contacts.read_contacts(ctx)  # before the first entry is made, so that known contacts are not created again
+            ctx.contacts_fresh = True
+        with ctx.timed("reconcile"):
+            reconcile(ctx)
+        while ctx.may_continue():
+            failure = _fetch_one(ctx) or failure
+            moved = _each(ctx, STEPS)
+            ctx.renew_lease()
+            if ctx.source_at_end and not moved and not _each(ctx, SETTLING):
+                drift.look(ctx)
+                return True, failure
+    except ConnectorError as error:
+        return False, error
+    return False, failure
+
+
+def _fetch_one(ctx: Context) -> ConnectorError | None:
+    """One slice of the source. A source that cannot be read does not keep back what was already read from it."""
+    if ctx.source_at_end:
+        return None
+    try:
+        with ctx.timed("fetch"):
+            fetch(ctx)
+    except RetryLater as error:
+        ctx.source_at_end = True
+        return error
+    return None
+
+
+def _each(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> Progress:
+    total = Progress.nothing()
+    for name, step in steps:
+        if ctx.may_continue():
+            with ctx.timed(name):
+                total += step(ctx)
+    return total
+
+
+def at_rest(flow_id: int) -> bool:
+    """Is every entry of the flow at rest? Inside the tenant's scope."""
+    return not Entry.objects.filter(flow_id=flow_id).exclude(state__in=AT_REST).exists()
+
+
+def totals(flow_id: int) -> dict[str, Any]:
+    """Where the flow's entries stand: review, failed, unconfirmed and everything open. Inside the tenant's scope."""
+    counts = store.state_counts(flow_id)
+    return {
+        "review": counts.get(EntryState.REVIEW, 0),
+        "failed": counts.get(EntryState.FAILED, 0),
+        "unconfirmed": counts.get(EntryState.UNCONFIRMED, 0),
+        "open": sum(count for state, count in counts.items() if state not in AT_REST),
+    }
