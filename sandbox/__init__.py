@@ -1,1 +1,1 @@
-"""A world to practise in: servers that play the vendors over HTTP, with state, consent pages, limits and a fault plan."""
+"""A world to practise in: servers that play the vendors, with state, consent pages, limits and faults."""

@@ -1,4 +1,4 @@
-"""`python -m sandbox --data DIR --amnis-port N --xero-port N --control-port N [--no-limits]`: serve the world until a signal."""
+"""Serve the vendors' world on loopback until SIGTERM or SIGINT."""
 
 import argparse
 import os
@@ -19,8 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     sandbox = Sandbox(options.data, limits=not options.no_limits)
-    if sandbox.store.is_empty():
+    if not sandbox.store.setting("seeded", ""):
         seed(sandbox)
+        sandbox.store.set_setting("seeded", sandbox.clock.now().isoformat())
     servers = _serve(sandbox, options)
     sys.stdout.write(" ".join(f"{name}=http://127.0.0.1:{server.port}" for name, server in servers.items()) + "\n")
     sys.stdout.flush()

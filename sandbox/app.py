@@ -16,8 +16,9 @@ STORE_NAME = "sandbox.sqlite3"
 class Sandbox:
     """The vendors' world. `path` is a data folder, or None for a world in memory.
 
-    `amnis`, `xero` and `control` are WSGI applications: use them in process through `sandbox.transport.SandboxTransport`, or
-    over HTTP through `python -m sandbox`. `limits=False` switches the vendors' rate limits off.
+    `amnis`, `xero` and `control` are WSGI applications: use them in process through
+    `sandbox.transport.SandboxTransport`, or over HTTP through `python -m sandbox`. `limits=False` switches the
+    vendors' rate limits off.
     """
 
     def __init__(self, path: Path | str | None, *, clock: Now | None = None, limits: bool = True) -> None:

@@ -1,7 +1,7 @@
 """The fault plan: what shall go wrong, where, how often; and a log of what did.
 
-A fault is drawn once per request by the gate in front of each vendor. One-shot faults stand in a queue; lasting ones strike
-with a probability from their own seeded dice, so that a campaign can be repeated exactly.
+A fault is drawn once per request by the gate in front of each vendor. One-shot faults stand in a queue; lasting ones
+strike with a probability from their own seeded dice, so that a campaign can be repeated exactly.
 """
 
 import random
@@ -112,7 +112,7 @@ class FaultPlan:
         """Plan a fault; returns the number by which it can be removed."""
         with self._lock:
             number = next(self._ids)
-            self._planned[number] = _Planned(fault=fault, left=fault.times, dice=random.Random(fault.seed))  # noqa: S311
+            self._planned[number] = _Planned(fault=fault, left=fault.times, dice=random.Random(fault.seed))
             return number
 
     def remove(self, number: int) -> None:
@@ -282,8 +282,8 @@ class FaultGate:
     """Stands in front of one vendor and lets the plan strike.
 
     `refusals` makes the vendor's own words for an effect that commits nothing; `edits` spoils the body of an answer.
-    The vendor finds a drawn fault in `environ["sandbox.fault"]` (it needs it for half a batch), and `sandbox.replay` in a
-    request that was held back, which must not meet limits or token expiry again.
+    The vendor finds a drawn fault in `environ["sandbox.fault"]` (it needs it for half a batch), and `sandbox.replay` in
+    a request that was held back, which must not meet limits or token expiry again.
     """
 
     def __init__(self, app: WsgiApp, plan: FaultPlan, *, vendor: str, refusals: Refusals, edits: Edits) -> None:

@@ -105,6 +105,19 @@ class Store:
             if outermost:
                 self._db.execute("COMMIT")
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: what is written here goes if an exception leaves the block; the rest stays."""
+        with self.transaction():
+            self._db.execute("SAVEPOINT part")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK TO part")
+                raise
+            finally:
+                self._db.execute("RELEASE part")
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
         with self._lock:
@@ -115,7 +128,7 @@ class Store:
             self._db.executemany(sql, rows)
 
     def put(self, row: Row) -> None:
-        """Insert the document, or replace the one with the same kind, organisation and id (its place in the order stays)."""
+        """Insert the document, or replace the one with the same kind, organisation and id (it keeps its `seq`)."""
         self.put_many([row])
 
     def put_many(self, rows: Iterable[Row]) -> None:
@@ -164,6 +177,11 @@ class Store:
         texts = self.find_text(kind, org, where=where, parameters=parameters, order=order, limit=limit, offset=offset)
         return [from_json(text) for text in texts]
 
+    def find_everywhere(self, kind: str) -> list[Json]:
+        """All documents of a kind, of all organisations."""
+        rows = self.execute("SELECT body FROM document WHERE kind=? ORDER BY seq", (kind,))
+        return [from_json(row[0]) for row in rows]
+
     def find_text(
         self,
         kind: str,
@@ -182,9 +200,6 @@ class Store:
     def count(self, kind: str, org: str, *, where: str = "1", parameters: Sequence[object] = ()) -> int:
         sql = f"SELECT count(*) FROM document WHERE kind=? AND org=? AND ({where})"
         return int(self.execute(sql, (kind, org, *parameters))[0][0])
-
-    def is_empty(self) -> bool:
-        return not self.execute("SELECT 1 FROM document LIMIT 1")
 
     def setting(self, name: str, default: str) -> str:
         found = self.execute("SELECT value FROM setting WHERE name=?", (name,))

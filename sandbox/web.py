@@ -70,7 +70,8 @@ _STYLE = Markup(
     "body{font:16px/1.5 system-ui,sans-serif;background:#eef2f5;color:#1b2733;margin:0}"
     "main{max-width:44rem;margin:3rem auto;background:#fff;padding:2rem;border-radius:8px}"
     "h1{font-size:1.4rem;margin-top:0}label{display:block;margin:.4rem 0}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .5rem;border-bottom:1px solid #d8dfe5}"
+    "table{border-collapse:collapse;width:100%}"
+    "td,th{text-align:left;padding:.2rem .5rem;border-bottom:1px solid #d8dfe5}"
     "button{font:inherit;padding:.4rem 1rem;margin:.5rem .5rem 0 0;border:1px solid #0b6ea8;border-radius:4px;"
     "background:#0b6ea8;color:#fff;cursor:pointer}button.quiet{background:#fff;color:#0b6ea8}"
 )
