@@ -106,14 +106,3 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the session that `spawn` made, forked children too."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process with this number exists, whoever owns it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -17,9 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-from psycopg import sql
-
 from config.supervisor import child
 from config.supervisor.failure import StartError
 
@@ -36,7 +33,7 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passwords:
-    """Of the three roles, in the order of their power."""
+    """Of the three roles, in the order of their power; url-safe, so that they need no quoting anywhere."""
 
     superuser: str
     owner: str
@@ -69,7 +66,7 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Create the cluster if there is none, start it, wait until it answers and make the two roles. Repeatable."""
+        """Create the cluster if there is none, start it and wait until it answers. Repeatable."""
         _stop_orphan(self.place)
         if not (self.place.cluster / "PG_VERSION").exists():
             _create_cluster(self.place, self.passwords, self.log)
@@ -82,7 +79,6 @@ class Postgres:
         )
         try:
             self._wait()
-            _ensure_roles(self)
         except BaseException:
             self.stop()
             raise
@@ -239,7 +235,6 @@ def _create_cluster(place: Place, passwords: Passwords, log: Path) -> None:
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--locale=C",
-        "--no-sync",
         "--no-instructions",
     ]
     try:
@@ -249,7 +244,7 @@ def _create_cluster(place: Place, passwords: Passwords, log: Path) -> None:
             )
     finally:
         password_file.unlink()
-    if done.returncode != 0:
+    if done.returncode != 0 or not _make_roles(place, fresh, passwords, log):
         shutil.rmtree(fresh, ignore_errors=True)
         raise StartError(f"the database could not be created: see {log}")
     fresh.rename(place.cluster)
@@ -258,12 +253,22 @@ def _create_cluster(place: Place, passwords: Passwords, log: Path) -> None:
 def _stop_orphan(place: Place) -> None:
     """Stop a server that an earlier, killed run may have left on these files."""
     pid = _first_line(place.cluster)
-    if pid is None or not child.is_alive(pid):
+    if pid is None or not _serves(pid, place.cluster):
         return
     command = [str(place.binaries / "pg_ctl"), "stop", "-D", str(place.cluster), "-m", "fast", "-w", "-t", "20"]
     subprocess.run(
         command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **child.as_account(place.account)
     )
+
+
+def _serves(pid: int, cluster: Path) -> bool:
+    """Whether this process is a server on these files: its number may belong to somebody else by now."""
+    if Path("/proc/self").exists():
+        with contextlib.suppress(OSError):
+            return str(cluster).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return False
+    done = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return str(cluster) in done.stdout
 
 
 def _first_line(cluster: Path) -> int | None:
@@ -280,25 +285,23 @@ def _is_ready(cluster: Path, pid: int) -> bool:
     return False
 
 
-def _ensure_roles(server: Postgres) -> None:
-    """Owner (migrates, makes databases and roles) and application (rows only), and the database of the owner."""
-    with psycopg.connect(server.url(SUPERUSER, database="postgres"), autocommit=True) as connection:
-        _role(connection, OWNER_ROLE, server.passwords.owner, "CREATEDB CREATEROLE")
-        _role(connection, APP_ROLE, server.passwords.app, "NOCREATEDB NOCREATEROLE")
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if found is None:
-            statement = sql.SQL("CREATE DATABASE {} OWNER {}")
-            connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)))
-
-
-def _role(connection: psycopg.Connection, name: str, password: str, rights: str) -> None:
-    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
-    statement = sql.SQL("{verb} ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION {rights} PASSWORD {password}")
-    connection.execute(
-        statement.format(
-            verb=sql.SQL("ALTER" if found else "CREATE"),
-            name=sql.Identifier(name),
-            rights=sql.SQL(rights),  # type: ignore[arg-type]  two constants of this file
-            password=sql.Literal(password),
-        )
+def _make_roles(place: Place, cluster: Path, passwords: Passwords, log: Path) -> bool:
+    """Owner (migrates, makes databases and roles), application (rows only) and the database, before the first start."""
+    weak = "LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION"
+    statements = (
+        f"CREATE ROLE {OWNER_ROLE} {weak} CREATEDB CREATEROLE PASSWORD '{passwords.owner}'",
+        f"CREATE ROLE {APP_ROLE} {weak} NOCREATEDB NOCREATEROLE PASSWORD '{passwords.app}'",
+        f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}",
     )
+    command = [str(place.binaries / "postgres"), "--single", "-D", str(cluster), "-c", "fsync=off", "postgres"]
+    done = subprocess.run(
+        command,
+        cwd="/",
+        input="\n".join(statements).encode() + b"\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **child.as_account(place.account),
+    )
+    with log.open("ab") as output:
+        output.write(done.stdout)
+    return done.returncode == 0 and b"ERROR" not in done.stdout and b"FATAL" not in done.stdout
