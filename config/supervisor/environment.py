@@ -12,7 +12,7 @@ from config.supervisor.home import Home, Secrets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SANDBOX_AMNIS_APP = "millrace"
-SANDBOX_XERO_CLIENT = "millrace-sandbox"
+SANDBOX_XERO_CLIENT = "sandbox-xero"
 
 # What `load` needs before the servers exist: the shape is checked, the values are never used.
 PLACEHOLDERS = {
@@ -65,7 +65,6 @@ def sandbox_variables(urls: Mapping[str, str], secrets: Secrets) -> dict[str, st
         "XERO_CLIENT_SECRET": secrets.xero_client_secret,
         "SANDBOX_AMNIS_APP": SANDBOX_AMNIS_APP,
         "SANDBOX_AMNIS_SECRET": secrets.amnis_client_secret,
-        "SANDBOX_XERO_CLIENT_ID": SANDBOX_XERO_CLIENT,
         "SANDBOX_XERO_CLIENT_SECRET": secrets.xero_client_secret,
         "SANDBOX_CONTROL_URL": urls["control"],
     }

@@ -69,7 +69,8 @@ class Postgres:
         """Create the cluster if there is none, start it and wait until it answers. Repeatable."""
         _stop_orphan(self.place)
         if not (self.place.cluster / "PG_VERSION").exists():
-            _create_cluster(self.place, self.passwords, self.log)
+            hurry = ["--no-sync"] if self.settings.get("fsync") == "off" else []
+            _create_cluster(self.place, self.passwords, self.log, options=hurry)
         self.process = child.spawn(
             self._command(),
             log=self.log,
@@ -214,7 +215,7 @@ def _make_dir(path: Path, account: child.Account | None) -> None:
         os.chown(path, account.uid, account.gid)
 
 
-def _create_cluster(place: Place, passwords: Passwords, log: Path) -> None:
+def _create_cluster(place: Place, passwords: Passwords, log: Path, *, options: list[str]) -> None:
     """initdb beside the final place, then one rename: an interrupted start leaves nothing that looks finished."""
     fresh = place.cluster.with_name("cluster.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -236,6 +237,7 @@ def _create_cluster(place: Place, passwords: Passwords, log: Path) -> None:
         "--builtin-locale=C.UTF-8",
         "--locale=C",
         "--no-instructions",
+        *options,
     ]
     try:
         with log.open("ab") as output:
