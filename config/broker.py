@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 from config.env import Env
 
 QUEUES = ("interactive", "sync", "notify", "maintenance")
+PREFIX = "broker:"
 
 
 def broker_settings(env: Env) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def broker_settings(env: Env) -> dict[str, Any]:
             "retry_on_timeout": True,
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 3,
-            "global_keyprefix": "broker:",
+            "global_keyprefix": PREFIX,
             "queue_order_strategy": "round_robin",
         },
         "result_backend": None,
@@ -43,7 +44,7 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "task_time_limit": max(2, int(env.lease_seconds * 0.75)),
         "task_create_missing_queues": False,
         "task_default_queue": "maintenance",
-        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        "task_queues": [_queue(name) for name in QUEUES],
         "task_routes": {"notifications.*": {"queue": "notify"}, "sync.*": {"queue": "sync"}},
         "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
         "worker_concurrency": 2,
@@ -57,6 +58,11 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "beat_schedule": beat_schedule(env),
     }
+
+
+def _queue(name: str) -> Queue:
+    """An exchange of its own: on a shared one every queue would receive every message."""
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
 
 
 def beat_schedule(env: Env) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from config.supervisor.child import die_with_parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
-class WorkerHeartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  celery has no types
+class WorkerHeartbeat(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
     """Beats from the worker's own event loop, so that a worker that hangs falls silent."""
 
     requires = ("celery.worker.components:Timer",)
@@ -47,7 +47,7 @@ app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]
 def _not_without_the_worker(**_: Any) -> None:
     """A pool's child whose worker was killed must not finish its slice beside the new worker's."""
     die_with_parent()

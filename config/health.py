@@ -32,7 +32,7 @@ class HealthMiddleware:
 def _ready() -> HttpResponseBase:
     found = readiness()
     response = JsonResponse(found, status=200 if all(found.values()) else 503)
-    response._has_been_logged = True  # type: ignore[attr-defined]  Django would log an error for every early question
+    setattr(response, "_has_been_logged", True)  # noqa: B010  Django would log an error for every early question
     return response
 
 

@@ -62,13 +62,25 @@ def spawn(
             pass_fds=tuple(pass_fds),
             start_new_session=True,
             preexec_fn=_dies_with(os.getpid(), death_signal),
-            **as_account(account),
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
         )
 
 
-def as_account(account: Account | None) -> dict[str, int | list[int]]:
-    """subprocess's arguments for running as somebody else."""
-    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+def run(argv: Sequence[str], *, account: Account | None, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run a short command as `account`, from the root folder. Output and errors come back together."""
+    return subprocess.run(
+        list(argv),
+        cwd="/",
+        input=input,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+    )
 
 
 def _dies_with(parent: int, death_signal: signal.Signals) -> Callable[[], None] | None:

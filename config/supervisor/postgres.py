@@ -175,12 +175,9 @@ def _may_run(account: child.Account, binaries: Path) -> bool:
 
 def _succeeds(argv: list[str], account: child.Account) -> bool:
     try:
-        done = subprocess.run(
-            argv, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **child.as_account(account)
-        )
+        return child.run(argv, account=account).returncode == 0
     except OSError:
         return False
-    return done.returncode == 0
 
 
 def _copy_binaries(package: Path, home: Path) -> Path:
@@ -240,12 +237,10 @@ def _create_cluster(place: Place, passwords: Passwords, log: Path, *, options: l
         *options,
     ]
     try:
-        with log.open("ab") as output:
-            done = subprocess.run(
-                command, cwd="/", stdout=output, stderr=subprocess.STDOUT, **child.as_account(place.account)
-            )
+        done = child.run(command, account=place.account)
     finally:
         password_file.unlink()
+    _append(log, done.stdout)
     if done.returncode != 0 or not _make_roles(place, fresh, passwords, log):
         shutil.rmtree(fresh, ignore_errors=True)
         raise StartError(f"the database could not be created: see {log}")
@@ -258,9 +253,7 @@ def _stop_orphan(place: Place) -> None:
     if pid is None or not _serves(pid, place.cluster):
         return
     command = [str(place.binaries / "pg_ctl"), "stop", "-D", str(place.cluster), "-m", "fast", "-w", "-t", "20"]
-    subprocess.run(
-        command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **child.as_account(place.account)
-    )
+    child.run(command, account=place.account)
 
 
 def _serves(pid: int, cluster: Path) -> bool:
@@ -296,14 +289,11 @@ def _make_roles(place: Place, cluster: Path, passwords: Passwords, log: Path) ->
         f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}",
     )
     command = [str(place.binaries / "postgres"), "--single", "-D", str(cluster), "-c", "fsync=off", "postgres"]
-    done = subprocess.run(
-        command,
-        cwd="/",
-        input="\n".join(statements).encode() + b"\n",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **child.as_account(place.account),
-    )
-    with log.open("ab") as output:
-        output.write(done.stdout)
-    return done.returncode == 0 and b"ERROR" not in done.stdout and b"FATAL" not in done.stdout
+    done = child.run(command, account=place.account, input="\n".join(statements).encode() + b"\n")
+    _append(log, done.stdout)
+    return done.returncode == 0 and not any(word in done.stdout for word in (b"ERROR", b"FATAL", b"PANIC"))
+
+
+def _append(log: Path, output: bytes) -> None:
+    with log.open("ab") as file:
+        file.write(output)

@@ -92,7 +92,7 @@ class Servers:
     def _start_sandbox(self, secrets: Secrets) -> None:
         ports = _sandbox_ports(self.home)
         sandbox = Sandbox(home=self.home, ports=ports, environ=self.environ)
-        self.environ.update(sandbox_variables(sandbox.urls, secrets))
+        self._lead(sandbox_variables(sandbox.urls, secrets))
         self.sandbox = sandbox
         self._stops.callback(sandbox.stop)
         sandbox.start()
@@ -108,8 +108,7 @@ class Servers:
         self.valkey = valkey
         self._stops.callback(valkey.stop)
         valkey.start()
-        self.environ["REDIS_URL"] = valkey.url
-        self.environ.pop("REDIS_URL_FILE", None)
+        self._lead({"REDIS_URL": valkey.url})
 
     def _start_postgres(self, secrets: Secrets) -> None:
         place = find_place(self.home.path)
@@ -122,8 +121,13 @@ class Servers:
         self.postgres = postgres
         self._stops.callback(postgres.stop)
         postgres.start()
-        self.environ["DATABASE_URL"] = postgres.url()
-        self.environ["DATABASE_ADMIN_URL"] = postgres.url(OWNER_ROLE)
+        self._lead({"DATABASE_URL": postgres.url(), "DATABASE_ADMIN_URL": postgres.url(OWNER_ROLE)})
+
+    def _lead(self, variables: Mapping[str, str]) -> None:
+        """Set variables; a `NAME_FILE` of the caller's would contradict them."""
+        self.environ.update(variables)
+        for name in variables:
+            self.environ.pop(f"{name}_FILE", None)
 
 
 def _sandbox_ports(home: Home) -> dict[str, int]:

@@ -6,9 +6,11 @@ import contextlib
 import errno
 import http.client
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from config.env import Env
 from config.supervisor.environment import checked, handed_on
@@ -82,22 +84,34 @@ def _members(stack: Stack) -> Iterator[Stack]:
         stack.stop()
 
 
+class Server(Protocol):
+    """What Postgres, Valkey and the sandbox have in common."""
+
+    process: subprocess.Popen[bytes] | None
+
+    def start(self) -> None: ...
+
+
 def server_members(servers: Servers) -> list[Member]:
     """The servers that are ours, as members that can be restarted; `Servers` itself stops them at the end."""
-    found: list[Member] = []
-    for name in ("sandbox", "valkey", "postgres"):
-        server = getattr(servers, name)
-        if server is not None:
-            found.append(_server_member(name, server))
-    return found
+    found: dict[str, Server | None] = {
+        "sandbox": servers.sandbox,
+        "valkey": servers.valkey,
+        "postgres": servers.postgres,
+    }
+    return [_server_member(name, server) for name, server in found.items() if server is not None]
 
 
-def _server_member(name: str, server: object) -> Member:
-    def start():  # type: ignore[no-untyped-def]
+def _server_member(name: str, server: Server) -> Member:
+    def start() -> subprocess.Popen[bytes]:
         server.start()
+        return running()
+
+    def running() -> subprocess.Popen[bytes]:
+        assert server.process is not None
         return server.process
 
-    return Member(name=name, start=start, stop=lambda: None, process=server.process)
+    return Member(name=name, start=start, stop=lambda: None, process=running())
 
 
 def _programs(home: Home, environ: dict[str, str], sockets: list[socket.socket]) -> list[Member]:
