@@ -36,6 +36,10 @@ from sandbox.xero.wire import to_xml
 CLIENT_ID = "sandbox-xero"
 SECRET_VARIABLE = "SANDBOX_XERO_CLIENT_SECRET"
 USUAL_SECRET = "sandbox-xero-secret"
+USUAL_SCOPES = (
+    "openid profile email offline_access accounting.banktransactions accounting.payments accounting.invoices "
+    "accounting.contacts accounting.settings"
+)
 _WRITES = ("PUT", "POST", "DELETE")
 _LOG_LENGTH = 20_000
 
@@ -107,6 +111,17 @@ class XeroSandbox:
     def people(self, org: str | None = None) -> People:
         """What somebody with a browser does in the organisation meanwhile."""
         return People(self.books(org), self.grants)
+
+    def issue_tokens(self, *organisations: str, scopes: str = USUAL_SCOPES, client_id: str = CLIENT_ID) -> Json:
+        """Tokens as the token endpoint gives them, as if the first user had consented in the browser just now.
+
+        Organisations by id or name; without one, the first.
+        """
+        app = self.apps[client_id]
+        user = self.grants.users()[0]["id"]
+        chosen = [self.books(organisation).organisation for organisation in organisations or (None,)]
+        code = self.grants.consent(app, user, set(scopes.split()), chosen, {"redirect_uri": ""})
+        return self.grants.exchange(app, code=code, redirect_uri="", verifier=None)
 
     def log(self, org: str | None = None) -> list[LoggedCall]:
         return [call for call in self._log if org in (None, call.org)]
