@@ -1,6 +1,6 @@
 """Row-level security, the white list of an entry's moves, the events and roll-ups that the database writes by itself."""
 
-from django.db import migrations
+from django.db import migrations, models
 
 from tenants import rls
 
@@ -31,6 +31,11 @@ REFERENCES = (
     ("booked_conversion", "flow_id", "flow"),
     ("flow", "source_id", "connection"),
     ("flow", "destination_id", "connection"),
+    ("entry", "depends_on_id", "entry"),
+    ("entry", "contact_id", "contact_link"),
+    ("entry", "run_id", "run"),
+    ("push_intent", "run_id", "run"),
+    ("push_intent_item", "contact_id", "contact_link"),
 )
 
 # The program's own moves; whoever acts as a person (app.actor is set) may also make the ones below.
@@ -109,6 +114,9 @@ class Migration(migrations.Migration):
     dependencies = [("sync", "0001_initial"), ("tenants", "0001_initial"), ("connectors", "0001_initial")]
 
     operations = [
+        migrations.AddConstraint(
+            "contactlink", models.UniqueConstraint(fields=["tenant", "id"], name="contact_tenant_id")
+        ),
         *[rls.enable_rls(table) for table in TABLES],
         *[rls.composite_fk(*reference) for reference in REFERENCES],
         rls.append_only("event"),

@@ -39,6 +39,7 @@ class ContactLink(TenantModel):
             models.Index(fields=["flow", "not_before", "id"], name="contact_due", condition=models.Q(state="ready"))
         ]
         constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="contact_tenant_id"),
             models.UniqueConstraint(fields=["flow", "key"], name="contact_once_per_name"),
             models.CheckConstraint(
                 condition=~models.Q(state="linked") | ~models.Q(contact_id=""), name="contact_linked_has_id"
