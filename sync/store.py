@@ -71,6 +71,11 @@ def end_lease(flow_id: int, *, epoch: int, wait: timedelta) -> None:
     )
 
 
+def give_back(flow_id: int, *, epoch: int) -> None:
+    """End the lease without touching the schedule."""
+    run_sql("UPDATE flow SET lease_until = NULL, unclean = 0 WHERE id = %s AND epoch = %s", [flow_id, epoch])
+
+
 # ---------------------------------------------------------------------- fetch
 
 
@@ -465,5 +470,65 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
                           WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL
            ) AS wakes""",
         {"flow": flow_id},
+    )[0]["seconds"]
+    return None if found is None else float(found)
+
+
+_ENTRIES_OF_RECORDS = """
+    SELECT entry.record_id AS of_record, entry.* FROM entry
+     WHERE entry.flow_id = %(flow)s
+       AND NOT EXISTS (SELECT FROM entry AS shared WHERE shared.other_record_id = entry.record_id)
+    UNION ALL
+    SELECT entry.other_record_id AS of_record, entry.* FROM entry
+     WHERE entry.flow_id = %(flow)s AND entry.other_record_id IS NOT NULL
+"""
+
+
+def posted_by_fingerprint(flow_id: int) -> list[dict[str, Any]]:
+    """For every movement of the flow: its state, why it is held, and the document we say belongs to it."""
+    return rows(
+        f"""SELECT record.fingerprint, coalesce(entry.state, record.state) AS state,
+                   coalesce(nullif(record.reason, ''), entry.findings -> 0 ->> 'message', entry.state) AS reason,
+                   entry.destination_id, entry.marker
+              FROM record LEFT JOIN ({_ENTRIES_OF_RECORDS}) AS entry ON entry.of_record = record.id
+             WHERE record.flow_id = %(flow)s""",
+        {"flow": flow_id},
+    )
+
+
+def entry_lines(flow_id: int, *, source_kind: str) -> list[dict[str, Any]]:
+    """One line for each movement and document, as `entries --csv` prints them."""
+    return rows(
+        f"""SELECT %(kind)s AS source, record.source_id, coalesce(entry.leg, '') AS leg, record.movement AS kind,
+                   coalesce(entry.state, record.state) AS state,
+                   coalesce(entry.booking_date, record.booking_date) AS booking_date, record.amount, record.currency,
+                   coalesce(entry.destination_type, '') AS destination_type,
+                   coalesce(entry.destination_id, '') AS destination_id, coalesce(entry.marker, '') AS marker
+              FROM record LEFT JOIN ({_ENTRIES_OF_RECORDS}) AS entry ON entry.of_record = record.id
+             WHERE record.flow_id = %(flow)s ORDER BY record.booking_date, record.id, entry.leg""",
+        {"flow": flow_id, "kind": source_kind},
+    )
+
+
+def twins(*, connection_id: int) -> list[dict[str, Any]]:
+    """Markers that more than one live document carries, with those documents and the one that our entry names."""
+    return rows(
+        """SELECT mirror.marker, array_agg(mirror.document_id ORDER BY mirror.document_id) AS documents,
+                  max(entry.destination_id) AS linked
+             FROM mirror_document AS mirror LEFT JOIN entry ON entry.marker = mirror.marker
+            WHERE mirror.connection_id = %s AND mirror.marker <> '' AND mirror.status NOT IN ('DELETED', 'VOIDED')
+            GROUP BY mirror.marker HAVING count(DISTINCT mirror.document_id) > 1""",
+        [connection_id],
+    )
+
+
+def freshness(flow_id: int, *, percentile: float) -> float | None:
+    """Seconds from a movement's first sight to its confirmation, over what was confirmed in the last day."""
+    found = rows(
+        """SELECT percentile_cont(%s) WITHIN GROUP (ORDER BY extract(epoch FROM entry.confirmed_at - record.fetched_at))
+                  AS seconds
+             FROM entry JOIN record ON record.id = entry.record_id
+            WHERE entry.flow_id = %s AND entry.confirmed_at > clock_timestamp() - interval '1 day'""",
+        [percentile, flow_id],
     )[0]["seconds"]
     return None if found is None else float(found)

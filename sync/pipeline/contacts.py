@@ -31,10 +31,10 @@ def read_contacts(ctx: Context) -> None:
     since = newest - timedelta(minutes=5) if newest else None
     for page in ctx.destination.contacts(since=since):
         with ctx.commit():
-            _keep(ctx, page)
+            keep(ctx, page)
 
 
-def _keep(ctx: Context, page: Sequence[DestinationContact]) -> None:
+def keep(ctx: Context, page: Sequence[DestinationContact]) -> None:
     Reference.objects.bulk_create(
         [
             Reference(

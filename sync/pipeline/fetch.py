@@ -18,20 +18,20 @@ BACK_FILL = timedelta(days=35)  # rows dated after the cut-off may have been cha
 
 def fetch(ctx: Context) -> Progress:
     """Read up to four pages and store what is new or changed. Sets `source_at_end` when the source had no more."""
-    page = ctx.source.read(_cursor(ctx), pages=PAGES)  # no transaction is open
-    rows = [_row(ctx, key, record) for key, record in _distinct(ctx, page)]
+    page = ctx.source.read(cursor_of(ctx), pages=PAGES)  # no transaction is open
+    rows = [row_of(ctx, key, record) for key, record in distinct(ctx, page)]
     with ctx.commit():
         found = store.Fetched(new=0, changed=0, unchanged=0)
         if rows:
             ctx.begin_run()
             found = store.upsert_records(tenant_id=ctx.tenant_id, flow_id=ctx.flow_id, run_id=ctx.run_id, records=rows)
-        ctx.store_flow(**_progress(page))
+        ctx.store_flow(**_progress(ctx, page))
     ctx.source_at_end = page.at_end
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return Progress(moved=found.new + found.changed)
 
 
-def _cursor(ctx: Context) -> Cursor:
+def cursor_of(ctx: Context) -> Cursor:
     stored = ctx.flow.cursor
     if not stored:
         start = datetime.combine(ctx.flow.cutoff - BACK_FILL, datetime.min.time(), tzinfo=ctx.books.zone)
@@ -39,24 +39,24 @@ def _cursor(ctx: Context) -> Cursor:
     return Cursor(since=_moment(stored.get("since")), page=int(stored.get("page", 1)), high=_moment(stored.get("high")))
 
 
-def _progress(page: Page) -> dict[str, Any]:
+def _progress(ctx: Context, page: Page) -> dict[str, Any]:
     """Columns of the flow after this page: the next page, or, at the end, the new watermark less the overlap."""
-    cursor = page.cursor
+    cursor, kept = page.cursor, {"read_back_at": ctx.flow.cursor.get("read_back_at")}
     if not page.at_end:
-        return {"cursor": {"since": _text(cursor.since), "page": cursor.page, "high": _text(cursor.high)}}
+        return {"cursor": {**kept, "since": _text(cursor.since), "page": cursor.page, "high": _text(cursor.high)}}
     newest = max((moment for moment in (cursor.high, cursor.since) if moment is not None), default=None)
     back = newest - OVERLAP if newest is not None and newest != cursor.since else cursor.since
     since = max((moment for moment in (back, cursor.since) if moment is not None), default=None)
-    return {"cursor": {"since": _text(since), "page": 1, "high": None}, "fetched_at": store.now()}
+    return {"cursor": {**kept, "since": _text(since), "page": 1, "high": None}, "fetched_at": store.now()}
 
 
-def _distinct(ctx: Context, page: Page) -> list[tuple[str, RawRecord]]:
+def distinct(ctx: Context, page: Page) -> list[tuple[str, RawRecord]]:
     """Each movement once, the latest reading last; pages that shift while they are read repeat rows."""
     keys = natural_keys(ctx.source.kind, page.records)
     return list(dict(zip(keys, page.records, strict=True)).items())
 
 
-def _row(ctx: Context, key: str, record: RawRecord) -> dict[str, Any]:
+def row_of(ctx: Context, key: str, record: RawRecord) -> dict[str, Any]:
     transaction = ctx.source.normalise(record)
     day = booking_date(transaction, card_date=ctx.books.policy("card_date"), fx_date=ctx.books.policy("fx_date"))
     return {

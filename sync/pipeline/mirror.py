@@ -29,7 +29,7 @@ def read_changes(ctx: Context, *, endpoints: Sequence[Endpoint] = ENDPOINTS, sin
         if is_stale(ctx, started):
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     for endpoint in endpoints:
-        documents = _read(ctx, endpoint, since)
+        documents = read(ctx, endpoint, since)
         with ctx.commit():
             _keep(ctx, endpoint, documents)
     with ctx.commit():
@@ -45,7 +45,7 @@ def is_stale(ctx: Context, now: datetime) -> bool:
     return read_at is not None and now - read_at > STALE_MIRROR
 
 
-def _read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> list[MirrorDocument]:
+def read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> list[MirrorDocument]:
     stored = ctx.flow.mirror_watermarks.get(endpoint.value)
     watermark = datetime.fromisoformat(stored) - ctx.timing.quarantine - WATERMARK_MARGIN if stored else None
     start = min((moment for moment in (watermark, since) if moment is not None), default=None)

@@ -7,9 +7,9 @@ one of the connectors' five errors and becomes a sentence, an incident and a tim
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
@@ -17,8 +17,7 @@ from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
-from sync.models import Entry, EntryState, Flow
-from sync.models.entry import AT_REST
+from sync.models import Flow
 from sync.pipeline import contacts, drift, log
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
@@ -67,7 +66,7 @@ def run_pass(
 
     Raises LeaseHeld and NotConnected before anything happened. Defects are recorded and raised.
     """
-    ctx = _open(tenant_id=tenant_id, flow_id=flow_id, trigger=trigger, actor=actor, seconds=seconds)
+    ctx = opened(tenant_id=tenant_id, flow_id=flow_id, trigger=trigger, actor=actor, seconds=seconds)
     failure: ConnectorError | None = None
     try:
         if always_record:
@@ -83,7 +82,7 @@ def run_pass(
     return log.close(ctx, finished=finished, failure=failure)
 
 
-def _open(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: float | None) -> Context:
+def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: float | None) -> Context:
     timing = Timing.from_settings()
     with tenant_scope(tenant_id):
         epoch = store.take_lease(flow_id, seconds=timing.lease)
@@ -116,6 +115,16 @@ def _open(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: fl
         timing=timing,
         deadline=None if seconds is None else time.monotonic() + seconds,
     )
+
+
+@contextmanager
+def hold_lease(ctx: Context) -> Iterator[None]:
+    """Give the lease back at the end, however it ends; the flow's schedule stays as it was."""
+    try:
+        yield
+    finally:
+        with ctx.commit():
+            store.give_back(ctx.flow_id, epoch=ctx.epoch)
 
 
 def _adapters(flow: Flow) -> tuple[Source, Destination]:
@@ -180,19 +189,3 @@ def _each(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> Progress:
             with ctx.timed(name):
                 total += step(ctx)
     return total
-
-
-def at_rest(flow_id: int) -> bool:
-    """Is every entry of the flow at rest? Inside the tenant's scope."""
-    return not Entry.objects.filter(flow_id=flow_id).exclude(state__in=AT_REST).exists()
-
-
-def totals(flow_id: int) -> dict[str, Any]:
-    """Where the flow's entries stand: review, failed, unconfirmed and everything open. Inside the tenant's scope."""
-    counts = store.state_counts(flow_id)
-    return {
-        "review": counts.get(EntryState.REVIEW, 0),
-        "failed": counts.get(EntryState.FAILED, 0),
-        "unconfirmed": counts.get(EntryState.UNCONFIRMED, 0),
-        "open": sum(count for state, count in counts.items() if state not in AT_REST),
-    }

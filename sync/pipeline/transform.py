@@ -151,6 +151,7 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
         else:
             moves += _amendment(old, row, outcome)
     moves += _withdrawn(standing, outcomes)
+    moves += _taken_in(standing, planned)
     if fresh:
         store.write_entries(
             tenant_id=ctx.tenant_id,
@@ -161,6 +162,19 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
         )
     store.move_entries(moves, run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
+
+
+def _taken_in(
+    standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]
+) -> list[dict[str, Any]]:
+    """A receiving row that waited under an entry of its own now belongs to the sending row's transfer."""
+    others = {outcome.other.record_id for outcome in planned if outcome.other is not None}
+    note = {"step": "transform", "reason": "carried by the sending row of the same transfer"}
+    return [
+        {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
+        for (record_id, _), old in standing.items()
+        if record_id in others and old["destination_id"] is None and old["state"] != EntryState.SKIPPED
+    ]
 
 
 def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:

@@ -177,15 +177,15 @@ def at_path(node: yaml.Node, path: Iterable[str | int]) -> int:
     return line_of(node)
 
 
-def _is_plain(node: yaml.ScalarNode) -> bool:
-    return node.style is None
+def _is_plain(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.style is None
 
 
 def _refuse_tricks(text: str) -> None:
     """Anchors could make a small file huge, deep nesting could break a reader, tags could make objects."""
-    depth = documents = 0
+    depth = documents = line = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = int(event.start_mark.line) + 1
+        line = int(event.start_mark.line) + 1 if event.start_mark else line
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise FileFault("anchors and aliases are not possible here", line=line)
         if getattr(event, "tag", None) not in (None, "!"):

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.management.base import CommandError, CommandParser
+
+from sync import selectors
+from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, TenantCommand
+from sync.models import Flow
+from sync.pipeline.dryrun import dry_run
+from sync.pipeline.result import Result
+from sync.pipeline.run import LeaseHeld, NotConnected, run_pass
+from tenants.models import Tenant
+from tenants.scoping import tenant_scope
+
+LEASE_PATIENCE = 30.0
+PAUSE = 0.5
+T = TypeVar("T")
+COUNTED = ("fetched", "new", "changed", "skipped", "pushed", "confirmed")
+
+
+class Command(TenantCommand):
+    help = "Carries everything that is new from Amnis into Xero, here and now. Exit 0 at rest, 1 with review or failed, 3 not at rest."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--dry-run", action="store_true", help="read both sides and show what would be posted")
+        parser.add_argument("--wait", type=float, metavar="SECONDS", help="go on until every entry is at rest")
+
+    def act(self, tenant: Tenant, flow: Flow, **options: Any) -> tuple[int, dict[str, Any]]:
+        if flow.state != Flow.State.ACTIVE:
+            raise CommandError(
+                f"the flow is {flow.state}: {flow.stopped_because or 'resume it first'}", returncode=TEMPORARY
+            )
+        started = time.monotonic()
+        if options["dry_run"]:
+            return DONE, _patiently(lambda: dry_run(tenant_id=tenant.pk, flow_id=flow.pk, actor=OPERATOR))
+        answer = self._pass(tenant, flow)
+        until = started + (options["wait"] or 0)
+        while options["wait"] and time.monotonic() < until and not _at_rest(tenant, flow):
+            time.sleep(PAUSE)
+            answer = _added(answer, self._pass(tenant, flow))
+        answer["seconds"] = round(time.monotonic() - started, 1)
+        return _exit_code(tenant, flow, answer), answer
+
+    def _pass(self, tenant: Tenant, flow: Flow) -> dict[str, Any]:
+        def one() -> Result:
+            return run_pass(tenant_id=tenant.pk, flow_id=flow.pk, trigger="command", actor=OPERATOR, always_record=True)
+
+        result = _patiently(one)
+        if result.error:
+            self.stderr.write(result.error)
+        with tenant_scope(tenant.pk):
+            totals = selectors.flow_totals(flow.pk)
+        return {
+            "run": result.run_id,
+            **{name: result.counts.get(name, 0) for name in COUNTED},
+            **totals,
+            "api_calls": result.api_calls,
+            "write_calls": result.write_calls,
+            **({"error": result.error} if result.error else {}),
+        }
+
+
+def _patiently(act: Callable[[], T]) -> T:
+    """Wait up to half a minute for a lease that somebody else holds."""
+    until = time.monotonic() + LEASE_PATIENCE
+    while True:
+        try:
+            return act()
+        except NotConnected as problem:
+            raise CommandError(str(problem), returncode=TEMPORARY) from problem
+        except LeaseHeld:
+            if time.monotonic() > until:
+                raise CommandError("another process is working on this flow: try again", returncode=TEMPORARY) from None
+            time.sleep(PAUSE)
+
+
+def _added(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    summed = {name: before[name] + after[name] for name in (*COUNTED, "api_calls", "write_calls")}
+    return {**after, **summed}
+
+
+def _at_rest(tenant: Tenant, flow: Flow) -> bool:
+    with tenant_scope(tenant.pk):
+        return selectors.is_at_rest(flow.pk)
+
+
+def _exit_code(tenant: Tenant, flow: Flow, answer: dict[str, Any]) -> int:
+    if answer.get("error") or not _at_rest(tenant, flow):
+        return TEMPORARY
+    return FINDINGS if answer["review"] or answer["failed"] else DONE

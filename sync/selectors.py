@@ -1,0 +1,78 @@
+"""Reading: what is due, where things stand. Constant numbers of statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from sync import store
+from sync.models import Entry, EntryState, Flow, Incident
+from sync.models.entry import AT_REST
+from tenants.scoping import platform_scope, tenant_scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueFlow:
+    tenant_id: int
+    flow_id: int
+
+
+def due_flows(*, limit: int) -> list[DueFlow]:
+    """Flows whose time has come and that nobody works on, longest due first; read in the dispatch role."""
+    with platform_scope():
+        rows = (
+            Flow.platform.filter(state=Flow.State.ACTIVE, next_at__lte=Now())
+            .filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+            .order_by("next_at", "id")
+            .values_list("tenant_id", "id")[:limit]
+        )
+        return [DueFlow(tenant_id=tenant_id, flow_id=flow_id) for tenant_id, flow_id in rows]
+
+
+def active_flows() -> list[tuple[int, int]]:
+    with platform_scope():
+        return list(Flow.platform.filter(state=Flow.State.ACTIVE).order_by("id").values_list("tenant_id", "id"))
+
+
+def is_due(*, tenant_id: int, flow_id: int) -> bool:
+    with tenant_scope(tenant_id):
+        return Flow.objects.filter(pk=flow_id, state=Flow.State.ACTIVE, next_at__lte=Now()).exists()
+
+
+def flow_totals(flow_id: int) -> dict[str, Any]:
+    """Where the flow's entries stand. Inside the tenant's scope."""
+    counts = store.state_counts(flow_id)
+    return {
+        "review": counts.get(EntryState.REVIEW, 0),
+        "failed": counts.get(EntryState.FAILED, 0),
+        "unconfirmed": counts.get(EntryState.UNCONFIRMED, 0),
+        "open": sum(count for state, count in counts.items() if state not in AT_REST),
+    }
+
+
+def is_at_rest(flow_id: int) -> bool:
+    return not Entry.objects.filter(flow_id=flow_id).exclude(state__in=AT_REST).exists()
+
+
+def open_incidents() -> list[Incident]:
+    """Of the tenant in scope, worst and newest first."""
+    return list(Incident.objects.filter(closed_at=None).order_by("severity", "-last_seen_at"))
+
+
+def freshness_p95(flow_id: int) -> float | None:
+    """Seconds from the first sight of a movement to its confirmation, 95th percentile of the last day."""
+    return store.freshness(flow_id, percentile=0.95)
+
+
+def last_success(flow_id: int) -> datetime | None:
+    return Flow.objects.values_list("last_success_at", flat=True).get(pk=flow_id)
+
+
+def flow_of(tenant_id: int) -> Flow | None:
+    """The tenant's flow (the first, should it have several)."""
+    with tenant_scope(tenant_id):
+        return Flow.objects.select_related("source", "destination").order_by("id").first()

@@ -1,0 +1,331 @@
+"""What people do to flows, entries, mappings and rules. Every act is checked by its caller's permission and audited here.
+
+All functions open the tenant's scope themselves, with the person's e-mail as the actor, which is what opens the moves
+that the program may not make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.models import Connection
+from sync import store
+from sync.domain.rule_format import parse_rule
+from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
+from tenants import audit
+from tenants.scoping import tenant_scope
+
+UNSENT = (
+    EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.WAITING, EntryState.READY,
+    EntryState.FETCHED,
+)  # fmt: skip
+
+
+class NotPossible(ValueError):
+    """The act makes no sense in this state; the text says why."""
+
+
+# ----------------------------------------------------------------------- flows
+
+
+def flow_sync_now(*, tenant_id: int, flow_id: int, actor: str) -> None:
+    """Due at once, ahead of the schedule; a held flow is tried again."""
+    with tenant_scope(tenant_id, actor=actor):
+        Flow.objects.filter(pk=flow_id).update(next_at=store.now(), held_until=None)
+        audit.record("flow.sync_now", target=f"flow:{flow_id}", actor=actor)
+
+
+def flow_pause(*, tenant_id: int, flow_id: int, actor: str, reason: str = "") -> None:
+    _flow_state(tenant_id, flow_id, actor, Flow.State.PAUSED, "flow.pause", reason)
+
+
+def flow_resume(*, tenant_id: int, flow_id: int, actor: str, reason: str = "") -> None:
+    """Also after a stop by the program, once its cause was seen to. Closes the incidents that stopped it."""
+    _flow_state(tenant_id, flow_id, actor, Flow.State.ACTIVE, "flow.resume", reason)
+    with tenant_scope(tenant_id, actor=actor):
+        Incident.objects.filter(
+            flow_id=flow_id, closed_at=None, cause__in=["reconnect:connection", "contract:vendor"]
+        ).update(closed_at=store.now(), resolution=f"Resumed by {actor}")
+
+
+def _flow_state(tenant_id: int, flow_id: int, actor: str, state: str, action: str, reason: str) -> None:
+    with tenant_scope(tenant_id, actor=actor):
+        flow = Flow.objects.select_for_update().get(pk=flow_id)
+        before = flow.state
+        flow.state, flow.stopped_because, flow.next_at, flow.held_until = state, "", store.now(), None
+        flow.failures = 0
+        flow.save(update_fields=["state", "stopped_because", "next_at", "held_until", "failures"])
+        audit.record(
+            action,
+            target=f"flow:{flow_id}",
+            actor=actor,
+            before={"state": before},
+            after={"state": state},
+            reason=reason,
+        )
+
+
+def settings_update(*, tenant_id: int, flow_id: int, actor: str, changes: Mapping[str, Any]) -> None:
+    """Change frequency_minutes, policies, defaults or review (the latter three are merged key by key)."""
+    with tenant_scope(tenant_id, actor=actor):
+        flow = Flow.objects.select_for_update().get(pk=flow_id)
+        before = {name: getattr(flow, name) for name in changes}
+        for name, value in changes.items():
+            if name not in ("frequency_minutes", "policies", "defaults", "review"):
+                raise NotPossible(f"{name} cannot be changed here")
+            merged = {**getattr(flow, name), **value} if isinstance(value, Mapping) else value
+            setattr(flow, name, merged)
+        flow.config_version += 1
+        flow.save(update_fields=[*changes, "config_version"])
+        after = {name: getattr(flow, name) for name in changes}
+        audit.record("settings.update", target=f"flow:{flow_id}", actor=actor, before=before, after=after)
+
+
+# --------------------------------------------------------------------- entries
+
+
+def entry_retry(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str = "") -> int:
+    """Decide anew from the stored movement and the settings of today. Returns how many entries move."""
+    return _reopen(tenant_id, entry_ids, actor, reason, accept=False)
+
+
+def entry_accept(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str = "") -> int:
+    """Post although it was remarkable: the findings that are shown now are accepted, then everything is decided anew."""
+    return _reopen(tenant_id, entry_ids, actor, reason, accept=True)
+
+
+def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *, accept: bool) -> int:
+    with tenant_scope(tenant_id, actor=actor):
+        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
+        in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
+        entries = list(movable.exclude(pk__in=list(in_doubt)))
+        return reopen(entries, actor=actor, reason=reason, accept=accept)
+
+
+def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bool = False) -> int:
+    """Take entries that were never posted back to the start: transform decides them again. Inside the tenant's scope."""
+    if not entries:
+        return 0
+    for entry in entries:
+        codes = [finding["code"] for finding in entry.findings] if accept else []
+        Entry.objects.filter(pk=entry.pk).update(
+            accepted=sorted({*entry.accepted, *codes}), held_back=False, attempts=0, batch_limit=50
+        )
+    note = {"step": "review", "accepted" if accept else "retried": True, **({"reason": reason} if reason else {})}
+    movable = [entry for entry in entries if entry.state != EntryState.FETCHED]
+    store.move_entries(
+        [{"id": entry.pk, "state": EntryState.FETCHED, "wait": 0, "note": note} for entry in movable], run_id=None
+    )
+    records = {entry.record_id for entry in entries} | {
+        entry.other_record_id for entry in entries if entry.other_record_id
+    }
+    Record.objects.filter(pk__in=records).update(state=RecordState.FETCHED, reason="")
+    Flow.objects.filter(pk__in={entry.flow_id for entry in entries}).update(next_at=store.now())
+    audit.record(
+        "entry.accept" if accept else "entry.retry",
+        target=_targets(entries),
+        actor=actor,
+        reason=reason,
+        after={"entries": len(entries)},
+    )
+    return len(entries)
+
+
+def entry_skip(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str) -> int:
+    """Leave out for good (until somebody retries). A reason is required."""
+    return _put_aside(tenant_id, entry_ids, actor, reason, EntryState.SKIPPED, "entry.skip")
+
+
+def entry_handled_by_hand(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str) -> int:
+    """Somebody booked it in Xero by hand: out of automation, listed as held with the reason."""
+    return _put_aside(tenant_id, entry_ids, actor, f"handled by hand: {reason}", EntryState.SKIPPED, "entry.by_hand")
+
+
+def entry_is_duplicate(*, tenant_id: int, entry_id: int, actor: str, document_id: str) -> int:
+    """The document that already stands in Xero is this movement: it is linked instead of posted a second time."""
+    reason = f"already in Xero as {document_id}"
+    return _put_aside(tenant_id, [entry_id], actor, reason, EntryState.DUPLICATE, "entry.link")
+
+
+def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, state: str, action: str) -> int:
+    if not reason.strip():
+        raise NotPossible("Please give a reason.")
+    with tenant_scope(tenant_id, actor=actor):
+        entries = list(
+            Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT).exclude(state=state)
+        )
+        note = {"step": "review", "reason": reason}
+        store.move_entries([{"id": entry.pk, "state": state, "note": note} for entry in entries], run_id=None)
+        Record.objects.filter(pk__in=[entry.record_id for entry in entries]).update(reason=reason[:300])
+        if entries:
+            audit.record(action, target=_targets(entries), actor=actor, reason=reason)
+        return len(entries)
+
+
+def _targets(entries: Sequence[Entry]) -> str:
+    return "entry:" + ",".join(str(entry.pk) for entry in entries[:50])
+
+
+# -------------------------------------------------------------------- accounts
+
+
+def mapping_set(
+    *,
+    tenant_id: int,
+    flow_id: int,
+    source_account_id: str,
+    destination_account_id: str,
+    actor: str,
+    currency: str = "",
+    label: str = "",
+) -> None:
+    """Map a wallet to a bank account. What was waiting for it is decided anew."""
+    values = {"destination_account_id": destination_account_id, "ignored": False, "ignore_reason": ""}
+    _mapping(tenant_id, flow_id, source_account_id, actor, values, currency, label)
+
+
+def mapping_ignore(
+    *,
+    tenant_id: int,
+    flow_id: int,
+    source_account_id: str,
+    reason: str,
+    actor: str,
+    currency: str = "",
+    label: str = "",
+) -> None:
+    """Leave a wallet out, on purpose."""
+    if not reason.strip():
+        raise NotPossible("Please give a reason.")
+    values = {"destination_account_id": "", "ignored": True, "ignore_reason": reason}
+    _mapping(tenant_id, flow_id, source_account_id, actor, values, currency, label)
+
+
+def _mapping(
+    tenant_id: int, flow_id: int, source_account_id: str, actor: str, values: dict[str, Any], currency: str, label: str
+) -> None:
+    with tenant_scope(tenant_id, actor=actor):
+        old = AccountMapping.objects.filter(flow_id=flow_id, source_account_id=source_account_id).first()
+        before = {name: getattr(old, name) for name in values} if old else None
+        if before == values:
+            return
+        extra = {"source_currency": currency, "source_label": label} if currency or label or old is None else {}
+        AccountMapping.objects.update_or_create(
+            flow_id=flow_id,
+            source_account_id=source_account_id,
+            defaults={**values, **extra, "updated_at": store.now()},
+            create_defaults={**values, **extra, "tenant_id": tenant_id},
+        )
+        audit.record("mapping.set", target=f"wallet:{source_account_id}", actor=actor, before=before, after=values)
+        _decide_anew(flow_id, actor, ("account_not_mapped", "currency_mismatch", "other_half_held"))
+        _wake_skipped(flow_id, source_account_id)
+
+
+def _decide_anew(flow_id: int, actor: str, codes: Sequence[str]) -> None:
+    """Fix once, all flow: entries held for one of these causes start again. Inside the tenant's scope."""
+    held = Entry.objects.filter(flow_id=flow_id, state=EntryState.REVIEW, destination_id=None)
+    entries = [entry for entry in held if any(finding["code"] in codes for finding in entry.findings)]
+    reopen(entries, actor=actor, reason="its cause was fixed")
+
+
+def _wake_skipped(flow_id: int, source_account_id: str) -> None:
+    Record.objects.filter(
+        flow_id=flow_id, account_id=source_account_id, state=RecordState.SKIPPED, reason__startswith="its wallet"
+    ).update(state=RecordState.FETCHED, reason="")
+
+
+# ----------------------------------------------------------------------- rules
+
+
+def rule_save(
+    *, tenant_id: int, flow_id: int, actor: str, spec: Mapping[str, Any], key: str = "", position: int | None = None
+) -> Rule:
+    """A new rule, or a new version of the one with this key. Raises RuleError. The past is not rewritten."""
+    parsed = parse_rule(dict(spec))
+    with tenant_scope(tenant_id, actor=actor):
+        old = (
+            Rule.objects.select_for_update().filter(flow_id=flow_id, key=key, superseded_at=None).first()
+            if key
+            else None
+        )
+        if old is not None:
+            if old.spec == parsed.to_json() and old.active:
+                return old
+            Rule.objects.filter(pk=old.pk).update(superseded_at=store.now())
+        last = Rule.objects.filter(flow_id=flow_id, superseded_at=None).order_by("-position").first()
+        rule = Rule.objects.create(
+            tenant_id=tenant_id,
+            flow_id=flow_id,
+            **({"key": old.key} if old else {}),
+            version=old.version + 1 if old else 1,
+            position=position or (old.position if old else (last.position if last else 0) + 1),
+            name=parsed.name,
+            spec=parsed.to_json(),
+            created_by=actor,
+        )
+        _config_changed(flow_id)
+        before = old.spec if old else None
+        audit.record("rule.save", target=f"rule:{rule.key}", actor=actor, before=before, after=rule.spec)
+        return rule
+
+
+def rule_switch(*, tenant_id: int, rule_id: int, actor: str, active: bool) -> None:
+    with tenant_scope(tenant_id, actor=actor):
+        rule = Rule.objects.select_for_update().get(pk=rule_id, superseded_at=None)
+        Rule.objects.filter(pk=rule_id).update(active=active)
+        _config_changed(rule.flow_id)
+        audit.record(
+            "rule.switch",
+            target=f"rule:{rule.key}",
+            actor=actor,
+            before={"active": rule.active},
+            after={"active": active},
+        )
+
+
+def rule_move(*, tenant_id: int, rule_id: int, actor: str, up: bool) -> None:
+    """Change places with the neighbour above or below."""
+    with tenant_scope(tenant_id, actor=actor):
+        rule = Rule.objects.select_for_update().get(pk=rule_id, superseded_at=None)
+        current = Rule.objects.filter(flow_id=rule.flow_id, superseded_at=None)
+        neighbours = (
+            current.filter(position__lt=rule.position).order_by("-position")
+            if up
+            else current.filter(position__gt=rule.position).order_by("position")
+        )
+        neighbour = neighbours.first()
+        if neighbour is None:
+            return
+        Rule.objects.filter(pk=rule.pk).update(position=neighbour.position)
+        Rule.objects.filter(pk=neighbour.pk).update(position=rule.position)
+        _config_changed(rule.flow_id)
+        audit.record("rule.move", target=f"rule:{rule.key}", actor=actor, after={"position": neighbour.position})
+
+
+def rule_remove(*, tenant_id: int, rule_id: int, actor: str) -> None:
+    with tenant_scope(tenant_id, actor=actor):
+        rule = Rule.objects.select_for_update().get(pk=rule_id, superseded_at=None)
+        Rule.objects.filter(pk=rule_id).update(superseded_at=store.now())
+        _config_changed(rule.flow_id)
+        audit.record("rule.remove", target=f"rule:{rule.key}", actor=actor, before=rule.spec)
+
+
+def _config_changed(flow_id: int) -> None:
+    flow = Flow.objects.get(pk=flow_id)
+    Flow.objects.filter(pk=flow_id).update(config_version=flow.config_version + 1)
+
+
+# ---------------------------------------------------------------------- set-up
+
+
+def flow_ensure(
+    *, tenant_id: int, actor: str, source: Connection | None, destination: Connection | None, **values: Any
+) -> Flow:
+    """The tenant's flow between these two connections; made if there is none."""
+    with tenant_scope(tenant_id, actor=actor):
+        flow = Flow.objects.filter(source=source, destination=destination).first()
+        if flow is None:
+            flow = Flow.objects.create(tenant_id=tenant_id, source=source, destination=destination, **values)
+            audit.record("flow.create", target=f"flow:{flow.pk}", actor=actor)
+        return flow

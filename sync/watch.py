@@ -1,0 +1,80 @@
+"""The watchdog (who sleeps?), the sweeper (are there twins?), and the second look at the source. Each finding is an incident."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sync import incidents, store
+from sync.models import Flow, Incident
+from tenants.scoping import tenant_scope
+
+NIGHTLY = timedelta(days=14)
+WEEKLY = timedelta(days=35)
+
+
+def look_for_sleepers(*, tenant_id: int, flow_id: int, grace: timedelta) -> int:
+    """Entries that are neither at rest nor due to wake up. Must be none."""
+    with tenant_scope(tenant_id):
+        flow = Flow.objects.get(pk=flow_id)
+        found = [row for row in store.sleepers(grace=grace) if row["flow_id"] == flow_id]
+        if not found:
+            incidents.close_causes(
+                tenant_id=tenant_id, flow=flow, prefixes=("sleepers",), resolution="All of them moved on."
+            )
+            return 0
+        incidents.open(
+            tenant_id=tenant_id,
+            flow=flow,
+            cause="sleepers",
+            severity="critical",
+            error_class="system",
+            title=f"{len(found)} movements are not moving on",
+            body="They are neither posted nor held for a person, and nothing is due to wake them. Tell the operators.",
+            action="transactions",
+        )
+        return len(found)
+
+
+def look_for_twins(*, tenant_id: int, flow_id: int) -> int:
+    """Two live documents with one marker: a request that arrived too late. A person decides which one stays."""
+    with tenant_scope(tenant_id):
+        flow = Flow.objects.get(pk=flow_id)
+        twins = store.twins(connection_id=flow.destination_id) if flow.destination_id else []
+        gone = Incident.objects.filter(flow=flow, closed_at=None, cause__startswith="twin:").exclude(
+            cause__in=[f"twin:{row['marker']}" for row in twins]
+        )
+        gone.update(closed_at=store.now(), resolution="Only one of the documents is left.")
+        for row in twins:
+            incidents.open(
+                tenant_id=tenant_id,
+                flow=flow,
+                cause=f"twin:{row['marker']}",
+                severity="critical",
+                error_class="data",
+                title="One movement stands twice in Xero",
+                body=f"Documents {', '.join(row['documents'])} carry the marker {row['marker']}. Delete the one that is not "
+                f"linked here ({row['linked'] or 'none is'}).",
+                action="transactions",
+            )
+        return len(twins)
+
+
+def read_further_back(*, tenant_id: int, flow_id: int) -> bool:
+    """Once a night 14 days, once a week 35 days of changes are read again: late and changed rows are found then."""
+    with tenant_scope(tenant_id):
+        now = store.now()
+        flow = Flow.objects.select_for_update().get(pk=flow_id)
+        cursor = flow.cursor
+        last = cursor.get("read_back_at")
+        if (
+            not cursor.get("since")
+            or cursor.get("page", 1) != 1
+            or (last and now - datetime.fromisoformat(last) < timedelta(hours=23))
+        ):
+            return False
+        span = WEEKLY if now.weekday() == 6 else NIGHTLY
+        since = min(datetime.fromisoformat(cursor["since"]), now - span)
+        Flow.objects.filter(pk=flow_id).update(
+            cursor={**cursor, "since": since.isoformat(), "read_back_at": now.isoformat()}
+        )
+        return True
