@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,7 @@ from connectors.contract.records import (
     TrackingChoice,
     Transport,
 )
-from connectors.contract.spec import CallRecord, Wiring
+from connectors.contract.spec import Wiring
 
 BANK = "6f7594f2-f059-4d56-9e67-47ac9733bfe9"
 OTHER_BANK = "7e5e243b-9fcd-4aef-8e3a-c70be1e39bfa"
@@ -154,20 +154,14 @@ class OpenThrottle:
     def observe(self, headers: dict[str, str], status: int) -> None: ...
 
 
-def wiring(
-    transport: httpx.BaseTransport | None = None,
-    *,
-    base_url: str = "https://api.xero.com",
-    organisation_id: str = ORGANISATION,
-    record_call: Callable[[CallRecord], None] = lambda call: None,
-    **changes: Any,
-) -> Wiring:
-    return Wiring(
-        base_url=base_url,
-        tokens=StaticToken(),
-        throttle=OpenThrottle(),
-        record_call=record_call,
-        organisation_id=organisation_id,
-        transport=transport,
+def wiring(transport: httpx.BaseTransport | None = None, **changes: Any) -> Wiring:
+    found: dict[str, Any] = {
+        "base_url": "https://api.xero.com",
+        "tokens": StaticToken(),
+        "throttle": OpenThrottle(),
+        "record_call": lambda call: None,
+        "organisation_id": ORGANISATION,
+        "transport": transport,
         **changes,
-    )
+    }
+    return Wiring(**found)
