@@ -17,7 +17,9 @@ from sandbox.xero.seed import ALICE, TRADING
 from tests.connectors.xero.factories import wiring
 from tests.connectors.xero.spec import CheckedTransport
 
-SCOPES = frozenset(["openid", "offline_access", "accounting.banktransactions", "accounting.contacts", "accounting.settings"])
+SCOPES = frozenset(
+    ["openid", "offline_access", "accounting.banktransactions", "accounting.contacts", "accounting.settings"]
+)
 BASE_URL = "http://xero.test"
 
 
