@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 ZERO = Decimal(0)
+NO_CURRENCY = "XXX"  # ISO 4217: no currency is involved; stands where a source names one that does not exist
 # fmt: off
 _TWO_DIGITS = (
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BMD",
@@ -36,6 +37,7 @@ MINOR_UNITS: dict[str, int] = {
     **dict.fromkeys(_TWO_DIGITS, 2),
     **dict.fromkeys(_NO_DIGITS, 0),
     **dict.fromkeys(_THREE_DIGITS, 3),
+    NO_CURRENCY: 2,
 }
 _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,12})?")
 

@@ -23,6 +23,7 @@ from connectors.contract.records import (
     Prepared,
     RawRecord,
     SourceAccount,
+    SourceReference,
     SourceTransaction,
     Writable,
 )
@@ -60,6 +61,9 @@ class Source(Protocol):
     kind: str
 
     def accounts(self) -> tuple[SourceAccount, ...]: ...
+
+    def references(self) -> Iterator[SourceReference]:
+        """Expense categories, cost centres, VAT codes, contacts: what the vendor lets us see of them."""
 
     def read(self, cursor: Cursor, *, pages: int) -> Page:
         """Up to `pages` pages of rows changed since the cursor, with their details, oldest id first.

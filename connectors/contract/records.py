@@ -165,6 +165,21 @@ class SourceAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReference:
+    """Something at the source that movements may carry and mappings may name.
+
+    `kind`: expense_category, cost_centre, vat, contact. `code` is what the tenant wrote there for the destination: an
+    account code, a tracking option's number, a tax type.
+    """
+
+    kind: str
+    external_id: str
+    name: str
+    code: str = ""
+    payload: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
     """Where reading goes on: everything changed since `since`, at `page`; `high` is the newest change seen so far."""
 

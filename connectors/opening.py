@@ -1,0 +1,178 @@
+"""Puts an adapter together: vendor address, tokens, budget, call log. Adapters themselves know no settings and no storage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import cast
+from weakref import WeakKeyDictionary
+
+import redis
+from django.conf import settings
+
+from connectors import providers
+from connectors.contract.errors import ActionRequired
+from connectors.contract.ports import Destination, Source
+from connectors.contract.spec import CallRecord, Wiring
+from connectors.credentials import Credentials
+from connectors.models import Call, Connection
+from connectors.registry import spec
+from connectors.throttle import Budget, Limits
+from tenants.models import Tenant
+from tenants.scoping import current_tenant_id, tenant_scope
+
+MOST_CALLS = 2000  # of one slice; a slice that makes more has other troubles than its call log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeCall:
+    """One call that an adapter made, not yet in the table."""
+
+    connection_id: int
+    at: datetime
+    record: CallRecord
+
+    @property
+    def write(self) -> bool:
+        return self.record.write
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Keeps the calls of one adapter in memory until its slice has a transaction to write them in."""
+
+    connection_id: int
+    calls: list[MadeCall] = field(default_factory=list)
+
+    def __call__(self, record: CallRecord) -> None:
+        if len(self.calls) < MOST_CALLS:
+            self.calls.append(MadeCall(connection_id=self.connection_id, at=datetime.now(UTC), record=record))
+
+
+_recorders: WeakKeyDictionary[object, Recorder] = WeakKeyDictionary()
+
+
+def open_source(connection: Connection) -> Source:
+    """The source behind this connection. Reads two rows, calls nobody. Raises ActionRequired where it has ended."""
+    return cast(Source, _open(connection))
+
+
+def open_destination(connection: Connection) -> Destination:
+    """The destination behind this connection. Raises like `open_source`."""
+    return cast(Destination, _open(connection))
+
+
+def take_calls(*adapters: object) -> list[MadeCall]:
+    """The calls that these adapters made since they were last asked, oldest first."""
+    found: list[MadeCall] = []
+    for adapter in adapters:
+        recorder = _recorders.get(adapter)
+        if recorder is not None:
+            found += recorder.calls
+            recorder.calls = []
+    return sorted(found, key=lambda call: call.at)
+
+
+def store_calls(tenant_id: int, calls: Sequence[MadeCall], *, run_id: int | None = None) -> None:
+    """Write these calls into the call log in one statement. Works inside or outside of the tenant's scope."""
+    rows = [_row(tenant_id, call, run_id) for call in calls]
+    if rows:
+        with tenant_scope(tenant_id):
+            Call.objects.bulk_create(rows, batch_size=500)
+
+
+def wiring(
+    connection: Connection, *, grant_id: int, recorder: Callable[[CallRecord], None], timezone: str, limits: Limits
+) -> Wiring:
+    """What an adapter for this connection needs from outside. `limits` empty: only the application's own budget."""
+    address = providers.base_url(connection.kind)
+    return Wiring(
+        base_url=address,
+        tokens=Credentials(grant_id, record_call=recorder),
+        throttle=Budget(
+            store(),
+            kind=connection.kind,
+            organisation=connection.external_id or f"grant-{grant_id}",
+            limits=limits,
+            paused_until=connection.paused_until,
+            remember_pause=lambda until: _remember_pause(connection, until),
+        ),
+        record_call=recorder,
+        timezone=timezone,
+        organisation_id=connection.external_id,
+        short_code=connection.short_code,
+        timeout_seconds=settings.ENV.http_timeout_seconds,
+        transport=providers.transport(address),
+    )
+
+
+def budget(kind: str, organisation: str, limits: Limits) -> Budget:
+    """A rate budget that no connection's row stands behind."""
+    return Budget(store(), kind=kind, organisation=organisation, limits=limits)
+
+
+def refuse_open_scope() -> None:
+    """A scope is a transaction, and no vendor is called inside a transaction."""
+    if current_tenant_id() is not None:
+        raise RuntimeError("this calls a vendor: leave the tenant's scope first")
+
+
+def store() -> redis.Redis:
+    """This process's way to the store of the rate budgets."""
+    return _store(settings.ENV.redis_url, os.getpid())
+
+
+def _open(connection: Connection) -> object:
+    if connection.grant_id is None:
+        raise ActionRequired(f"{connection.get_kind_display()} is not connected. Please connect it.")
+    recorder = Recorder(connection_id=connection.pk)
+    adapter = spec(connection.kind).open(
+        wiring(
+            connection,
+            grant_id=connection.grant_id,
+            recorder=recorder,
+            timezone=_timezone(connection.tenant_id),
+            limits=providers.limits(connection.kind),
+        )
+    )
+    _recorders[adapter] = recorder
+    return adapter
+
+
+def _timezone(tenant_id: int) -> str:
+    with tenant_scope(tenant_id):
+        return Tenant.objects.get(pk=tenant_id).timezone
+
+
+def _remember_pause(connection: Connection, until: datetime) -> None:
+    """The vendor's Retry-After, where a flushed store cannot forget it."""
+    connection.paused_until = until
+    with tenant_scope(connection.tenant_id):
+        Connection.objects.filter(pk=connection.pk).update(paused_until=until)
+
+
+def _row(tenant_id: int, call: MadeCall, run_id: int | None) -> Call:
+    record = call.record
+    return Call(
+        tenant_id=tenant_id,
+        connection_id=call.connection_id,
+        run_id=run_id,
+        method=record.method[:8],
+        path=record.path[:500],
+        status=record.status,
+        outcome=record.outcome[:20],
+        milliseconds=record.milliseconds,
+        correlation_id=record.correlation_id[:100],
+        write=record.write,
+        request_excerpt=record.request_excerpt,
+        response_excerpt=record.response_excerpt,
+        created_at=call.at,
+    )
+
+
+@lru_cache(maxsize=4)
+def _store(url: str, process: int) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
