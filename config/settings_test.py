@@ -8,7 +8,7 @@ import tempfile
 TEST_ENVIRON = {
     "SECRET_KEY": "only-for-tests-and-the-type-checker-0123456789",
     "FIELD_ENCRYPTION_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-    "DATABASE_URL": "postgresql://millrace_app@localhost/millrace",
+    "DATABASE_URL": "postgresql://millrace_app@/millrace?host=/nowhere",
     "REDIS_URL": "redis://localhost:6379/0",
     "DATA_DIR": os.path.join(tempfile.gettempdir(), "millrace-test"),
     "SANDBOX": "1",

@@ -5,17 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from config.supervisor.environment import ROOT
 
+BIN = Path(sys.executable).parent
 PACKAGES = ("config", "tenants", "connectors", "sync", "notifications", "dashboard", "sandbox", "tests", "bench")
 CHECKS: tuple[tuple[str, list[str]], ...] = (
-    ("format", ["ruff", "format", "--check", "--quiet", "."]),
-    ("lint", ["ruff", "check", "--quiet", "."]),
-    ("types", ["mypy", "manage.py"]),
-    ("imports", ["importlinter.cli"]),
-    ("migrations", ["django", "makemigrations", "--check", "--dry-run"]),
-    ("templates", ["djlint", "--quiet", "--lint", "templates"]),
+    ("format", ["ruff", "format", "--check", "."]),
+    ("lint", ["ruff", "check", "."]),
+    ("types", ["mypy", "manage.py", *(name for name in PACKAGES if (ROOT / name).is_dir())]),
+    ("imports", ["lint-imports"]),
+    ("migrations", ["python", "-W", "ignore", "manage.py", "makemigrations", "--check", "--dry-run"]),
+    ("templates", ["djlint", "--lint", "--quiet", "templates"]),
 )
 
 
@@ -29,5 +31,5 @@ def check(environ: Mapping[str, str]) -> int:
 
 def _passes(name: str, argv: list[str], environ: dict[str, str]) -> bool:
     print(f"== {name}", flush=True)
-    packages = [package for package in PACKAGES if (ROOT / package).is_dir()] if name == "types" else []
-    return subprocess.run([sys.executable, "-m", *argv, *packages], cwd=ROOT, env=environ, check=False).returncode == 0
+    program, *arguments = argv
+    return subprocess.run([str(BIN / program), *arguments], cwd=ROOT, env=environ, check=False).returncode == 0
