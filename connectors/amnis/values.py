@@ -15,8 +15,8 @@ Wire = Mapping[str, Any]
 _SECRET_LINK = re.compile(r"(?i)magic.?link|(public|share|upload|signed).?(link|url)")
 _SECRET_ADDRESS = re.compile(r"(?i)https?://\S*(expenses-public|[?&](token|signature|sig)=)\S*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CREDITOR_REFERENCE = re.compile(r"\bRF[0-9]{2}[A-Z0-9]{1,21}\b")
-_QR_REFERENCE = re.compile(r"(?<![0-9])[0-9]{27}(?![0-9])")
+_CREDITOR_REFERENCE = re.compile(r"\bRF[0-9]{2}(?: ?[A-Z0-9]{1,21})+")  # on paper in groups of four
+_QR_REFERENCE = re.compile(r"(?<![0-9])[0-9](?: ?[0-9]){26}(?! ?[0-9])")
 _YEARS = range(2000, 2101)
 
 
@@ -84,12 +84,12 @@ def day(value: object, zone: ZoneInfo) -> date | None:
 def structured_reference(*texts: str) -> str:
     """The first QR or creditor reference with correct check digits in these texts, without blanks; "" for none."""
     for found in texts:
-        compact = found.replace(" ", "").upper()
-        if _QR_REFERENCE.fullmatch(compact) and _qr_is_valid(compact):
-            return compact
+        for candidate in _QR_REFERENCE.findall(found):
+            if _qr_is_valid(compact := candidate.replace(" ", "")):
+                return str(compact)
         for candidate in _CREDITOR_REFERENCE.findall(found.upper()):
-            if _creditor_is_valid(candidate):
-                return str(candidate)
+            if reference := _creditor_reference_in(candidate):
+                return reference
     return ""
 
 
@@ -102,6 +102,16 @@ def storable(value: Any) -> Any:
     if isinstance(value, str):
         return _SECRET_ADDRESS.sub("[link removed]", value)
     return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def _creditor_reference_in(candidate: str) -> str:
+    """The longest run of groups with correct check digits; words may follow a reference without a sign between."""
+    groups = candidate.split(" ")
+    for count in range(len(groups), 0, -1):
+        compact = "".join(groups[:count])
+        if 5 <= len(compact) <= 25 and _creditor_is_valid(compact):
+            return compact
+    return ""
 
 
 def _creditor_is_valid(reference: str) -> bool:

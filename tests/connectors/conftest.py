@@ -1,11 +1,24 @@
-"""Two invented tenants: Alice's and the stranger Charlie's."""
+"""Two invented tenants (Alice's, and the stranger Charlie's) and the sandbox as the vendors they connect to."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from dataclasses import replace
 
+import pytest
+import redis
+from pytest_django import Settings
+
+from connectors import services
+from connectors.models import Connection
+from sandbox.app import Sandbox
+from sandbox.transport import SandboxTransport
+from sandbox.xero.app import CLIENT_ID, USUAL_SECRET
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
+
+AMNIS_URL, XERO_URL = "http://amnis.test", "http://xero.test"
+AMNIS_KEY, AMNIS_SECRET = "ck_1", "cs_demo"
 
 
 def make_tenant(number: int, slug: str) -> Tenant:
@@ -24,3 +37,42 @@ def alice(db: None) -> Tenant:
 @pytest.fixture
 def charlie(db: None) -> Tenant:
     return make_tenant(103, "charlie")
+
+
+@pytest.fixture
+def world(settings: Settings, valkey: redis.Redis) -> Iterator[Sandbox]:
+    """The vendors in process: what the settings' addresses lead to."""
+    sandbox = Sandbox(None, limits=False)
+    settings.CONNECTOR_TRANSPORTS = {
+        AMNIS_URL: SandboxTransport(sandbox.amnis),
+        XERO_URL: SandboxTransport(sandbox.xero),
+    }
+    settings.ENV = replace(
+        settings.ENV,
+        amnis_base_url=AMNIS_URL,
+        amnis_authorize_url=f"{AMNIS_URL}/oauth/authorize",
+        amnis_client_id="millrace",
+        amnis_client_secret=AMNIS_SECRET,
+        xero_client_id=CLIENT_ID,
+        xero_client_secret=USUAL_SECRET,
+        xero_login_url=XERO_URL,
+        xero_identity_url=XERO_URL,
+        xero_api_url=XERO_URL,
+    )
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def amnis_connection(world: Sandbox, alice: Tenant) -> Connection:
+    return services.connection_with_key(
+        tenant_id=alice.pk, client_id=AMNIS_KEY, client_secret=AMNIS_SECRET, actor="alice@alice.example"
+    )
+
+
+@pytest.fixture
+def xero_connection(world: Sandbox, alice: Tenant) -> Connection:
+    tokens = world.xero.issue_tokens()
+    return services.connection_import(
+        tenant_id=alice.pk, refresh_token=tokens["refresh_token"], actor="alice@alice.example"
+    )
