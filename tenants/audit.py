@@ -41,8 +41,7 @@ def record(
     without a tenant. The chain's head stays locked until the transaction ends, so record last, not first.
     """
     tenant_id = require_tenant_id()
-    AuditHead.objects.bulk_create([AuditHead(tenant_id=tenant_id)], ignore_conflicts=True)
-    head = AuditHead.objects.select_for_update().get()
+    head = _locked_head() or _first_head()
     event = AuditEvent(
         tenant_id=tenant_id,
         position=head.position + 1,
@@ -65,6 +64,16 @@ def verify(tenant_id: int) -> list[int]:
     with tenant_scope(tenant_id):
         head = AuditHead.objects.first() or AuditHead(tenant_id=tenant_id)
         return list(_broken(head))
+
+
+def _locked_head() -> AuditHead | None:
+    return AuditHead.objects.select_for_update().first()
+
+
+def _first_head() -> AuditHead:
+    """The tenant's first event makes the head; of two first events at once, the second waits here for the other."""
+    AuditHead.objects.bulk_create([AuditHead()], ignore_conflicts=True)
+    return AuditHead.objects.select_for_update().get()
 
 
 def _broken(head: AuditHead) -> Iterator[int]:
