@@ -9,9 +9,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+
+JSONB = 3802  # Django leaves this type as text in a raw cursor
 
 
 def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
@@ -20,7 +23,11 @@ def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[d
         if cursor.description is None:
             return []
         names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        documents = [column.name for column in cursor.description if column.type_code == JSONB]
+    for row in found:
+        row.update({name: json.loads(row[name], parse_float=Decimal) for name in documents if row[name] is not None})
+    return found
 
 
 def run_sql(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int:

@@ -40,7 +40,7 @@ def release(ctx: Context) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         rows = _rows(ctx, [row["record_id"] for row in ready])
-        moves = [_move(ctx, row, first[row["unit"]], rows[row["record_id"]]) for row in ready]
+        moves = [_move(ctx, dict(row), dict(first[row["unit"]]), rows[row["record_id"]]) for row in ready]
         return Progress(moved=store.move_entries(moves, run_id=ctx.run_id))
 
 

@@ -37,7 +37,7 @@ def hold_locked(ctx: Context, lock_date: date) -> int:
     moves = [
         locked(entry_id, document, lock_date=lock_date, policy=ctx.books.policy("lock_date"))
         for entry_id, document in behind.values_list("id", "document")
-        if date.fromisoformat(document["date"]) <= lock_date
+        if document is not None and date.fromisoformat(document["date"]) <= lock_date
     ]
     if moves:
         ctx.begin_run()

@@ -20,8 +20,6 @@ SOURCE_DOWN_WAIT = timedelta(minutes=1)
 
 def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Result:
     """Write the run's row, open or close incidents, give the lease back with the next time to wake."""
-    from sync.pipeline.run import Result
-
     calls = connector_services.take_calls(ctx.source, ctx.destination)
     writes = sum(call.write for call in calls)
     with ctx.commit():

@@ -48,7 +48,7 @@ def _take_over(ctx: Context) -> int:
         if item.entry_id is not None:
             moves.append({"id": item.entry_id, "state": state, "wait": 0, "note": note})
         else:
-            contacts.append((item.contact_id, state))
+            contacts.append((item.contact_id or 0, state))
     store.move_entries(moves, run_id=ctx.run_id)
     for contact_id, state in contacts:
         ContactLink.objects.filter(pk=contact_id, state=ContactLink.State.IN_FLIGHT).update(state=state.value)

@@ -181,7 +181,7 @@ def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "leg", "state", "destination_id", "held_back", "document", "record_revision"
     )
-    return {(row["record_id"], row["leg"]): row for row in rows}
+    return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 
 
 def _names(planned: Sequence[Planned]) -> dict[str, bool]:

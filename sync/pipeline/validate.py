@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -57,7 +57,7 @@ def _unmarked(ctx: Context, entries: Sequence[LedgerEntry]) -> list[MirrorDocume
         account_id__in={match.account_of(entry) for entry in entries},
         date__range=(min(days) - margin, max(days) + margin),
     ).values()
-    return [confirm.from_mirror(row) for row in rows]
+    return [confirm.from_mirror(dict(row)) for row in rows]
 
 
 def _move(
@@ -119,11 +119,10 @@ def _thresholds(ctx: Context, row: Entry, entry: LedgerEntry, link: ContactLink 
 
 
 def _behind_lock(ctx: Context, row: Entry) -> dict[str, Any] | None:
-    lock_date = ctx.connection.lock_date
-    document: Mapping[str, Any] = row.document
-    if lock_date is None or not is_locked(documents.from_json(dict(document)).date, lock_date=lock_date):
+    lock_date, document = ctx.connection.lock_date, dict(row.document or {})
+    if lock_date is None or not is_locked(documents.from_json(document).date, lock_date=lock_date):
         return None
-    return locks.locked(row.pk, dict(document), lock_date=lock_date, policy=ctx.books.policy("lock_date"))
+    return locks.locked(row.pk, document, lock_date=lock_date, policy=ctx.books.policy("lock_date"))
 
 
 def _distinct(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,10 @@ from sync.models import Flow
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
-COLUMNS = ["source", "source_id", "leg", "kind", "state", "booking_date", "amount", "currency", "destination_type", "destination_id", "marker"]  # fmt: skip
+COLUMNS = [
+    "source", "source_id", "leg", "kind", "state", "booking_date", "amount", "currency", "destination_type",
+    "destination_id", "marker",
+]  # fmt: skip
 
 
 class Command(TenantCommand):

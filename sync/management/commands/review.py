@@ -21,14 +21,16 @@ class Command(TenantCommand):
         parser.add_argument("--reason", default="")
 
     def act(self, tenant: Tenant, flow: Flow, **options: Any) -> tuple[int, dict[str, Any]]:
-        who = {"tenant_id": tenant.pk, "actor": OPERATOR}
+        reason: str = options["reason"]
         if options["accept"]:
-            count = services.entry_accept(entry_ids=[options["accept"]], reason=options["reason"], **who)
+            count = services.entry_accept(
+                tenant_id=tenant.pk, entry_ids=[options["accept"]], actor=OPERATOR, reason=reason
+            )
             return DONE, {"accepted": _one(count)}
         if options["skip"]:
-            if not options["reason"].strip():
+            if not reason.strip():
                 raise CommandError("say why: --reason TEXT", returncode=WRONG_USE)
-            count = services.entry_skip(entry_ids=[options["skip"]], reason=options["reason"], **who)
+            count = services.entry_skip(tenant_id=tenant.pk, entry_ids=[options["skip"]], actor=OPERATOR, reason=reason)
             return DONE, {"skipped": _one(count)}
         return self._list(tenant, flow)
 

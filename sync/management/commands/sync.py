@@ -22,7 +22,7 @@ COUNTED = ("fetched", "new", "changed", "skipped", "pushed", "confirmed")
 
 
 class Command(TenantCommand):
-    help = "Carries everything that is new from Amnis into Xero, here and now. Exit 0 at rest, 1 with review or failed, 3 not at rest."
+    help = "Carries what is new from Amnis into Xero, here and now. Exit 0 at rest, 1 with items held, 3 not at rest."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,0 +1,149 @@
+"""A company with real books on both sides: the sandbox vendors in process, a tenant with a mapped flow between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors import services as connector_services
+from connectors.models import Connection, Grant
+from sandbox.amnis.company import Company
+from sandbox.app import Sandbox
+from sandbox.transport import SandboxTransport
+from sandbox.xero.ledger import Ledger
+from sync.models import AccountMapping, Entry, Flow, Record
+from sync.pipeline.result import Result
+from sync.pipeline.run import run_pass
+from tenants.models import Tenant
+from tenants.scoping import tenant_scope
+from tests.connectors.conftest import make_tenant
+
+CUTOFF = date(2026, 1, 1)
+ORGANISATION = "Muster Handels AG"
+WALLETS = {"1": "090", "2": "EUR Amnis", "3": "092", "4": "093", "6": "094", "7": "095"}
+DEFAULTS = {
+    "income": "200",
+    "expense": "400",
+    "fee": "404",
+    "fx_clearing": "850",
+    "suspense": "880",
+    "tax_income": "NONE",
+    "tax_expense": "NONE",
+}
+
+
+@dataclass
+class World:
+    """Both vendors and the tenant between them. Tests read `books`: what stands in Xero is the proof."""
+
+    sandbox: Sandbox
+    tenant: Tenant
+    flow_id: int
+
+    @property
+    def amnis(self) -> Company:
+        return self.sandbox.amnis.company("ck_1")
+
+    @property
+    def books(self) -> Ledger:
+        return self.sandbox.xero.ledger(ORGANISATION)
+
+    def sync(self, **options: Any) -> Result:
+        return run_pass(tenant_id=self.tenant.pk, flow_id=self.flow_id, trigger="test", **options)
+
+    def entries(self) -> list[Entry]:
+        with tenant_scope(self.tenant.pk):
+            return list(Entry.objects.filter(flow_id=self.flow_id).order_by("id"))
+
+    def records(self) -> list[Record]:
+        with tenant_scope(self.tenant.pk):
+            return list(Record.objects.filter(flow_id=self.flow_id).order_by("id"))
+
+    def states(self) -> list[str]:
+        return [entry.state for entry in self.entries()]
+
+    def set_flow(self, **columns: Any) -> None:
+        with tenant_scope(self.tenant.pk):
+            Flow.objects.filter(pk=self.flow_id).update(**columns)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    world = Sandbox(None, limits=False)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def world(transactional_db: None, sandbox: Sandbox, settings: Any, valkey: Any) -> World:
+    """A connected, mapped, empty company. Times are compressed; the cut-off is the first of January."""
+    settings.ENV = compressed(settings.ENV)
+    settings.CONNECTOR_TRANSPORTS = {
+        settings.ENV.amnis_base_url: SandboxTransport(sandbox.amnis),
+        settings.ENV.xero_api_url: SandboxTransport(sandbox.xero),
+        settings.ENV.xero_identity_url: SandboxTransport(sandbox.xero),
+    }
+    tenant = make_tenant(201, "muster")
+    source, destination = connected(tenant, sandbox)
+    return World(sandbox=sandbox, tenant=tenant, flow_id=mapped_flow(tenant, source, destination))
+
+
+def compressed(env: Any) -> Any:
+    """The environment with sandbox credentials and times that let a test see a quarantine end."""
+    return replace(
+        env,
+        xero_client_id="sandbox-xero",
+        xero_client_secret="sandbox-xero-secret",
+        quarantine_seconds=0.2,
+        probe_seconds=(0.05,),
+        probe_gap_seconds=0.05,
+        retry_schedule_seconds=(0.05, 0.05, 0.05, 0.05),
+        lease_seconds=60.0,
+    )
+
+
+def connected(tenant: Tenant, sandbox: Sandbox) -> tuple[Connection, Connection]:
+    """Both connections, with tokens as the consent pages would have given them."""
+    tokens = sandbox.xero.issue_tokens(ORGANISATION)
+    xero = Grant.objects.create(
+        provider="xero",
+        subject="alice",
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        access_expires_at=datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
+    )
+    amnis = Grant.objects.create(provider="amnis", subject="ck_1", client_id="ck_1", client_secret="cs_demo")
+    organisation = sandbox.xero.books(ORGANISATION).organisation["OrganisationID"]
+    with tenant_scope(tenant.pk):
+        source = Connection.objects.create(
+            kind="amnis", role="source", grant=amnis, external_id="ck_1", status="active", name="Amnis"
+        )
+        destination = Connection.objects.create(
+            kind="xero", role="destination", grant=xero, external_id=organisation, status="active", name=ORGANISATION
+        )
+    connector_services.refresh_reference(source)
+    connector_services.refresh_reference(destination)
+    return source, destination
+
+
+def mapped_flow(tenant: Tenant, source: Connection, destination: Connection) -> int:
+    accounts = {account.code or account.name: account.account_id for account in _chart(tenant, destination)}
+    with tenant_scope(tenant.pk):
+        flow = Flow.objects.create(source=source, destination=destination, cutoff=CUTOFF, defaults=DEFAULTS)
+        for wallet, code in WALLETS.items():
+            AccountMapping.objects.create(
+                flow=flow, source_account_id=wallet, destination_account_id=accounts[code]
+            )
+        AccountMapping.objects.create(flow=flow, source_account_id="5", ignored=True, ignore_reason="collateral")
+        return flow.pk
+
+
+def _chart(tenant: Tenant, destination: Connection) -> Any:
+    from connectors.selectors import chart
+
+    with tenant_scope(tenant.pk):
+        return chart(destination).accounts
