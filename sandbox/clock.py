@@ -31,3 +31,7 @@ class Clock:
         """Move the sandbox's time forward; negative values move it back."""
         self._offset += (by or timedelta()) + timedelta(seconds=seconds, minutes=minutes, days=days)
         self._store.set_setting("clock.offset", repr(self._offset.total_seconds()))
+
+    def reset(self) -> None:
+        """The machine's time again."""
+        self.advance(-self._offset)

@@ -52,8 +52,7 @@ class AmnisSandbox:
         self._bucket = TokenBucket()
         self._turning = threading.Lock()
         core.store.prepare(SCHEMA)
-        with core.store.transaction():
-            set_up(self._ledger())
+        self.reopen()
         self._router = Router(self._routes())
         self._gate = FaultGate(self._serve, core.faults, vendor="amnis", refusals=REFUSALS, edits=EDITS)
 
@@ -74,6 +73,12 @@ class AmnisSandbox:
         """Turn switches by name; ValueError for an unknown one."""
         with self._turning, self.core.store.transaction():
             return self._ledger().save_switches(changes)
+
+    def reopen(self) -> None:
+        """Create the companies that are missing, and forget the calls; for a store that was emptied."""
+        self.calls.clear()
+        with self.core.store.transaction():
+            set_up(self._ledger())
 
     def settle(self) -> int:
         """Execute whatever is due by the clock; every request does this first."""

@@ -225,6 +225,11 @@ class Ledger:
         found = self.store.execute(query, (kind, detail_id, self.now_micros))
         return json.loads(found[0][1]) if found and company in (None, found[0][0]) else None
 
+    def details(self, kind: str, company: str) -> list[Body]:
+        """All details of a kind by id."""
+        query = "SELECT body FROM amnis_detail WHERE kind = ? AND company = ? AND visible <= ? ORDER BY id"
+        return [json.loads(body) for (body,) in self.store.execute(query, (kind, company, self.now_micros))]
+
     def details_of(self, bodies: Sequence[Body]) -> list[Body | None]:
         """The detail of each ledger body, in order, with one query per kind."""
         keys = [

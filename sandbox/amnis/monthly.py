@@ -150,10 +150,16 @@ def _buy(diary: Diary, company: Company, day: date, shop: Shop, price: str) -> N
         card=1 + len(shop.name) % 2,
         settled_on=settled,
         category=shop.category,
-        cost_center="Verwaltung" if shop.category else None,
+        cost_center=_cost_center(shop),
         vats=[("2.6" if shop.mcc == "5812" else "8.1", amount)] if taxed else [],
     )
     diary.note(company, day, deed, settles_in=(settled - day).days)
+
+
+def _cost_center(shop: Shop) -> str | None:
+    if shop.category is None:
+        return None
+    return "Zürich" if shop.category == "Bewirtung" else "Verwaltung"
 
 
 def _conversions(diary: Diary, company: Company, month: date) -> None:
@@ -194,7 +200,7 @@ def partner_company(diary: Diary, company: Company, month: date) -> None:
         diary.note(company, _some_day(diary, month), deed)
     transport = paid(amount=diary.amount(90_000, 700_000), to="Probst Logistik AG", account=31, reference="Transport")
     diary.note(company, _some_day(diary, month), transport)
-    _convert(diary, company, _some_day(diary, month), (32, "EUR"), (31, "CHF"), diary.amount(200_000, 700_000))
+    _convert(diary, company, _some_day(diary, month), (31, "EUR"), (32, "CHF"), diary.amount(200_000, 400_000))
     _fee_and_card(diary, company, month, account=31)
 
 

@@ -45,7 +45,7 @@ def note_all(diary: Diary, company: Company, partner: Company) -> None:
     year = Year(diary, company)
     for write in (_incoming, _returned, _outgoing, _deals, _cards, _shapes, _unknown, _twins, _nasty_names, _wallets):
         write(year)
-    deed = peer_payment(payer=partner, receiver=company, source=31, target=1, amount="2750.00", comment="Anteil Messe")
+    deed = peer_payment(payer=partner, receiver=company, source=32, target=1, amount="2750.00", comment="Anteil Messe")
     year.note(0.26, deed)
     _year_end(diary, company)
     _pending_cards(diary, company)
@@ -93,7 +93,7 @@ def _deals(year: Year) -> None:
     _deal(year, 0.52, (2, "1042233.10"), (1, "987654.32"))
     _deal(year, 0.72, (2, "250000.00"), (3, "271433.21"))
     _deal(year, 0.25, (1, "118.40"), (6, "20296.00"), fromAutomation=True)
-    _deal(year, 0.28, (4, "2000.00"), (1, "2248.90"), status="hedged", forwardPoints="0.0012")
+    _deal(year, 0.28, (4, "2000.00"), (1, "2186.40"), status="hedged", forwardPoints="0.0012")
     _deal(year, 0.33, (1, "5000.00"), (3, "5729.00"), status="canceled", executed=False)
 
 
@@ -104,12 +104,13 @@ def _deal(year: Year, place: float, sold: tuple[int, str], bought: tuple[int, st
 
 def _cards(year: Year) -> None:
     split = [("2.6", "14.80"), ("8.1", "50.00")]
-    abroad = {"country": "DE", "category": "Reisekosten Ausland"}
+    abroad = {"country": "DE", "category": "Reisekosten"}
     rome = {"country": "IT", "original": ("EUR", "43.35"), "category": "Büromaterial"}
-    year.note(0.15, bought("64.80", "RESTAURANT ZUM MUSTER", category="Bewirtung", vats=split, cost_center="Verkauf"))
+    year.note(0.15, bought("64.80", "RESTAURANT ZUM MUSTER", category="Bewirtung", vats=split, cost_center="Basel"))
     year.note(0.16, bought("41.07", "WERKZEUG ESEMPIO ROMA", **rome))
     year.note(0.17, bought("212.00", "PAPETERIE PROBE", category="Büromaterial", vats=[("8.1", "200.00")]))
     year.note(0.18, bought("59.90", "KURSE BEISPIEL", category="Veraltetes Konto"))
+    year.note(0.18, bought("24.50", "KURSE BEISPIEL", category="Fremdes Konto"))
     year.note(0.19, bought("18.00", "PARKHAUS MUSTER", category="Ohne Konto", comment="Kundenbesuch"))
     year.note(0.21, bought("0.00", "KARTENPRUEFUNG EXEMPLA"))
     year.note(0.35, bought("320.00", "LUFTLINIE EXEMPLA", **abroad))

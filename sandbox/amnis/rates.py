@@ -6,9 +6,9 @@ PER_CHF = {
     "CHF": Decimal("1"),
     "EUR": Decimal("1.0553"),
     "USD": Decimal("1.1458"),
-    "GBP": Decimal("0.8893"),
-    "JPY": Decimal("171.42"),
-    "CZK": Decimal("26.115"),
+    "GBP": Decimal("0.9147"),
+    "JPY": Decimal("171.85"),
+    "CZK": Decimal("26.114"),
 }
 _SIX = Decimal("0.000001")
 

@@ -71,12 +71,12 @@ COMPANIES = (
     CompanySpec(
         client_id="ck_3",
         name="Exempla Trading GmbH",
-        country="CH",
-        base_currency="CHF",
+        country="DE",
+        base_currency="EUR",
         number=3,
         accounts=(
-            AccountSpec(id=31, currency="CHF", opening="90000.00", qr=True),
-            AccountSpec(id=32, currency="EUR", opening="60000.00"),
+            AccountSpec(id=31, currency="EUR", opening="160000.00"),
+            AccountSpec(id=32, currency="CHF", opening="190000.00", qr=True),
             AccountSpec(id=33, currency="USD", opening="40000.00"),
         ),
         contacts=("Exempla Trading GmbH", "Muster Handels AG"),
@@ -86,16 +86,16 @@ NAMES = {spec.client_id: spec.name for spec in COMPANIES}
 
 # name, account in the books, identity in the customer's other system
 CATEGORIES = (
-    ("Reisekosten", "493", "travel-ch"),
-    ("Reisekosten Ausland", "494", "travel-abroad"),
+    ("Reisekosten", "493", "travel"),
     ("Bewirtung", "420", "entertainment"),
     ("Software und Lizenzen", "485", "software"),
-    ("Büromaterial", "453", "office"),
+    ("Büromaterial", "429", "office"),
     ("Ohne Konto", None, None),
-    ("Veraltetes Konto", "9999", "gone"),
+    ("Veraltetes Konto", "470", "archived over there"),
+    ("Fremdes Konto", "9999", "never existed over there"),
 )
-COST_CENTERS = (("Verkauf", "100"), ("Einkauf", "200"), ("Verwaltung", "300"))
-VATS = (("Normalsatz", "8.1", "OUTPUT-81"), ("Reduzierter Satz", "2.6", "OUTPUT-26"), ("Befreit", "0", "NONE"))
+COST_CENTERS = (("Zürich", "100"), ("Basel", "200"), ("Verwaltung", "300"))
+VATS = (("Normalsatz", "8.1", "TAX001"), ("Reduzierter Satz", "2.6", "TAX002"), ("Befreit", "0", "NONE"))
 _EXPENSE_TYPES = ["card_transaction", "fee_transaction", "payout_transaction", "payin_transaction"]
 
 

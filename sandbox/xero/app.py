@@ -81,6 +81,16 @@ class XeroSandbox:
         if not self.organisations():
             seed(self)
 
+    def reopen(self) -> None:
+        """Forget everything that is kept in memory and create what is missing; for a store that was emptied."""
+        self._books.clear()
+        self._log.clear()
+        self.idempotency.forget_everything()
+        self.switches = Switches()
+        self.rates = DayRates(self.core.store)
+        if not self.organisations():
+            seed(self)
+
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self._gate(environ, start_response)
 

@@ -62,6 +62,7 @@ _BANKS = {
         ("093", "GBP Amnis", "GBP"),
         ("094", "JPY Amnis", "JPY"),
         ("095", "CZK Amnis", "CZK"),
+        ("096", "CHF Reserve Amnis", "CHF"),
     ),
     PROPERTY: (("090", "CHF Amnis", "CHF"),),
     EXEMPLA: (("090", "EUR Amnis", "EUR"), ("091", "CHF Amnis", "CHF"), ("092", "USD Amnis", "USD")),

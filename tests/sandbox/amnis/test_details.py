@@ -88,7 +88,7 @@ def test_conversions_are_found_by_currencies_amounts_deal_and_value_date(bank: B
 def test_a_foreign_card_purchase_shows_both_sides_and_its_coding(bank: Bank) -> None:
     row = bank.company.card(
         amount="41.07", merchant="TRATTORIA", country="IT", original=("EUR", "43.35"), category="Bewirtung",
-        cost_center="Verkauf", vats=[("8.1", "108.10")], executed_on=date(2026, 5, 1), settled_on=date(2026, 5, 3),
+        cost_center="Zürich", vats=[("8.1", "108.10")], executed_on=date(2026, 5, 1), settled_on=date(2026, 5, 3),
     )  # fmt: skip
     detail = _get(bank, "card_transaction_details/1")
     assert set(detail) == CARD_FIELDS
