@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sandbox.faults import Effect, Fault
 from sandbox.store import Json, Store, from_json, to_json
@@ -10,7 +11,7 @@ from sandbox.web import Request, Response
 from sandbox.xero.books import Books, public
 from sandbox.xero.problems import Invalid, PostDataInvalid, ValidationFailed
 from sandbox.xero.switches import Switches
-from sandbox.xero.wire import NO_ID, envelope
+from sandbox.xero.wire import NO_ID, envelope, read_decimal
 
 
 class HalfBatchDone(Exception):
@@ -116,7 +117,7 @@ class Batch:
             messages = [{"Message": message} for message in error.messages]
             return {
                 self.id_field: NO_ID,
-                **element,
+                **echo(element),
                 "StatusAttributeString": "ERROR",
                 "ValidationErrors": messages,
             }
@@ -128,3 +129,32 @@ class Batch:
 
 def _without_status(outcome: Json) -> Json:
     return {key: value for key, value in outcome.items() if key != "StatusAttributeString"}
+
+
+_NUMBERS = {
+    "Amount",
+    "BankAmount",
+    "CurrencyRate",
+    "LineAmount",
+    "Quantity",
+    "SubTotal",
+    "TaxAmount",
+    "Total",
+    "TotalTax",
+    "UnitAmount",
+}
+
+
+def echo(element: Json) -> Json:
+    """What a refused element looks like in the answer: as sent, numbers as numbers."""
+    return {key: _echoed(key, value) for key, value in element.items()}
+
+
+def _echoed(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return echo(value)
+    if isinstance(value, list):
+        return [echo(item) if isinstance(item, dict) else item for item in value]
+    if key in _NUMBERS and isinstance(value, str):
+        return read_decimal(value, path=key)
+    return value

@@ -208,7 +208,9 @@ def test_a_refresh_still_works_when_the_organisation_was_disconnected_in_xero(of
 def test_revoking_ends_the_chain_and_removes_all_connections_of_the_user(office: Office) -> None:
     office.xero.issue_tokens(TRADING)
     tokens = office.xero.issue_tokens(EXEMPLA)
-    answer = office.browser().post("/connect/revocation", data={"token": tokens["refresh_token"]}, auth=(CLIENT_ID, "sandbox-xero-secret"))
+    answer = office.browser().post(
+        "/connect/revocation", data={"token": tokens["refresh_token"]}, auth=(CLIENT_ID, "sandbox-xero-secret")
+    )
     assert (answer.status_code, answer.content) == (200, b"")
     assert office.refresh(tokens["refresh_token"]).json() == {"error": "invalid_grant"}
     assert office.browser().get("/connections", headers=bearer(tokens)).json() == []
