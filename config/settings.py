@@ -57,9 +57,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "tenants.middleware.SessionAgeMiddleware",
-    "tenants.middleware.TenantMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "csp.middleware.CSPMiddleware",  # outside of the next two, so that what they refuse carries the policy as well
     "tenants.middleware.SessionAgeMiddleware",
     "tenants.middleware.TenantMiddleware",
 ]
@@ -120,8 +118,6 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
-MFA_ADAPTER = "tenants.adapters.SecondFactorAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -140,8 +136,6 @@ ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
 MFA_ADAPTER = "tenants.adapters.SecondFactorAdapter"
 ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENV.public_is_https else 0
-SESSION_IDLE_SECONDS = 2 * 3600
-SESSION_ABSOLUTE_SECONDS = 12 * 3600
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_ABSOLUTE_SECONDS = SESSION_COOKIE_AGE = 12 * 3600

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
@@ -11,7 +10,6 @@ from config.metrics import metrics
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # one sign-in, one second factor
 
 urlpatterns = [
-    path("accounts/", include("tenants.urls")),
     path("accounts/", include("tenants.urls")),
     path("accounts/", include("allauth.urls")),
     path("metrics", metrics, name="metrics"),

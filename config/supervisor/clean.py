@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 
@@ -16,7 +17,10 @@ def clean(environ: Mapping[str, str]) -> int:
     if home.path.is_dir():
         home.create()
         home.take("./run clean")
-    shutil.rmtree(closed_folder_home(home.path), ignore_errors=True)
+    outside = closed_folder_home(home.path)
+    shutil.rmtree(outside, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        outside.parent.rmdir()
     if home.path.is_dir():
         home.erase()
     return 0

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from config.env import Env
-from config.supervisor.environment import checked, handed_on
+from config.supervisor.environment import ROOT, checked, handed_on
 from config.supervisor.failure import StartError
 from config.supervisor.home import Home
 from config.supervisor.prepare import prepare
@@ -62,9 +62,19 @@ def _serve(home: Home, env: Env, environ: Mapping[str, str], sockets: list[socke
         )
         _announce(home, env)
         stack.members.append(program("watch", ["config.supervisor.watch"], home=home, environ=servers.environ))
+        _look_after(stack, alarm, servers.environ)
+
+
+def _look_after(stack: Stack, alarm: Alarm, environ: Mapping[str, str]) -> None:
+    """Until somebody asks us to stop. When a member cannot be kept alive the operators hear it before we end."""
+    try:
         while True:
             stack.look(time.monotonic())
             alarm.sleep(1.0)
+    except StartError as error:
+        command = [sys.executable, "-m", "config.supervisor.watch", str(error)]
+        subprocess.run(command, env=dict(environ), cwd=ROOT, timeout=20, check=False)
+        raise
 
 
 @contextlib.contextmanager

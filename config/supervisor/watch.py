@@ -37,18 +37,18 @@ _TIMEOUT = 5
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One message: a cause that lasted, or its end."""
+    """One message to the operators."""
 
-    cause: str
-    is_over: bool
+    subject: str
+    text: str
 
-    @property
-    def subject(self) -> str:
-        return f"Millrace: {self.cause} {'works again' if self.is_over else 'is down'}"
+    @classmethod
+    def down(cls, cause: str) -> News:
+        return cls(f"Millrace: {cause} is down", WORDS[cause])
 
-    @property
-    def text(self) -> str:
-        return f"The {self.cause} answers again. Processing goes on." if self.is_over else WORDS[self.cause]
+    @classmethod
+    def over(cls, cause: str) -> News:
+        return cls(f"Millrace: {cause} works again", f"The {cause} answers again. Processing goes on.")
 
 
 @dataclass(slots=True)
@@ -67,10 +67,10 @@ class Judge:
             self.failures[cause] = 0 if works else self.failures.get(cause, 0) + 1
             if works and cause in self.told:
                 self.told.discard(cause)
-                news.append(News(cause, is_over=True))
+                news.append(News.over(cause))
             if self.failures[cause] >= PATIENCE and cause not in self.told:
                 self.told.add(cause)
-                news.append(News(cause, is_over=False))
+                news.append(News.down(cause))
         return news
 
 
@@ -143,30 +143,34 @@ def _open(server: MailServer) -> smtplib.SMTP:
 
 
 def watch(env: Env, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Look every WATCHDOG_SECONDS, for ever. News that could not be told by any way is told again next time."""
+    """Look every WATCHDOG_SECONDS, for ever."""
     judge = Judge()
     while True:
         sleep(env.watchdog_seconds)
         for news in judge.hear(look(env)):
-            problems = tell(env, news)
-            _log(f"{news.subject}{' (' + ', '.join(problems) + ')' if problems else ''}")
+            _tell_and_log(env, news)
 
 
-def _log(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def _tell_and_log(env: Env, news: News) -> None:
+    problems = tell(env, news)
+    failed = f" (not told by {', '.join(problems)})" if problems else ""
+    print(f"{news.subject}{failed}", flush=True)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    """Watch for ever, or with an argument tell that everything has stopped and why."""
     try:
         env = load(os.environ)
         mail_server(env)
     except EnvError as error:
         sys.stderr.write(f"millrace: {error}\n")
         return 2
-    watch(env)
+    if arguments:
+        _tell_and_log(env, News("Millrace has stopped", arguments[0]))
+    else:
+        watch(env)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
