@@ -150,9 +150,20 @@ def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
                   AND partner.unit IN (SELECT unit FROM due WHERE unit <> '')
            )
            SELECT record.id, account_id, source_id, fingerprint, payload, record.state, unit, revision, fetched_at,
-                  source_updated_at
+                  source_updated_at, clock_timestamp() AS now
              FROM record JOIN picked USING (id) ORDER BY record.id""",
         {"flow": flow_id, "limit": limit},
+    )
+
+
+def wake_waiting(*, flow_id: int) -> int:
+    """Rows that waited for their partner as long as they may are decided again."""
+    return run_sql(
+        """UPDATE record SET state = 'fetched' FROM entry
+            WHERE entry.record_id = record.id AND entry.flow_id = %s AND entry.state = 'waiting' AND entry.document IS NULL
+              AND entry.note ->> 'waits_for' = 'partner' AND entry.not_before <= clock_timestamp()
+              AND record.state = 'entered'""",
+        [flow_id],
     )
 
 
@@ -168,24 +179,26 @@ def settle_records(states: Iterable[tuple[int, str, str]]) -> None:
 
 _ENTRY_COLUMNS = (
     "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, document, "
-    "decisions, findings, note, booking_date, amount, currency, record_revision, depends_on_id"
+    "decisions, findings, note, booking_date, amount, currency, record_revision, depends_on_id, not_before"
 )
 _WRITE_ENTRIES = f"""
 INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back, accepted)
 SELECT %(tenant)s, %(flow)s, %(organisation)s, %(run)s, record_id, other_record_id, leg, unit, movement, state, marker,
        destination_type, bank_account_id, contact_id, nullif(document, 'null'::jsonb), decisions, findings, note,
-       booking_date, amount, currency, record_revision, depends_on_id, 0, 50, false, '[]'::jsonb
+       booking_date, amount, currency, record_revision, depends_on_id,
+       clock_timestamp() + make_interval(secs => wait), 0, 50, false, '[]'::jsonb
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
        record_id bigint, other_record_id bigint, leg text, unit text, movement text, state text, marker text,
        destination_type text, bank_account_id text, contact_id bigint, document jsonb, decisions jsonb, findings jsonb,
-       note jsonb, booking_date date, amount numeric, currency text, record_revision int, depends_on_id bigint)
+       note jsonb, booking_date date, amount numeric, currency text, record_revision int,
+       depends_on_id bigint, wait double precision)
 ON CONFLICT (flow_id, record_id, leg) DO UPDATE
    SET other_record_id = EXCLUDED.other_record_id, unit = EXCLUDED.unit, movement = EXCLUDED.movement,
        state = EXCLUDED.state, destination_type = EXCLUDED.destination_type, bank_account_id = EXCLUDED.bank_account_id,
        contact_id = EXCLUDED.contact_id, document = EXCLUDED.document, decisions = EXCLUDED.decisions,
        findings = EXCLUDED.findings, note = EXCLUDED.note, booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
        currency = EXCLUDED.currency, record_revision = EXCLUDED.record_revision, run_id = EXCLUDED.run_id,
-       changed_at = clock_timestamp()
+       not_before = EXCLUDED.not_before, changed_at = clock_timestamp()
 """
 
 
@@ -475,6 +488,8 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
                           WHERE flow_id = %(flow)s AND state = 'open' AND NOT unknown
                UNION ALL SELECT min(not_before) FROM entry
                           WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL
+               UNION ALL SELECT min(not_before) FROM entry
+                          WHERE flow_id = %(flow)s AND state = 'waiting' AND not_before > clock_timestamp()
            ) AS wakes""",
         {"flow": flow_id},
     )[0]["seconds"]

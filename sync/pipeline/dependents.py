@@ -18,13 +18,14 @@ BOOKED = (EntryState.UNCONFIRMED, EntryState.CONFIRMED)
 def release(ctx: Context) -> Progress:
     """Build the second documents whose first ones are booked. One statement when nothing waits."""
     with ctx.commit():
+        woken = store.wake_waiting(flow_id=ctx.flow_id)
         waiting = list(
             Entry.objects.filter(flow=ctx.flow, state=EntryState.WAITING)
             .exclude(unit="")
             .values("id", "unit", "leg", "marker", "record_id")
         )
-        if not waiting:
-            return Progress.nothing()
+        if not waiting or woken:
+            return Progress(moved=woken)
         first = {
             row["unit"]: row
             for row in Entry.objects.filter(

@@ -35,7 +35,7 @@ REWRITABLE = frozenset(
     }
 )
 SLICE = 200
-PARTNER_PATIENCE = timedelta(days=1)
+PARTNER_PATIENCE = timedelta(minutes=15)  # both rows of a deal are made within a second of each other
 PROVIDER = "Amnis"
 
 
@@ -199,13 +199,15 @@ def _entry_row(
     transaction, document = outcome.part.transaction, outcome.document
     link = links.get(contact_key(document.contact_name)) if isinstance(document, BankTransaction) else None
     record = records[outcome.part.record_id]
+    waits = _seconds_to_wait(outcome, record)
     return {
         "record_id": outcome.part.record_id,
         "other_record_id": outcome.other.record_id if outcome.other else None,
         "leg": outcome.leg,
         "unit": record["unit"],
         "movement": transaction.movement.value,
-        "state": _state(outcome, record),
+        "state": EntryState.WAITING if waits else EntryState.FETCHED,
+        "wait": waits,
         "marker": marker(record["payload"]["key"], leg=outcome.leg, organisation_id=ctx.connection.external_id),
         "destination_type": _type(outcome),
         "bank_account_id": outcome.part.bank.account_id if outcome.part.bank else "",
@@ -229,16 +231,15 @@ def _unit_records(record: Mapping[str, Any], records: Mapping[int, Mapping[str, 
     return [other for other in records.values() if other["unit"] == record["unit"]]
 
 
-def _state(outcome: Planned, record: Mapping[str, Any]) -> str:
-    if outcome.waits_for == "partner" and not _waited_long_enough(record):
-        return EntryState.WAITING
-    return EntryState.WAITING if outcome.waits_for and outcome.waits_for != "partner" else EntryState.FETCHED
-
-
-def _waited_long_enough(record: Mapping[str, Any]) -> bool:
-    """A row whose partner did not come within a day of its last change is a matter for a person."""
+def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any]) -> float:
+    """Above zero for what waits: for the first leg's rate (no end), or for a partner (a quarter of an hour)."""
+    if not outcome.waits_for:
+        return 0.0
+    if outcome.waits_for != "partner":
+        return timedelta(days=1).total_seconds()
     changed: datetime | None = record["source_updated_at"]
-    return changed is None or record["fetched_at"] - changed > PARTNER_PATIENCE
+    until = changed + PARTNER_PATIENCE if changed else record["now"]
+    return max(0.0, float((until - record["now"]).total_seconds()))
 
 
 def _type(outcome: Planned) -> str:
