@@ -7,8 +7,6 @@ from django.urls import include, path
 
 from config.metrics import metrics
 
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # one sign-in, one second factor
-
 urlpatterns = [
     path("accounts/", include("tenants.urls")),
     path("accounts/", include("allauth.urls")),
