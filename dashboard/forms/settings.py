@@ -1,0 +1,191 @@
+"""The settings form: every field with what it means for the books."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.dateparse import parse_date
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from connectors.contract.money import MINOR_UNITS, MoneyError, decimal_of
+from dashboard.queries.chart import ChartChoices
+from sync.models import Flow
+from sync.tenantfile.spec import DEFAULT_KEYS, POLICIES, REVIEW_KEYS
+
+MOST_MINUTES = 24 * 60
+_THRESHOLD = re.compile("([A-Za-z]{3})\\s*([0-9'\u2019]+(?:[.][0-9]+)?)")
+
+_POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
+    "card_date": (
+        gettext_lazy("A card payment is booked on"),
+        {
+            "settlement": gettext_lazy("the day it was settled (recommended)"),
+            "execution": gettext_lazy("the day it was made"),
+        },
+    ),
+    "fx_date": (
+        gettext_lazy("A currency exchange is booked on"),
+        {"value": gettext_lazy("its value date (recommended)"), "deal": gettext_lazy("the day of the deal")},
+    ),
+    "lock_date": (
+        gettext_lazy("A movement in a locked period"),
+        {
+            "hold": gettext_lazy("waits in the review (recommended)"),
+            "next_open_day": gettext_lazy("is posted on the first open day, with its own date in the text"),
+        },
+    ),
+    "rate": (
+        gettext_lazy("Foreign payments are valued at"),
+        {
+            "xero_day": gettext_lazy("Xero\u2019s rate of the day (recommended)"),
+            "table": gettext_lazy("your own table of rates"),
+            "last_deal": gettext_lazy("the rate of the last exchange"),
+        },
+    ),
+    "contacts": (
+        gettext_lazy("A counterparty that Xero does not know"),
+        {
+            "match_or_create": gettext_lazy("becomes a new contact (recommended)"),
+            "match_only": gettext_lazy("waits in the review"),
+        },
+    ),
+    "match_invoices": (
+        gettext_lazy("A payment that fits an open invoice"),
+        {
+            "suggest": gettext_lazy("waits in the review with the proposal (recommended)"),
+            "off": gettext_lazy("is booked like any other"),
+            "auto": gettext_lazy("pays the invoice by itself"),
+        },
+    ),
+}
+_DEFAULT_WORDS: dict[str, Promise] = {
+    "income": gettext_lazy("Income"),
+    "expense": gettext_lazy("Expenses"),
+    "fee": gettext_lazy("Fees of Amnis"),
+    "fx_clearing": gettext_lazy("Clearing of currency exchanges"),
+    "suspense": gettext_lazy("Suspense account"),
+    "tax_income": gettext_lazy("Tax on income"),
+    "tax_expense": gettext_lazy("Tax on expenses"),
+}
+_REVIEW_WORDS: dict[str, Promise] = {
+    "amount_over": gettext_lazy("Amounts above"),
+    "new_counterparty_over": gettext_lazy("First payments to a new counterparty above"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One field with its choices. `error` names what is wrong with what was typed."""
+
+    name: str
+    label: str | Promise
+    value: str
+    options: Sequence[tuple[str, Any]] = ()
+    error: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class SettingsForm:
+    frequency: str
+    policies: Sequence[Choice]
+    defaults: Sequence[Choice]
+    review: Sequence[Choice]
+    cutoff: date | None = None  # None: not asked for, so not changed
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_flow(cls, flow: Flow, choices: ChartChoices) -> SettingsForm:
+        values = {key: str(value) for key, value in flow.defaults.items()}
+        values |= {key: str(flow.policies.get(key) or options[0]) for key, options in POLICIES.items()}
+        values |= {key: _thresholds(flow.review.get(key) or {}) for key in REVIEW_KEYS}
+        return cls._of(str(flow.frequency_minutes), values, choices, {})
+
+    @classmethod
+    def of_post(cls, post: QueryDict, choices: ChartChoices) -> SettingsForm:
+        """The form as sent, with `errors` by field; read `changes` only where there are none."""
+        names = (*DEFAULT_KEYS, *POLICIES, *REVIEW_KEYS)
+        values = {name: post.get(name, "").strip() for name in names}
+        frequency, errors = post.get("frequency", "").strip(), {}
+        cutoff = None
+        if "cutoff" in post:
+            cutoff = parse_date(post["cutoff"]) if len(post["cutoff"]) == 10 else None
+            if cutoff is None:
+                errors["cutoff"] = _("Choose a day.")
+        form = cls._of(frequency, values, choices, errors | _errors(frequency, values))
+        form.cutoff = cutoff
+        return form
+
+    @classmethod
+    def _of(
+        cls, frequency: str, values: Mapping[str, str], choices: ChartChoices, errors: dict[str, str]
+    ) -> SettingsForm:
+        def choice(name: str, label: str | Promise, options: Sequence[tuple[str, Any]] = ()) -> Choice:
+            value = values.get(name, "")
+            known = {key for key, _label in options}
+            kept = [(value, value)] if options and value and value not in known else []
+            return Choice(name=name, label=label, value=value, options=[*options, *kept], error=errors.get(name, ""))
+
+        return cls(
+            frequency=frequency,
+            policies=[choice(key, label, list(words.items())) for key, (label, words) in _POLICY_WORDS.items()],
+            defaults=[
+                choice(key, label, choices.taxes if key.startswith("tax_") else choices.accounts)
+                for key, label in _DEFAULT_WORDS.items()
+            ],
+            review=[choice(key, label) for key, label in _REVIEW_WORDS.items()],
+            errors=errors,
+        )
+
+    def changes(self) -> dict[str, Any]:
+        """The whole of the settings as they are stored."""
+        return {
+            "frequency_minutes": int(self.frequency),
+            "policies": {it.name: it.value for it in self.policies},
+            "defaults": {it.name: it.value for it in self.defaults if it.value},
+            "review": {it.name: read_thresholds(it.value) for it in self.review if it.value},
+        }
+
+
+def read_thresholds(text: str) -> dict[str, str]:
+    """`CHF 50000, EUR 40000.00` as amounts by currency. Raises ValueError with a sentence for the person."""
+    found: dict[str, str] = {}
+    for part in filter(None, (it.strip() for it in re.split(r"[,;\n]+", text))):
+        match = _THRESHOLD.fullmatch(part)
+        if match is None or match[1].upper() not in MINOR_UNITS:
+            raise ValueError(_("“%(part)s” is not a currency and an amount, like CHF 50000.00") % {"part": part})
+        found[match[1].upper()] = format(_amount(match[2]), "f")
+    return found
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        return decimal_of(text.replace("'", "").replace("\u2019", ""))
+    except MoneyError as error:
+        raise ValueError(_("“%(text)s” is not an amount") % {"text": text}) from error
+
+
+def _thresholds(stored: Mapping[str, Any]) -> str:
+    return ", ".join(f"{currency} {amount}" for currency, amount in stored.items())
+
+
+def _errors(frequency: str, values: Mapping[str, str]) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if not (frequency.isascii() and frequency.isdigit() and 1 <= int(frequency[:6] or 0) <= MOST_MINUTES):
+        errors["frequency"] = _("Choose a whole number of minutes from 1 to 1440.")
+    for name, options in POLICIES.items():
+        if values[name] not in options:
+            errors[name] = _("Choose one of the possibilities.")
+    for name in REVIEW_KEYS:
+        try:
+            read_thresholds(values[name])
+        except ValueError as error:
+            errors[name] = str(error)
+    return errors

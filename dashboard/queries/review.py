@@ -1,0 +1,71 @@
+"""What waits for a person, grouped by its root cause: fix one thing and all that it blocks flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from dashboard.queries.transactions import TransactionRow, with_entries
+from sync.models import Entry, EntryState, Flow, Record
+
+MAX_GROUPED = 20_000
+SHOWN_IN_GROUP = 50
+GAVE_UP = "gave_up"
+
+
+@dataclass(slots=True, kw_only=True)
+class ReviewGroup:
+    """Entries with the same first obstacle. `key` names the group in an address."""
+
+    code: str
+    detail: str
+    message: str
+    entry_ids: list[int] = field(default_factory=list)
+    values: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.code}:{self.detail}"
+
+    @property
+    def count(self) -> int:
+        return len(self.entry_ids)
+
+    @property
+    def sums(self) -> list[tuple[str, Decimal]]:
+        return sorted(self.values.items())
+
+
+def review_groups(*, flow: Flow) -> list[ReviewGroup]:
+    """Every obstacle with all that it blocks, the largest first. One query."""
+    rows = (
+        Entry.objects.filter(flow=flow, state__in=(EntryState.REVIEW, EntryState.FAILED))
+        .order_by("-id")
+        .values_list("id", "state", "findings", "accepted", "amount", "currency")
+    )
+    groups: dict[tuple[str, str], ReviewGroup] = {}
+    for entry_id, state, findings, accepted, amount, currency in rows[:MAX_GROUPED]:
+        cause = root_cause(findings, accepted=accepted, failed=state == EntryState.FAILED)
+        group = groups.setdefault((cause["code"], cause["detail"]), ReviewGroup(**cause))
+        group.entry_ids.append(entry_id)
+        if amount is not None:
+            group.values[currency] = group.values.get(currency, Decimal(0)) + abs(amount)
+    return sorted(groups.values(), key=lambda group: (-group.count, group.code, group.detail))
+
+
+def root_cause(findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str], failed: bool) -> dict[str, str]:
+    """The first finding that blocks, as code, detail and message."""
+    if failed:
+        return {"code": GAVE_UP, "detail": "", "message": ""}
+    blocking = [it for it in findings if it.get("severity") == "review" and it.get("code") not in accepted]
+    chosen = (blocking or list(findings) or [{}])[0]
+    return {name: str(chosen.get(name, "")) for name in ("code", "detail", "message")}
+
+
+def group_rows(*, flow: Flow, group: ReviewGroup) -> list[TransactionRow]:
+    """The newest movements of one group. Two queries."""
+    ids = group.entry_ids[:SHOWN_IN_GROUP]
+    records = Record.objects.filter(flow=flow, entries__in=ids).defer("payload").order_by("-booking_date", "-id")
+    return with_entries(flow=flow, records=records)

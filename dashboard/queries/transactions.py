@@ -1,0 +1,188 @@
+"""Source transactions as lists, and everything that is known about one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import QueryDict
+
+from connectors.contract.records import Movement
+from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
+from sync.models import Entry, EntryState, Flow, Record, RecordState
+
+STATE_GROUPS: dict[str, tuple[str, ...]] = {
+    "posted": (EntryState.CONFIRMED,),
+    "pending": (
+        EntryState.FETCHED,
+        EntryState.WAITING,
+        EntryState.READY,
+        EntryState.IN_FLIGHT,
+        EntryState.UNCONFIRMED,
+    ),
+    "review": (EntryState.REVIEW,),
+    "failed": (EntryState.FAILED,),
+    "skipped": (EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.UNDONE),
+}
+EXPORT_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionFilter:
+    """What a person asked to see; anything unreadable in the address is as if it were not there."""
+
+    search: str = ""
+    state: str = ""
+    movement: str = ""
+    account: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of(cls, query: QueryDict) -> TransactionFilter:
+        state, movement = query.get("state", ""), query.get("type", "")
+        known_states = {*STATE_GROUPS, *EntryState.values}
+        return cls(
+            search=query.get("q", "").strip().replace("\x00", "")[:200],
+            state=state if state in known_states else "",
+            movement=movement if movement in set(Movement) else "",
+            account=query.get("account", "").replace("\x00", "")[:100],
+            since=_day(query.get("from", "")),
+            until=_day(query.get("to", "")),
+        )
+
+    @property
+    def is_set(self) -> bool:
+        return any((self.search, self.state, self.movement, self.account, self.since, self.until))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRow:
+    """One source transaction with the state a person sees: its entry's, or its own where it yields none."""
+
+    record: Record
+    entry: Entry | None
+
+    @property
+    def state(self) -> str:
+        if self.entry is not None:
+            return self.entry.state
+        return "skipped" if self.record.state == RecordState.SKIPPED else "fetched"
+
+
+def transaction_page(*, flow: Flow, filters: TransactionFilter, after: str) -> ListPage[TransactionRow]:
+    """One page, newest booking date first. Two queries."""
+    cursor = DayCursor.read(after)
+    rows = list(_after(filtered(flow=flow, filters=filters), cursor)[: PAGE_SIZE + 1])
+    shown = rows[:PAGE_SIZE]
+    last = DayCursor(day=shown[-1].booking_date, row_id=shown[-1].pk) if len(rows) > PAGE_SIZE else None
+    return ListPage(
+        items=with_entries(flow=flow, records=shown),
+        next_cursor=str(last) if last else "",
+        is_later=cursor is not None,
+    )
+
+
+def transaction_export(*, flow: Flow, filters: TransactionFilter) -> Iterator[TransactionRow]:
+    """Every matching row, read in chunks so that memory stays flat."""
+    records = _list_columns(filtered(flow=flow, filters=filters)).iterator(chunk_size=EXPORT_CHUNK)
+    while chunk := list(islice(records, EXPORT_CHUNK)):
+        yield from with_entries(flow=flow, records=chunk)
+
+
+def filtered(*, flow: Flow, filters: TransactionFilter) -> QuerySet[Record]:
+    records = _list_columns(Record.objects.filter(flow=flow)).order_by("-booking_date", "-id")
+    if filters.search:
+        records = records.filter(_search(filters.search))
+    if filters.movement:
+        records = records.filter(movement=filters.movement)
+    if filters.account:
+        records = records.filter(account_id=filters.account)
+    if filters.since:
+        records = records.filter(booking_date__gte=filters.since)
+    if filters.until:
+        records = records.filter(booking_date__lte=filters.until)
+    return _in_state(records, filters.state)
+
+
+def with_entries(*, flow: Flow, records: Iterable[Record]) -> list[TransactionRow]:
+    """The rows with the entry each of them yields; an own transfer's entry belongs to both of its rows. One query."""
+    rows = list(records)
+    ids = [row.pk for row in rows]
+    entries = Entry.objects.filter(Q(record_id__in=ids) | Q(other_record_id__in=ids), flow=flow).defer(
+        "document", "decisions", "note"
+    )
+    by_record: dict[int, Entry] = {}
+    for entry in entries.order_by("id"):
+        for record_id in (entry.record_id, entry.other_record_id):
+            if record_id is not None:
+                by_record[record_id] = _worse(by_record.get(record_id), entry)
+    return [TransactionRow(record=row, entry=by_record.get(row.pk)) for row in rows]
+
+
+def wallets(*, flow: Flow) -> list[tuple[str, str]]:
+    """Account ids that have movements, for the filter."""
+    found = Record.objects.filter(flow=flow).values_list("account_id", "currency").distinct().order_by("account_id")
+    return [(account, currency) for account, currency in found[:200]]
+
+
+_WORST_FIRST = (EntryState.FAILED, EntryState.REVIEW, *STATE_GROUPS["pending"], EntryState.CONFIRMED)
+
+
+def _worse(one: Entry | None, other: Entry) -> Entry:
+    if one is None:
+        return other
+    return min(one, other, key=lambda e: _WORST_FIRST.index(e.state) if e.state in _WORST_FIRST else 99)
+
+
+def _list_columns(records: QuerySet[Record]) -> QuerySet[Record]:
+    return records.defer("payload", "content_hash", "fingerprint")
+
+
+def _after(records: QuerySet[Record], cursor: DayCursor | None) -> QuerySet[Record]:
+    if cursor is None:
+        return records
+    if cursor.day is None:
+        return records.filter(Q(booking_date=None, pk__lt=cursor.row_id) | Q(booking_date__isnull=False))
+    return records.filter(Q(booking_date__lt=cursor.day) | Q(booking_date=cursor.day, pk__lt=cursor.row_id))
+
+
+def _search(text: str) -> Q:
+    found = Q(counterparty__icontains=text) | Q(text__icontains=text) | Q(source_id=text)
+    found |= Q(Exists(Entry.objects.filter(record_id=OuterRef("pk"), marker=text.upper())))
+    amount = _amount(text)
+    return found if amount is None else found | Q(amount__in=(amount, -amount))
+
+
+def _in_state(records: QuerySet[Record], state: str) -> QuerySet[Record]:
+    if not state:
+        return records
+    states = STATE_GROUPS.get(state, (state,))
+    entries = Entry.objects.filter(state__in=states)
+    condition = Q(Exists(entries.filter(record_id=OuterRef("pk"))))
+    condition |= Q(Exists(entries.filter(other_record_id=OuterRef("pk"))))
+    if "skipped" in states:
+        condition |= Q(state=RecordState.SKIPPED)
+    if "fetched" in states:
+        condition |= Q(state=RecordState.FETCHED)
+    return records.filter(condition)
+
+
+def _amount(text: str) -> Decimal | None:
+    plain = text.replace("'", "").replace("’", "").replace(",", "").replace("−", "-")  # noqa: RUF001
+    try:
+        amount = Decimal(plain)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and abs(amount) < Decimal(10) ** 18 else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

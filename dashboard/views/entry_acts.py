@@ -1,0 +1,82 @@
+"""What a person decides about movements: one on its page, or a whole cause in the review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.access import tenant_action
+from dashboard.acts import BY_NAME
+from dashboard.pages import back_to
+from dashboard.queries.review import review_groups
+from dashboard.views.flow_acts import flow_or_404
+from sync import services
+from sync.models import Entry
+from tenants.middleware import TenantRequest
+from tenants.permissions import Action, allowed
+from tenants.scoping import tenant_scope
+
+Service = Callable[..., int]
+_SERVICES: dict[str, Service] = {
+    "retry": services.entry_retry,
+    "accept": services.entry_accept,
+    "skip": services.entry_skip,
+    "handled": services.entry_handled_by_hand,
+}
+
+
+@tenant_action(Action.REVIEW)
+def transaction_act(request: TenantRequest, record_id: int, act: str) -> HttpResponse:
+    flow = flow_or_404(request)
+    with tenant_scope(request.tenant.pk):
+        mine = Entry.objects.filter(Q(record_id=record_id) | Q(other_record_id=record_id), flow=flow)
+        ids = list(mine.values_list("id", flat=True))
+    if not ids:
+        raise Http404
+    said, failed = _do(request, act, ids)
+    return back_to(request, "transactions-detail", record_id, said=said, failed=failed)
+
+
+@tenant_action(Action.REVIEW)
+def review_act(request: TenantRequest, act: str) -> HttpResponse:
+    """The same for every movement of one cause."""
+    flow = flow_or_404(request)
+    key = request.POST.get("group", "")
+    with tenant_scope(request.tenant.pk):
+        group = next((it for it in review_groups(flow=flow) if it.key == key), None)
+    if group is None:
+        return back_to(request, "review", failed=_("This cause is gone: somebody was faster, or it was fixed."))
+    said, failed = _do(request, act, group.entry_ids)
+    return back_to(request, "review", said=said, failed=failed)
+
+
+def _do(request: TenantRequest, act: str, entry_ids: list[int]) -> tuple[str, str]:
+    """(what was done, what was wrong). 404 for an act that does not exist, 403 for one that the role may not."""
+    known = BY_NAME.get(act)
+    if known is None:
+        raise Http404
+    if not allowed(request.role, known.action):
+        raise PermissionDenied
+    reason = request.POST.get("reason", "").strip()[:200]
+    if known.needs_reason and not reason:
+        return "", _("Please give a reason.")
+    try:
+        moved = _SERVICES[act](
+            tenant_id=request.tenant.pk, entry_ids=entry_ids, actor=request.user.email, reason=reason
+        )
+    except services.NotPossible as problem:
+        return "", str(problem)
+    if not moved:
+        return "", _("Nothing changed: the movement has moved on, or its posting is still being looked up in Xero.")
+    return _done(act, moved), ""
+
+
+def _done(act: str, moved: int) -> str:
+    if act in ("skip", "handled"):
+        return ngettext("%(n)s movement was left out.", "%(n)s movements were left out.", moved) % {"n": moved}
+    return ngettext("%(n)s movement is decided anew.", "%(n)s movements are decided anew.", moved) % {"n": moved}

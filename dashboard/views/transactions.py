@@ -1,0 +1,121 @@
+"""Movements: the list, its export, and the whole story of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
+
+from connectors.contract.records import Movement
+from dashboard import exporting
+from dashboard.access import tenant_page
+from dashboard.acts import acts_for
+from dashboard.pages import current_flow, render_page
+from dashboard.paging import ListPage
+from dashboard.presenting import shown_events, shown_findings
+from dashboard.queries import overview, story, transactions
+from dashboard.queries.links import document_link
+from sync.models import Flow
+from tenants.middleware import TenantRequest
+from tenants.permissions import Action
+
+EXPORT_COLUMNS = (
+    "account",
+    "source_id",
+    "type",
+    "state",
+    "booking_date",
+    "amount",
+    "currency",
+    "counterparty",
+    "text",
+    "destination_type",
+    "destination_id",
+    "marker",
+)
+
+
+@tenant_page()
+def transaction_list(request: TenantRequest) -> HttpResponse:
+    flow = current_flow()
+    filters = transactions.TransactionFilter.of(request.GET)
+    context: dict[str, Any] = {"filters": filters, "page": ListPage(items=()), "movements": list(Movement)}
+    if flow is not None:
+        context |= {
+            "page": transactions.transaction_page(flow=flow, filters=filters, after=request.GET.get("after", "")),
+            "wallets": transactions.wallets(flow=flow),
+            "chips": _chips(flow),
+        }
+    return render_page(request, "dashboard/transactions/list.html", context)
+
+
+@tenant_page(Action.EXPORT)
+def transaction_export(request: TenantRequest) -> HttpResponseBase:
+    flow = current_flow()
+    filters = transactions.TransactionFilter.of(request.GET)
+    rows = transactions.transaction_export(flow=flow, filters=filters) if flow else iter(())
+    return exporting.csv_response("transactions.csv", EXPORT_COLUMNS, _export_rows(rows))
+
+
+@tenant_page()
+def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
+    flow = current_flow()
+    found = story.movement_story(flow=flow, record_id=record_id) if flow else None
+    if flow is None or found is None:
+        raise Http404
+    entry = found.main
+    decisions, rule_hit = _decided(entry.decisions if entry else [])
+    context = {
+        "story": found,
+        "record": found.record,
+        "entry": entry,
+        "state": entry.state if entry else found.record.state,
+        "findings": shown_findings(request.tenant, entry.findings, accepted=entry.accepted) if entry else [],
+        "decisions": decisions,
+        "rule_hit": rule_hit,
+        "events": shown_events(found.events),
+        "acts": acts_for(entry, role=request.role),
+        "link": document_link(flow=flow, entry=entry) if entry else "",
+        "base_currency": flow.destination.base_currency if flow.destination else "",
+    }
+    return render_page(request, "dashboard/transactions/detail.html", context)
+
+
+def _chips(flow: Flow) -> list[dict[str, Any]]:
+    totals = overview.totals(flow=flow)
+    labels = {
+        "posted": _("In the books"),
+        "pending": _("On the way"),
+        "review": _("Needs review"),
+        "failed": _("Failed"),
+        "skipped": _("Skipped"),
+    }
+    return [{"key": key, "label": label, "count": getattr(totals, key)} for key, label in labels.items()]
+
+
+def _decided(stored: Any) -> tuple[list[Any], Any]:
+    """Decisions and the rule that won, as `Coding.trace` stores them."""
+    if isinstance(stored, dict):
+        return list(stored.get("decisions") or ()), stored.get("rule")
+    return list(stored or ()), None
+
+
+def _export_rows(rows: Iterator[transactions.TransactionRow]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        record, entry = row.record, row.entry
+        yield (
+            record.account_id,
+            record.source_id,
+            record.movement,
+            row.state,
+            record.booking_date,
+            exporting.amount(record.amount, record.currency),
+            record.currency,
+            record.counterparty,
+            record.text,
+            entry.destination_type if entry else "",
+            entry.destination_id if entry else "",
+            entry.marker if entry else "",
+        )
