@@ -24,7 +24,7 @@ from tests.connectors.conftest import make_tenant
 
 CUTOFF = date(2026, 1, 1)
 ORGANISATION = "Muster Handels AG"
-WALLETS = {"1": "090", "2": "EUR Amnis", "3": "092", "4": "093", "6": "094", "7": "095"}
+WALLETS = {"1": "090", "2": "EUR Amnis", "3": "092", "4": "093", "6": "094", "7": "095", "8": "096"}
 DEFAULTS = {
     "income": "200",
     "expense": "400",
@@ -135,9 +135,7 @@ def mapped_flow(tenant: Tenant, source: Connection, destination: Connection) -> 
     with tenant_scope(tenant.pk):
         flow = Flow.objects.create(source=source, destination=destination, cutoff=CUTOFF, defaults=DEFAULTS)
         for wallet, code in WALLETS.items():
-            AccountMapping.objects.create(
-                flow=flow, source_account_id=wallet, destination_account_id=accounts[code]
-            )
+            AccountMapping.objects.create(flow=flow, source_account_id=wallet, destination_account_id=accounts[code])
         AccountMapping.objects.create(flow=flow, source_account_id="5", ignored=True, ignore_reason="collateral")
         return flow.pk
 
