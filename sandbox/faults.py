@@ -44,6 +44,7 @@ class Effect(StrEnum):
     TRUNCATED = "truncated"  # committed, the body ends in the middle
     SLOW = "slow"  # committed, answered late
     DROP_ELEMENT = "drop_element"  # committed, one element of the answer is missing
+    SWALLOW_ERRORS = "swallow_errors"  # committed, refused elements are missing from the answer
     SHUFFLE = "shuffle"  # committed, the elements of the answer stand in another order
 
 
@@ -254,6 +255,9 @@ class VendorFaults:
 
     def drop_element(self, **details: Any) -> int:
         return self.plan_fault(Effect.DROP_ELEMENT, writes=True, **details)
+
+    def swallow_errors(self, **details: Any) -> int:
+        return self.plan_fault(Effect.SWALLOW_ERRORS, writes=True, **details)
 
     def shuffle(self, **details: Any) -> int:
         return self.plan_fault(Effect.SHUFFLE, writes=True, **details)

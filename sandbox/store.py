@@ -74,7 +74,9 @@ class Store:
         self._depth = 0
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        # Survives a killed process; only a machine without power could lose the last writes, and these books are play.
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("PRAGMA cache_size=-32000")
         self.prepare(_SCHEMA)
 
     def prepare(self, schema: str) -> None:
@@ -204,6 +206,11 @@ class Store:
     def setting(self, name: str, default: str) -> str:
         found = self.execute("SELECT value FROM setting WHERE name=?", (name,))
         return str(found[0][0]) if found else default
+
+    def settings(self, prefix: str) -> dict[str, str]:
+        """All settings whose names begin with `prefix`."""
+        found = self.execute("SELECT name, value FROM setting WHERE substr(name,1,?)=?", (len(prefix), prefix))
+        return dict(found)
 
     def set_setting(self, name: str, value: str) -> None:
         self.execute(

@@ -62,11 +62,16 @@ def _answer(response: Response) -> Answer:
 
 
 def edits() -> Edits:
-    return {Effect.DROP_ELEMENT: _edit_elements(lambda found: found[1:]), Effect.SHUFFLE: _edit_elements(_turned)}
+    """How an answer lies about a batch."""
+    return {
+        Effect.DROP_ELEMENT: _edit_elements(lambda elements: elements[1:]),
+        Effect.SHUFFLE: _edit_elements(lambda elements: elements[::-1]),
+        Effect.SWALLOW_ERRORS: _edit_elements(_accepted),
+    }
 
 
-def _turned(elements: list[Any]) -> list[Any]:
-    return elements[::-1]
+def _accepted(elements: list[Any]) -> list[Any]:
+    return [element for element in elements if element.get("StatusAttributeString") != "ERROR"]
 
 
 def _edit_elements(edit: Callable[[list[Any]], list[Any]]) -> Callable[[bytes], bytes]:

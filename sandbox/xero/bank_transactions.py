@@ -182,6 +182,8 @@ def _judge_and_keep(call: Call, element: Json, before: Json) -> Saved:
     body |= {"LineItems": lines, **totals.as_fields()}
     if any(line["UnitAmount"] != cents(line["UnitAmount"]) for line in lines):
         body["_fine"] = True
+    if "Status" in before:
+        journal.erase(books, source=body["BankTransactionID"])
     keep(books, body)
     write_journal(books, body)
     return Saved(body=body, warnings=draft.warnings)

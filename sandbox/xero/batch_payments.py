@@ -84,12 +84,13 @@ def create_batch(books: Books, element: Json) -> Json:
 def _paid(books: Books, head: Json, wanted: list[Json]) -> Json:
     """The payments, all of one direction."""
     made: list[Json] = []
-    for payment in wanted:
-        element = {**payment, "Account": head["Account"], "Date": head["DateString"][:10]}
-        element.setdefault("Reference", head["Reference"])
-        made.append(create(books, element, batch=_as_reference(head)).body)
-    if len({payment["PaymentType"] for payment in made}) > 1:
-        raise Invalid("All payments of a batch must be of the same type")
+    with books.store.savepoint():
+        for payment in wanted:
+            element = {**payment, "Account": head["Account"], "Date": head["DateString"][:10]}
+            element.setdefault("Reference", head["Reference"])
+            made.append(create(books, element, batch=_as_reference(head)).body)
+        if len({payment["PaymentType"] for payment in made}) > 1:
+            raise Invalid("All payments of a batch must be of the same type")
     return {
         "Type": "RECBATCH" if made[0]["PaymentType"].startswith("ACCREC") else "PAYBATCH",
         "TotalAmount": sum((payment["BankAmount"] for payment in made), Decimal("0.00")),
@@ -125,10 +126,11 @@ def _keep(books: Books, body: Json) -> None:
 
 def delete_batch(books: Books, body: Json) -> Json:
     """Reverse every payment of the batch."""
-    for part in body["Payments"]:
-        payment = books.store.get(PAYMENT, books.org, part["PaymentID"])
-        if payment and payment["Status"] == "AUTHORISED":
-            reverse(books, payment)
+    with books.store.savepoint():
+        for part in body["Payments"]:
+            payment = books.store.get(PAYMENT, books.org, part["PaymentID"])
+            if payment and payment["Status"] == "AUTHORISED":
+                reverse(books, payment)
     deleted = body | {"Status": "DELETED"}
     _keep(books, deleted)
     return deleted

@@ -49,6 +49,7 @@ class Books:
     rates: DayRates
     org: str
     _lists: dict[str, dict[str, Json]] = field(default_factory=dict)
+    _accounts_by_name: dict[tuple[str, str], Json] = field(default_factory=dict)
 
     def small_list(self, kind: str) -> dict[str, Json]:
         """All records of a kind that every organisation has few of, by id."""
@@ -64,6 +65,7 @@ class Books:
         row = Row(kind=kind, org=self.org, id=_id_of(kind, body), body=body, updated=now, name=_name_of(body))
         self.store.put(row)
         self._lists.pop(kind, None)
+        self._accounts_by_name.clear()
 
     @property
     def organisation(self) -> Json:
@@ -83,15 +85,22 @@ class Books:
 
     def account(self, *, account_id: object = None, code: object = None) -> Json | None:
         """The account by id or by code, whatever its status."""
-        accounts = self.small_list(ACCOUNT)
         if account_id:
-            return accounts.get(str(account_id).lower())
-        if not code:
-            return None
-        return next((account for account in accounts.values() if account.get("Code") == str(code)), None)
+            return self.small_list(ACCOUNT).get(str(account_id).lower())
+        return self._account_by("Code", str(code)) if code else None
 
     def system_account(self, name: str) -> Json:
-        return next(a for a in self.small_list(ACCOUNT).values() if a.get("SystemAccount") == name)
+        account = self._account_by("SystemAccount", name)
+        if account is None:
+            raise LookupError(f"no system account {name}")
+        return account
+
+    def _account_by(self, field: str, value: str) -> Json | None:
+        if not self._accounts_by_name:
+            for account in self.small_list(ACCOUNT).values():
+                for key in ("Code", "SystemAccount"):
+                    self._accounts_by_name.setdefault((key, str(account.get(key) or "")), account)
+        return self._accounts_by_name.get((field, value))
 
     def tax_rate(self, tax_type: str) -> Json | None:
         return self.small_list(TAX_RATE).get(tax_type)

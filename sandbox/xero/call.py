@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.faults import Effect, Fault
-from sandbox.store import Json, Store, from_json, to_json
+from sandbox.store import Json, from_json, to_json
 from sandbox.web import Request, Response
 from sandbox.xero.books import Books, public
 from sandbox.xero.problems import Invalid, PostDataInvalid, ValidationFailed
@@ -82,7 +82,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A write of many elements: `save` keeps one or raises Invalid; each is judged by itself."""
+    """A write of many elements: `save` keeps one, or raises Invalid before it has written anything."""
 
     plural: str
     id_field: str
@@ -97,7 +97,7 @@ class Batch:
         if isinstance(fault, Fault) and fault.effect is Effect.HALF_BATCH:
             self._run_half(call, elements)
         with call.books.store.transaction():
-            outcomes = [self._outcome(call.books.store, element) for element in elements]
+            outcomes = [self._outcome(element) for element in elements]
             failed = [outcome for outcome in outcomes if outcome.get("ValidationErrors")]
             if summarize and failed:
                 raise ValidationFailed([_without_status(outcome) for outcome in failed])
@@ -106,13 +106,12 @@ class Batch:
     def _run_half(self, call: Call, elements: list[Json]) -> None:
         with call.books.store.transaction():
             for element in elements[: (len(elements) + 1) // 2]:
-                self._outcome(call.books.store, element)
+                self._outcome(element)
         raise HalfBatchDone
 
-    def _outcome(self, store: Store, element: Json) -> Json:
+    def _outcome(self, element: Json) -> Json:
         try:
-            with store.savepoint():
-                saved = self.save(element)
+            saved = self.save(element)
         except Invalid as error:
             messages = [{"Message": message} for message in error.messages]
             return {

@@ -259,8 +259,8 @@ def control_account(books: Books, invoice_type: str) -> Json:
 
 
 def _write_journal(books: Books, body: Json) -> None:
+    journal.erase(books, source=body["InvoiceID"])
     if body["Status"] != "AUTHORISED":
-        journal.erase(books, source=body["InvoiceID"])
         return
     sign = 1 if body["Type"] == "ACCREC" else -1
     base = sign * to_base(body["Total"], Decimal(body["CurrencyRate"]))

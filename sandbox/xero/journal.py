@@ -42,8 +42,7 @@ def balanced(books: Books, legs: list[Leg]) -> list[Leg]:
 
 
 def write(books: Books, *, source: str, date: str, legs: Iterable[Leg]) -> None:
-    """Replace what the document has written before."""
-    erase(books, source=source)
+    """Note what a document writes; `erase` first where it wrote before."""
     books.store.execute_many(
         "INSERT INTO xero_journal VALUES (?,?,?,?,?,?)",
         [

@@ -36,6 +36,7 @@ _PER_FRANC = {
 }
 _SIX = Decimal("0.000001")
 _SWING = 0.006
+_PREFIX = "xero.rate."
 IMPLAUSIBLE = Decimal("0.10")
 
 
@@ -51,19 +52,21 @@ class DayRates:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._fixed = {name: Decimal(value) for name, value in store.settings(_PREFIX).items()}
 
     def rate(self, *, base: str, currency: str, day: date) -> Decimal:
         """Foreign units per one base unit."""
         if base == currency:
             return Decimal(1)
-        if fixed := self._store.setting(_name(base, currency, day), ""):
-            return Decimal(fixed)
+        if fixed := self._fixed.get(_name(base, currency, day)):
+            return fixed
         rate = Decimal(repr(_per_franc(currency, day) / _per_franc(base, day)))
         return rate.quantize(_SIX, ROUND_HALF_UP)
 
     def fix(self, *, base: str, currency: str, day: date, rate: Decimal) -> None:
         """Let this be the rate of that day."""
         self._store.set_setting(_name(base, currency, day), str(rate))
+        self._fixed[_name(base, currency, day)] = rate
 
     def knows(self, currency: str) -> bool:
         return currency in _PER_FRANC
@@ -74,4 +77,4 @@ class DayRates:
 
 
 def _name(base: str, currency: str, day: date) -> str:
-    return f"xero.rate.{base}.{currency}.{day.isoformat()}"
+    return f"{_PREFIX}{base}.{currency}.{day.isoformat()}"

@@ -227,6 +227,24 @@ def test_an_answer_with_a_missing_or_a_moved_element(in_process: Place) -> None:
     assert len(in_process.booked()) == 6
 
 
+def test_a_refused_element_can_be_missing_from_the_answer(in_process: Place) -> None:
+    in_process.xero.faults.swallow_errors()
+    query = {"summarizeErrors": "false"}
+    body = {"BankTransactions": [{"Type": "SPEND"}]}
+    answer = in_process.client.put(f"{API}/BankTransactions", params=query, json=body)
+    assert (answer.status_code, answer.json()["BankTransactions"]) == (200, [])
+
+
+def test_a_lost_refresh_answer_can_be_had_again_with_the_old_token(place: Place) -> None:
+    token = place.xero.issue_tokens()["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    place.xero.faults.lose_answer(path="/connect/token")
+    with pytest.raises(httpx.TransportError):
+        place.client.post("/connect/token", data=form, auth=("sandbox-xero", "sandbox-xero-secret"))
+    again = place.client.post("/connect/token", data=form, auth=("sandbox-xero", "sandbox-xero-secret"))
+    assert again.json()["refresh_token"] != token
+
+
 def test_a_slow_answer_is_a_read_time_out_and_committed(in_process: Place) -> None:
     in_process.xero.faults.slow(seconds=60)
     with pytest.raises(httpx.ReadTimeout):

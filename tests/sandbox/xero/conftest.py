@@ -130,7 +130,7 @@ def spend(bank: str = "090", **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in {**document, **changes}.items() if value is not None}
 
 
-def line(amount: object = "108.10", account: str = "400", **changes: Any) -> dict[str, Any]:
+def line(amount: object = "108.10", account: str | None = "400", **changes: Any) -> dict[str, Any]:
     row = {"Description": "Paper", "Quantity": 1, "UnitAmount": amount, "AccountCode": account, **changes}
     return {key: value for key, value in row.items() if value is not None}
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
@@ -79,7 +80,7 @@ def test_the_limit_is_looked_at_before_the_key(make_office: Callable[..., Office
     assert again.status_code == 429
 
 
-def keyed(client: httpx.Client, key: str, **changes: object) -> httpx.Response:
+def keyed(client: httpx.Client, key: str, **changes: Any) -> httpx.Response:
     body = {"BankTransactions": [spend(**changes)]}
     return client.put("BankTransactions", json=body, headers={"Idempotency-Key": key})
 

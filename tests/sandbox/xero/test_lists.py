@@ -36,8 +36,7 @@ def test_pages_and_their_description(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(("asked", "given"), [("", 100), ("5000", 1000), ("-1", 1)])
 def test_the_page_size_is_clamped(client: httpx.Client, asked: str, given: int) -> None:
-    query = {"pageSize": asked} if asked else {}
-    assert listed(client, **query)["pagination"]["pageSize"] == given
+    assert listed(client, pageSize=asked)["pagination"]["pageSize"] == given
 
 
 def test_without_page_the_lines_are_missing_and_there_is_no_pagination(client: httpx.Client) -> None:

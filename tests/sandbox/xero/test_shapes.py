@@ -22,7 +22,14 @@ UNLISTED = {
     "Warnings",
     "pagination",
 }
-TYPES = {"string": str, "boolean": bool, "array": list, "object": dict, "integer": int, "number": (int, float)}
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+    "integer": int,
+    "number": (int, float),
+}
 
 
 @pytest.fixture(scope="module")
