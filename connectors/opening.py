@@ -20,7 +20,7 @@ from connectors.contract.spec import CallRecord, Wiring
 from connectors.credentials import Credentials
 from connectors.models import Call, Connection
 from connectors.registry import spec
-from connectors.throttle import Budget, Limits
+from connectors.throttle import Budget, Limits, connect
 from tenants.models import Tenant
 from tenants.scoping import current_tenant_id, tenant_scope
 
@@ -175,4 +175,4 @@ def _row(tenant_id: int, call: MadeCall, run_id: int | None) -> Call:
 
 @lru_cache(maxsize=4)
 def _store(url: str, process: int) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    return connect(url)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from connectors.http import retry_after
 
@@ -136,6 +138,12 @@ class Limits:
     def reserve(self) -> int:
         """Calls of the day that background reads leave for everything else: 20 %."""
         return self.day // 5
+
+
+def connect(url: str) -> redis.Redis:
+    """The store of the budgets; it answers within a second or counts as away."""
+    retry = Retry(NoBackoff(), 1)  # a connection that the server closed meanwhile is opened once more
+    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=retry)
 
 
 class Budget:
