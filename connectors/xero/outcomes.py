@@ -167,7 +167,7 @@ def _judged(prepared: Prepared, answer: Answer, items: Sequence[Writable]) -> Cl
             items, Outcome.UNKNOWN, message="Xero's answer cannot be read; the books are read before anything else."
         )
     owners = _owners(prepared.endpoint, elements, items)
-    is_whole = len(elements) == len(items)
+    is_whole = len(elements) == len(items) == len(owners)
     outcomes = tuple(_item_outcome(prepared.endpoint, item, owners.get(marker_of(item)), is_whole) for item in items)
     return Classified(items=outcomes, message="" if is_whole else "Xero's answer does not fit what was sent.")
 
@@ -191,7 +191,7 @@ def _owners(endpoint: Endpoint, elements: Sequence[Wire], items: Sequence[Writab
 
 
 def _item_outcome(endpoint: Endpoint, item: Writable, element: Wire | None, is_whole: bool) -> ItemOutcome:
-    """`is_whole`: the answer has as many elements as were sent; else only presence counts, no refusal."""
+    """`is_whole`: each item has an element and each element an item; else only presence counts, no refusal."""
     if element is None:
         return _plain(item, Outcome.UNKNOWN)
     refused = _is_refused(element)

@@ -492,6 +492,17 @@ def test_a_first_load_of_transfers_is_bounded_too(
     assert everything(destination.changes(Endpoint.BANK_TRANSFERS, since=None, from_date=later)) == {}
 
 
+def test_more_documents_than_a_page_holds_are_all_read(
+    destination: XeroDestination, xero: XeroSandbox, payment: Make
+) -> None:
+    for batch in range(21):
+        items = [payment(batch * 50 + number) for number in range(50)]
+        push(destination, Endpoint.BANK_TRANSACTIONS, items, key=str(batch))
+    found = [document for part in destination.changes(Endpoint.BANK_TRANSACTIONS, since=None) for document in part]
+    assert {document.marker for document in found} == {marker(number) for number in range(1050)}
+    assert xero.ledger(TRADING).calls()["GET /BankTransactions"] == 2
+
+
 def test_a_deletion_and_a_reconciliation_are_seen(
     destination: XeroDestination, xero: XeroSandbox, payment: Make, move: Callable[..., BankTransfer]
 ) -> None:

@@ -93,6 +93,14 @@ def test_how_far_the_request_came_decides_first(answer: Answer, outcome: Outcome
     assert found.message
 
 
+def test_what_was_not_sent_says_why() -> None:
+    unreachable = judge([spend()], Answer(transport=Transport.NOT_SENT, error="ConnectError: refused"))
+    assert "could not be reached" in unreachable.message
+    withheld = judge([spend()], Answer(transport=Transport.WITHHELD, error="the deadline passed"))
+    assert "the deadline passed" in withheld.message
+    assert judge([spend()], Answer(transport=Transport.WITHHELD)).message == "Nothing was sent."
+
+
 # --------------------------------------------------------------- the call's status
 
 
@@ -134,7 +142,9 @@ def test_a_closed_door_asks_to_sign_in_again_and_posted_nothing(
     assert word in found.message
 
 
-@pytest.mark.parametrize("status", [100, 204, 301, 302, 404, 408, 409, 412, 413, 500, 501, 502, 503, 504, 599])
+@pytest.mark.parametrize(
+    "status", [100, 199, 204, 300, 301, 302, 404, 408, 409, 412, 413, 500, 501, 502, 503, 504, 599]
+)
 @pytest.mark.parametrize("body", [b"", b"<html>An error occurred</html>", b'{"Message":"offline"}'])
 def test_every_other_status_is_unknown(status: int, body: bytes) -> None:
     found = judge(three(), answered(status, body))
@@ -390,6 +400,15 @@ def test_a_refusal_does_not_count_in_an_answer_that_does_not_fit() -> None:
     first, second, third = three()
     found = judge([first, second, third], ok([echo(first, number=1), refusal(second, ARCHIVED)]))
     assert outcomes(found) == [APPLIED, UNKNOWN, UNKNOWN]
+
+
+@pytest.mark.parametrize("stranger", [spend(1), spend(99)])
+def test_a_refusal_does_not_count_beside_an_element_that_is_nobodys(stranger: Any) -> None:
+    first, second, third = three()
+    elements = [echo(first, number=1), echo(stranger, number=2), refusal(third, ARCHIVED)]
+    found = judge([first, second, third], ok(elements))
+    assert REFUSED not in outcomes(found)
+    assert outcomes(found)[1:] == [UNKNOWN, UNKNOWN]
 
 
 def test_a_marker_that_comes_twice_is_unknown() -> None:
