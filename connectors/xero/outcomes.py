@@ -167,7 +167,7 @@ def _judged(prepared: Prepared, answer: Answer, items: Sequence[Writable]) -> Cl
             items, Outcome.UNKNOWN, message="Xero's answer cannot be read; the books are read before anything else."
         )
     owners = _owners(prepared.endpoint, elements, items)
-    is_whole = len(elements) == len(items) == len(owners)
+    is_whole = len(elements) == len(items) and owners.keys() == {marker_of(item) for item in items}
     outcomes = tuple(_item_outcome(prepared.endpoint, item, owners.get(marker_of(item)), is_whole) for item in items)
     return Classified(items=outcomes, message="" if is_whole else "Xero's answer does not fit what was sent.")
 
