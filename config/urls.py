@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.account.decorators import secure_admin_login
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
