@@ -130,11 +130,10 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Millrace"
 
-# People come by invitation; counters live in the cache. Behind the compose file's proxy the visitor's address is the
-# last one of X-Forwarded-For.
+# People come by invitation. Rate limits are allauth's own, counted in the cache. Behind the compose file's proxy the
+# visitor's address is the last one of X-Forwarded-For.
 ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
 MFA_ADAPTER = "tenants.adapters.SecondFactorAdapter"
-ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENV.public_is_https else 0
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

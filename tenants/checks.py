@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
@@ -12,10 +14,9 @@ SELECT
     bool_or(rolbypassrls),
     EXISTS (
         SELECT FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-          AND pg_has_role(current_user, relowner, 'MEMBER')
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(%(role)s, relowner, 'MEMBER')
     )
-FROM pg_roles WHERE pg_has_role(current_user, oid, 'MEMBER')
+FROM pg_roles WHERE pg_has_role(%(role)s, oid, 'MEMBER')
 """
 
 
@@ -23,19 +24,42 @@ class RoleTooStrong(ImproperlyConfigured):
     """DATABASE_URL names a role that row-level security does not bind. The text is one line for the operator."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What a role has, or could have by becoming another role."""
+
+    role: str
+    superuser: bool
+    bypasses: bool
+    owns_tables: bool
+
+    def objection(self) -> str:
+        """What is wrong with serving tenants under this role; empty when nothing is."""
+        if self.superuser:
+            return "is a superuser"
+        if self.bypasses:
+            return "has BYPASSRLS"
+        return "owns tables" if self.owns_tables else ""
+
+
+def rights_of(role: str) -> Rights:
+    """Ask the database about a role, and about every role it can become."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RIGHTS, {"role": role})
+        superuser, bypasses, owns = cursor.fetchone() or (True, True, True)
+    return Rights(role=role, superuser=superuser, bypasses=bypasses, owns_tables=owns)
+
+
 def require_plain_role() -> None:
     """Raises RoleTooStrong when the current database role is, or can become, a superuser, BYPASSRLS or an owner.
 
-    Call it once before anything is served; the answer is one query.
+    Call it once before anything is served.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_RIGHTS)
-        superuser, bypasses, owns = cursor.fetchone() or (True, True, True)
         cursor.execute("SELECT current_user")
-        (name,) = cursor.fetchone() or ("",)
-    for wrong, said in ((superuser, "is a superuser"), (bypasses, "has BYPASSRLS"), (owns, "owns tables")):
-        if wrong:
-            raise RoleTooStrong(
-                f"DATABASE_URL: the role {name!r} {said}, so tenants would not be kept apart; "
-                "use a role with NOSUPERUSER NOBYPASSRLS that owns nothing (DATABASE_ADMIN_URL migrates)"
-            )
+        (role,) = cursor.fetchone() or ("",)
+    if objection := rights_of(role).objection():
+        raise RoleTooStrong(
+            f"DATABASE_URL: the role {role!r} {objection}, so tenants would not be kept apart; "
+            "use a role with NOSUPERUSER NOBYPASSRLS that owns nothing (DATABASE_ADMIN_URL migrates)"
+        )

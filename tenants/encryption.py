@@ -7,22 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, Lookup, Model, TextField, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
-from encrypted_model_fields.fields import EncryptedTextField
+
+if TYPE_CHECKING:  # the package has no types
+    EncryptedTextField = TextField[str | Combinable, str]
+else:
+    from encrypted_model_fields.fields import EncryptedTextField
 
 
 class DecryptionFailed(RuntimeError):
     """A stored secret cannot be read with any of the configured keys."""
 
 
-class EncryptedText(EncryptedTextField):  # type: ignore[misc]  # the package has no types
+class EncryptedText(EncryptedTextField):
     """Text that is stored encrypted. A wrong key raises DecryptionFailed; it never returns or stores ciphertext.
 
     Only `__isnull` may be asked of it, and only values may be written, never an expression over other columns.

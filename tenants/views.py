@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.core.ratelimit import consume_or_429
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
@@ -35,9 +34,6 @@ def invitation_open(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation_accept(request: HttpRequest) -> HttpResponseBase:
     """Show who invites whom to what, and accept on POST only: programs that follow links in mails use nothing up."""
-    limited: HttpResponse | None = consume_or_429(request, action="invitation")
-    if limited is not None:
-        return limited
     try:
         invitation = services.invitation_find(request.session.get(_TOKEN, ""))
         return _accept(request, invitation)

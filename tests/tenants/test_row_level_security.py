@@ -23,7 +23,7 @@ def as_tenant(raw: Raw, tenant: Tenant) -> None:
 
 
 def count(raw: Raw, table: str) -> int:
-    row = raw.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]  # a name from this file
+    row = raw.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert row is not None
     return int(row[0])
 
@@ -44,7 +44,7 @@ def test_a_tenant_sees_its_own_rows_only(app_role: Raw, muster: Tenant, other: T
     with app_role.transaction():
         as_tenant(app_role, muster)
         column = "id" if table == "tenant" else "tenant_id"
-        seen = app_role.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()  # type: ignore[arg-type]
+        seen = app_role.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()
     assert seen == [(muster.pk,)]
 
 
@@ -176,7 +176,7 @@ def test_a_composite_key_refuses_a_strangers_row(owner_role: Raw, muster: Tenant
     with owner_role.transaction(force_rollback=True):
         owner_role.execute("CREATE TABLE nest (id bigint, tenant_id bigint, UNIQUE (tenant_id, id))")
         owner_role.execute("CREATE TABLE egg (id bigint, tenant_id bigint, nest_id bigint)")
-        owner_role.execute(str(rls.composite_fk("egg", "nest_id", "nest").sql))  # type: ignore[arg-type]
+        owner_role.execute(str(rls.composite_fk("egg", "nest_id", "nest").sql))
         owner_role.execute("SET CONSTRAINTS ALL IMMEDIATE")
         owner_role.execute("INSERT INTO nest VALUES (1, %s)", [muster.pk])
         owner_role.execute("INSERT INTO egg VALUES (1, %s, 1), (2, %s, NULL)", [muster.pk, other.pk])
@@ -223,7 +223,7 @@ def test_the_audit_trail_refuses_change_by_grant(app_role: Raw, muster: Tenant) 
 def test_the_audit_trail_refuses_change_by_trigger(owner_role: Raw, muster: Tenant, statement: str) -> None:
     """The owner has every right on its table, and is refused all the same."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-        owner_role.execute(statement)  # type: ignore[arg-type]
+        owner_role.execute(statement)
 
 
 def test_the_escape_is_the_owners_alone(owner_role: Raw, app_role: Raw) -> None:
@@ -233,7 +233,7 @@ def test_the_escape_is_the_owners_alone(owner_role: Raw, app_role: Raw) -> None:
         _run(owner_role, rls.append_only("note").sql)
         owner_role.execute("SET app.maintenance = 'on'")
         owner_role.execute("UPDATE note SET id = 1")
-        owner_role.execute("GRANT UPDATE ON note TO " + rls.app_role())  # type: ignore[arg-type]
+        owner_role.execute("GRANT UPDATE ON note TO " + rls.app_role())
         app_role.execute("SET app.maintenance = 'on'")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
             app_role.execute("UPDATE note SET id = 1")

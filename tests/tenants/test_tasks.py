@@ -12,7 +12,7 @@ from tenants.tasks import TenantTask
 app = Celery("test", broker="memory://", set_as_current=False)
 
 
-@app.task(base=TenantTask, name="test.look", bind=True)  # type: ignore[misc, untyped-decorator]
+@app.task(base=TenantTask, name="test.look", bind=True)  # type: ignore[untyped-decorator]
 def look(self: Any, word: str, *, tenant_id: int) -> dict[str, Any]:
     context = structlog.contextvars.get_contextvars()
     return {"word": word, "tenant": tenant_id, "log": context, "scope": current_tenant_id(), "id": self.request.id}
