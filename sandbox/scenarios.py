@@ -34,11 +34,12 @@ def _fix_rate_of_worked_deal(sandbox: "Sandbox") -> None:
 
 
 def add_random_movements(
-    sandbox: "Sandbox", company: str, count: int, *, seed: int = 0, first: date | None = None
+    sandbox: "Sandbox", company: str, count: int, *, seed: int = 0, first: date | None = None, history: bool = False
 ) -> int:
     """Add at least `count` executed ledger rows to an Amnis company (a pair is never cut), spread from `first` (default:
-    90 days ago) to yesterday; returns how many were added. The same seed gives the same rows."""
-    return bulk.add_random_movements(sandbox.amnis.company(company), count, seed=seed, first=first)
+    90 days ago) to yesterday; returns how many were added. The same seed gives the same rows. They are news of this
+    moment, unless `history` lets them look as if each had been there since its day."""
+    return bulk.add_random_movements(sandbox.amnis.company(company), count, seed=seed, first=first, history=history)
 
 
 def reset(sandbox: "Sandbox", *, empty: bool = False) -> None:

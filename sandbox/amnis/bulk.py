@@ -29,12 +29,14 @@ class _Wallet:
 class _Writer:
     """Rows and details with ids counted in memory; the database sees them in slices."""
 
-    def __init__(self, company: Company, *, ids: dict[str, int], now: datetime, dice: random.Random) -> None:
+    def __init__(
+        self, company: Company, *, ids: dict[str, int], now: datetime, dice: random.Random, history: bool
+    ) -> None:
         spec = next(spec for spec in COMPANIES if spec.client_id == company.client_id)
         self.wallets = [_Wallet(a.id, a.currency) for a in spec.accounts if a.type == "normal"]
         self.rows: list[Body] = []
         self.details: dict[str, list[Body]] = {kind: [] for kind in DETAIL_KINDS}
-        self._company, self._ids, self._now, self._dice = company, ids, now, dice
+        self._company, self._ids, self._now, self._dice, self._history = company, ids, now, dice, history
         self._kinds: dict[str, Callable[[Times], None]] = {
             "payin": self._pay_in, "payout": self._payout, "card": self._card, "fee": self._fee, "fx": self._fx,
             "peer": self._peer,
@@ -43,7 +45,8 @@ class _Writer:
     def add(self, kind: str, first: date, days: int) -> None:
         """One movement on a random day; one row, or the two of a pair."""
         execution = moment_of(first + timedelta(days=self._dice.randrange(days)))
-        created = min(execution + timedelta(seconds=self._dice.randrange(25_000, 60_000)), self._now)
+        seconds = self._dice.randrange(25_000, 60_000)
+        created = min(execution + timedelta(seconds=seconds), self._now) if self._history else self._now
         self._kinds[kind](Times(execution=execution, created=created, updated=created))
 
     def _next(self, kind: str) -> int:
@@ -130,9 +133,12 @@ class _Writer:
         self._put("peer", detail, times, *moves)
 
 
-def add_random_movements(company: Company, count: int, *, seed: int = 0, first: date | None = None) -> int:
+def add_random_movements(
+    company: Company, count: int, *, seed: int = 0, first: date | None = None, history: bool = False
+) -> int:
     """Add at least `count` executed ledger rows (a pair is never cut), spread from `first` (default: 90 days ago) to
-    yesterday; returns how many rows were added."""
+    yesterday; returns how many rows were added. They are news of this moment, unless `history` lets them look as if
+    each had been there since its day."""
     dice = random.Random(seed)
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     added = 0
@@ -141,7 +147,7 @@ def add_random_movements(company: Company, count: int, *, seed: int = 0, first: 
         days = max(1, (ledger.now.date() - start).days)
         ids = {kind: ledger.next_id("amnis_detail", resource) - 1 for kind, resource in DETAIL_KINDS.items()}
         ids["row"] = ledger.next_row_id() - 1
-        writer = _Writer(company, ids=ids, now=ledger.now, dice=dice)
+        writer = _Writer(company, ids=ids, now=ledger.now, dice=dice, history=history)
         for kind in _drawn(dice, kinds, weights):
             writer.add(kind, start, days)
             if len(writer.rows) >= SLICE or added + len(writer.rows) >= count:

@@ -183,6 +183,11 @@ class Ledger:
         wanted = "company = ? AND visible <= ?" + ("" if executed is None else f" AND executed = {int(executed)}")
         return self._rows(wanted + " ORDER BY id", (company, self.now_micros))
 
+    def latest_rows(self, company: str, count: int) -> list[Body]:
+        """The newest visible rows, newest first."""
+        query = "SELECT body FROM amnis_transaction WHERE company = ? AND visible <= ? ORDER BY id DESC LIMIT ?"
+        return [json.loads(body) for (body,) in self.store.execute(query, (company, self.now_micros, count))]
+
     def due_rows(self) -> list[Row]:
         wanted = "due IS NOT NULL AND due <= ? AND visible <= ? ORDER BY due, id"
         return list(self._rows(wanted, (self.now_micros, self.now_micros)))

@@ -1,0 +1,1 @@
+"""The parts of the control page: what can be done, what can be seen, how it looks."""
