@@ -31,7 +31,7 @@ from sandbox.xero.routes import API, api_routes
 from sandbox.xero.scopes import is_granted
 from sandbox.xero.seed import seed
 from sandbox.xero.switches import Switches
-from sandbox.xero.wire import to_xml
+from sandbox.xero.wire import new_id, to_xml
 
 CLIENT_ID = "sandbox-xero"
 SECRET_VARIABLE = "SANDBOX_XERO_CLIENT_SECRET"
@@ -201,6 +201,7 @@ class XeroSandbox:
             response = self._limited(request, org)
         except Refusal as refusal:
             response = refusal_response(refusal)
+        response.headers["Xero-Correlation-Id"] = new_id()
         self._note(request, org, response.status_code)
         return response if _wants_json(request) else _as_xml(response)
 

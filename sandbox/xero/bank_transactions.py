@@ -3,19 +3,17 @@
 https://developer.xero.com/documentation/api/accounting/banktransactions
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from decimal import Decimal
 
 from sandbox.store import Json, Row
 from sandbox.web import Response
 from sandbox.xero import journal, problems
 from sandbox.xero.books import BANK_TRANSACTION, Books
 from sandbox.xero.call import Batch, Call, Saved
+from sandbox.xero.checks import bank_account, rate_of, reference_messages, url_messages
 from sandbox.xero.contacts import as_reference, contact_of_document
 from sandbox.xero.journal import Leg, to_base
 from sandbox.xero.lines import (
@@ -32,10 +30,6 @@ from sandbox.xero.wire import cents, date_string, ms_date, ms_time, new_id, read
 
 PLAIN = ("SPEND", "RECEIVE")
 CREATABLE = {*PLAIN, "SPEND-OVERPAYMENT", "RECEIVE-OVERPAYMENT", "SPEND-PREPAYMENT", "RECEIVE-PREPAYMENT"}
-LONGEST_REFERENCE = 255
-_SIX = Decimal("0.000001")
-_PRIVATE_NAMES = {"localhost", "local", "test", "invalid", "internal", "lan"}
-_HOST_NAME = re.compile(r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}$")
 
 LISTING = Listing(
     kind=BANK_TRANSACTION,
@@ -63,6 +57,7 @@ LISTING = Listing(
         "IsReconciled": "@bool",
     },
     paged=True,
+    optimised=frozenset({"Type", "Status", "Date", "Contact.ContactID"}),
     dropped_unpaged=frozenset({"LineItems"}),
 )
 
@@ -236,8 +231,7 @@ def _read_head(call: Call, element: Json, messages: list[str]) -> Draft | None:
     day = read_date(element["Date"]) if element.get("Date") else books.today()
     if locked := books.lock_message(day):
         messages.append(locked)
-    if len(str(element.get("Reference") or "")) > LONGEST_REFERENCE:
-        messages.append(f"Reference must be {LONGEST_REFERENCE} characters or fewer.")
+    messages += reference_messages(element)
     messages += url_messages(element.get("Url"))
     messages += _contact_messages(element)
     account = bank_account(books, element.get("BankAccount"), messages)
@@ -255,19 +249,6 @@ def _contact_messages(element: Json) -> list[str]:
     return [] if named else [problems.NO_CONTACT]
 
 
-def bank_account(books: Books, wish: object, messages: list[str]) -> Json | None:
-    """The active BANK account that is meant by AccountID or Code."""
-    asked = wish if isinstance(wish, dict) else {}
-    account = books.account(account_id=asked.get("AccountID"), code=asked.get("Code"))
-    if account is None or account["Type"] != "BANK":
-        messages.append(problems.ACCOUNT_INVALID)
-        return None
-    if account["Status"] != "ACTIVE":
-        messages.append(problems.account_archived(account.get("Code", "")))
-        return None
-    return account
-
-
 def _currency_messages(call: Call, element: Json, account: Json) -> list[str]:
     asked = element.get("CurrencyCode")
     if not asked or asked == account["CurrencyCode"]:
@@ -277,43 +258,6 @@ def _currency_messages(call: Call, element: Json, account: Json) -> list[str]:
     if call.switches.reject_foreign_currency_code:
         return ["The currency of the bank transaction must be the currency of the bank account"]
     return []
-
-
-def rate_of(books: Books, asked: object, *, currency: str, day: date) -> tuple[Decimal, list[str]]:
-    """The document's rate (foreign per base) and a warning where the asked one is implausible."""
-    if currency == books.base_currency:
-        return Decimal("1.0"), []
-    if asked in (None, ""):
-        return books.day_rate(currency, day), []
-    rate = read_decimal(asked, path="CurrencyRate").quantize(_SIX, ROUND_HALF_UP)
-    if rate <= 0:
-        raise Invalid("The currency rate must be greater than zero")
-    if books.rates.is_implausible(rate, base=books.base_currency, currency=currency, day=day):
-        return rate, [f"The currency rate {rate} differs considerably from the market rate of the day"]
-    return rate, []
-
-
-def url_messages(url: object) -> list[str]:
-    """What is wrong with a link to the source."""
-    if not url:
-        return []
-    parts = urlsplit(str(url))
-    host = parts.hostname or ""
-    messages = [] if parts.scheme in ("http", "https") and host else ["Url must be an absolute http or https address"]
-    if ":" in parts.netloc.rpartition("@")[2].removeprefix("[").rpartition("]")[2]:
-        messages.append(problems.URL_PORT)
-    if host and (_is_ip(host) or not _HOST_NAME.match(host) or host.rpartition(".")[2] in _PRIVATE_NAMES):
-        messages.append(problems.URL_HOST)
-    if "xero" in str(url).lower():
-        messages.append("Url must not contain the word Xero")
-    return messages
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return False
 
 
 def _body(element: Json, before: Json, *, draft: Draft, contact: Json, amounts: str) -> Json:

@@ -10,9 +10,10 @@ from decimal import Decimal
 from sandbox.store import Json, Row
 from sandbox.web import Response
 from sandbox.xero import journal, problems
-from sandbox.xero.bank_transactions import LONGEST_REFERENCE, bank_account, keep
+from sandbox.xero.bank_transactions import keep
 from sandbox.xero.books import BANK_TRANSACTION, BANK_TRANSFER, Books
 from sandbox.xero.call import Batch, Call, Saved
+from sandbox.xero.checks import bank_account, reference_messages
 from sandbox.xero.journal import Leg, to_base
 from sandbox.xero.lines import read_tracking
 from sandbox.xero.listing import Listing, answer_list
@@ -124,8 +125,7 @@ def _read(books: Books, element: Json, messages: list[str]) -> _Transfer | None:
         messages.append(locked)
     if amount <= 0:
         messages.append("The amount of a transfer must be greater than zero")
-    if len(reference) > LONGEST_REFERENCE:
-        messages.append(f"Reference must be {LONGEST_REFERENCE} characters or fewer.")
+    messages += reference_messages(element)
     if source is None or target is None:
         return None
     if source["AccountID"] == target["AccountID"]:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from sandbox.store import Json, Row
 from sandbox.web import Response
 from sandbox.xero import problems
-from sandbox.xero.bank_transactions import LONGEST_REFERENCE
 from sandbox.xero.books import BATCH_PAYMENT, PAYMENT, Books
 from sandbox.xero.call import Batch, Call, Saved
+from sandbox.xero.checks import LONGEST_REFERENCE
 from sandbox.xero.listing import answer_list
 from sandbox.xero.payments import BATCHES, create, payment_account, reverse
 from sandbox.xero.problems import Invalid, NotFound

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sandbox.store import Json
 from sandbox.web import Response
-from sandbox.xero.books import ACCOUNT, CURRENCY, ORGANISATION, TAX_RATE, TRACKING, Books
+from sandbox.xero.books import ACCOUNT, CURRENCY, ORGANISATION, TAX_RATE, Books
 from sandbox.xero.call import Call
 from sandbox.xero.listing import Listing, answer_list
 from sandbox.xero.problems import Invalid, NotFound, ValidationFailed
@@ -33,7 +33,6 @@ CLASSES: Mapping[str, str] = {
     "REVENUE": "REVENUE",
     "SALES": "REVENUE",
 }
-_MOST_OPTIONS = 100
 _CHANGEABLE = ("Code", "Name", "Description", "TaxType", "EnablePaymentsToAccount", "ShowInExpenseClaims", "Status")
 
 ACCOUNTS = Listing(
@@ -125,7 +124,7 @@ def get_account(call: Call, account: str) -> Response:
 
 def put_account(call: Call) -> Response:
     """PUT: one account per request, as a bare object."""
-    element = _single(call, "Accounts")
+    element = single(call, "Accounts")
     account = {
         "AccountID": new_id(),
         "Code": str(element.get("Code") or ""),
@@ -186,7 +185,7 @@ def post_account(call: Call, account: str) -> Response:
     existing = call.books.account(account_id=account)
     if existing is None:
         raise NotFound
-    element = _single(call, "Accounts")
+    element = single(call, "Accounts")
     changed = existing | {key: element[key] for key in _CHANGEABLE if element.get(key) is not None}
     messages = _account_messages(call.books, changed)
     if changed["Status"] == "ARCHIVED" and existing.get("SystemAccount"):
@@ -213,19 +212,19 @@ def delete_account(call: Call, account: str) -> Response:
 
 def _keep_account(call: Call, account: Json, messages: list[str]) -> Response:
     if messages:
-        raise ValidationFailed([_refused(account, "AccountID", messages)])
+        raise ValidationFailed([refused(account, "AccountID", messages)])
     call.books.save(ACCOUNT, account)
     return call.answer("Accounts", [account])
 
 
-def _refused(body: Json, id_field: str, messages: list[str]) -> Json:
+def refused(body: Json, id_field: str, messages: list[str]) -> Json:
     return body | {id_field: NO_ID, "ValidationErrors": [{"Message": message} for message in messages]}
 
 
-def _single(call: Call, plural: str) -> Json:
+def single(call: Call, plural: str) -> Json:
     elements = call.elements(plural)
     if len(elements) > 1:
-        raise ValidationFailed([_refused(elements[0], "AccountID", ["Only one element is allowed per request."])])
+        raise ValidationFailed([refused(elements[0], "AccountID", ["Only one element is allowed per request."])])
     return elements[0]
 
 
@@ -246,92 +245,12 @@ def list_currencies(call: Call) -> Response:
 
 def put_currency(call: Call) -> Response:
     """PUT: subscribe to one more currency, where the plan has several."""
-    code = str(_single(call, "Currencies").get("Code") or "")
+    code = str(single(call, "Currencies").get("Code") or "")
     if not call.books.has_multicurrency or not call.books.rates.knows(code):
         message = f"The current organisation is not subscribed to currency '{code}'."
         raise ValidationFailed([{"Code": code, "ValidationErrors": [{"Message": message}]}])
     call.books.save(CURRENCY, {"Code": code, "Description": code})
     return call.answer("Currencies", [{"Code": code, "Description": code}])
-
-
-def list_tracking(call: Call) -> Response:
-    """GET: archived categories and options only on request."""
-    with_archived = call.flag("includeArchived", default=False)
-    categories = [_visible(category, with_archived) for category in call.books.small_list(TRACKING).values()]
-    return call.answer(
-        "TrackingCategories", [found for found in categories if with_archived or found["Status"] == "ACTIVE"]
-    )
-
-
-def get_tracking(call: Call, category: str) -> Response:
-    return call.answer("TrackingCategories", [_category(call.books, category)])
-
-
-def _visible(category: Json, with_archived: bool) -> Json:
-    options = [option for option in category["Options"] if with_archived or option["Status"] == "ACTIVE"]
-    return category | {"Options": options}
-
-
-def _category(books: Books, category: str) -> Json:
-    found = books.small_list(TRACKING).get(category.lower())
-    if found is None:
-        raise NotFound
-    return found
-
-
-def put_tracking(call: Call) -> Response:
-    """PUT: a new category; two active and four in all are the most."""
-    element = _single(call, "TrackingCategories")
-    name = str(element.get("Name") or "").strip()
-    categories = call.books.small_list(TRACKING).values()
-    active = [category for category in categories if category["Status"] == "ACTIVE"]
-    messages = _name_messages(name, [category["Name"] for category in categories])
-    if len(active) >= 2 or len(categories) >= 4:
-        messages.append("Maximum 2 active and 4 total tracking categories allowed.")
-    category: Json = {"Name": name, "Status": "ACTIVE", "TrackingCategoryID": new_id(), "Options": []}
-    if messages:
-        raise ValidationFailed([_refused(category, "TrackingCategoryID", messages)])
-    call.books.save(TRACKING, category)
-    return call.answer("TrackingCategories", [category])
-
-
-def put_options(call: Call, category: str) -> Response:
-    """PUT: new options of a category, all or none; the answer's key is Options."""
-    found = _category(call.books, category)
-    options = list(found["Options"])
-    added: list[Json] = []
-    for element in call.elements("Options"):
-        name = str(element.get("Name") or "").strip()
-        messages = _name_messages(name, [option["Name"] for option in options])
-        if len(options) >= _MOST_OPTIONS:
-            messages.append(f"Maximum {_MOST_OPTIONS} options per tracking category allowed.")
-        option = {"TrackingOptionID": new_id(), "Name": name, "Status": "ACTIVE"}
-        if messages:
-            raise ValidationFailed([_refused(option, "TrackingOptionID", messages)])
-        options.append(option)
-        added.append(option)
-    call.books.save(TRACKING, found | {"Options": options})
-    return call.answer("Options", added)
-
-
-def post_option(call: Call, category: str, option: str) -> Response:
-    """POST: rename an option, archive it or make it active again."""
-    found = _category(call.books, category)
-    element = call.elements("Options")[0]
-    changed = {key: element[key] for key in ("Name", "Status") if element.get(key)}
-    options = [o | changed if o["TrackingOptionID"] == option.lower() else o for o in found["Options"]]
-    if options == found["Options"] and changed:
-        raise NotFound
-    call.books.save(TRACKING, found | {"Options": options})
-    return call.answer("Options", [o for o in options if o["TrackingOptionID"] == option.lower()])
-
-
-def _name_messages(name: str, taken: list[str]) -> list[str]:
-    if not name or len(name) > 100:
-        return ["The name must have 1 to 100 characters."]
-    if name.casefold() in {other.casefold() for other in taken}:
-        return ["Please enter a unique Name."]
-    return []
 
 
 def archive_account(books: Books, account: Json) -> None:

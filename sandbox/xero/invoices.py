@@ -9,9 +9,10 @@ from decimal import Decimal
 from sandbox.store import Json, Row
 from sandbox.web import Response
 from sandbox.xero import journal, problems
-from sandbox.xero.bank_transactions import line_legs, rate_of, url_messages
+from sandbox.xero.bank_transactions import line_legs
 from sandbox.xero.books import INVOICE, Books
 from sandbox.xero.call import Batch, Call, Saved
+from sandbox.xero.checks import rate_of, url_messages
 from sandbox.xero.contacts import as_reference, contact_of_document
 from sandbox.xero.journal import Leg, to_base
 from sandbox.xero.lines import LineRules, read_line_amount_types, read_lines, totals_of

@@ -10,16 +10,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from sandbox.store import Json, Row
 from sandbox.web import Response
 from sandbox.xero import journal, problems
-from sandbox.xero.bank_transactions import LONGEST_REFERENCE, rate_of
 from sandbox.xero.books import BATCH_PAYMENT, INVOICE, PAYMENT, Books
 from sandbox.xero.call import Batch, Call, Saved
+from sandbox.xero.checks import SIX_DECIMALS, rate_of, reference_messages
 from sandbox.xero.invoices import control_account, find_invoice, keep_invoice
 from sandbox.xero.journal import Leg, to_base
 from sandbox.xero.listing import Listing, answer_list
 from sandbox.xero.problems import Invalid, NotFound
 from sandbox.xero.wire import cents, date_string, ms_date, ms_time, new_id, read_date, read_decimal
-
-_SIX = Decimal("0.000001")
 
 PAYMENTS = Listing(
     kind=PAYMENT,
@@ -130,8 +128,7 @@ def _read(books: Books, element: Json, messages: list[str], warnings: list[str])
     day = read_date(element["Date"]) if element.get("Date") else books.today()
     if locked := books.lock_message(day):
         messages.append(locked)
-    if len(str(element.get("Reference") or "")) > LONGEST_REFERENCE:
-        messages.append(f"Reference must be {LONGEST_REFERENCE} characters or fewer.")
+    messages += reference_messages(element)
     account = payment_account(books, element, messages)
     invoice = _payable(books, element, messages)
     amount = cents(read_decimal(element.get("Amount", 0), path="Payments.Amount"))
@@ -146,7 +143,7 @@ def _read(books: Books, element: Json, messages: list[str], warnings: list[str])
     warnings += found
     bank_amount = _bank_amount(books, element, account, invoice, amount=amount, rate=rate, day=day)
     if element.get("BankAmount") and account.get("CurrencyCode", books.base_currency) == books.base_currency:
-        rate = (amount / bank_amount).quantize(_SIX, ROUND_HALF_UP) if bank_amount else rate
+        rate = (amount / bank_amount).quantize(SIX_DECIMALS, ROUND_HALF_UP) if bank_amount else rate
     return _Draft(invoice=invoice, account=account, day=day, amount=amount, rate=rate, bank_amount=bank_amount)
 
 

@@ -33,6 +33,10 @@ class QueryParse(ApiException):
     number, type = 16, "QueryParseException"
 
 
+class HighVolume(ApiException):
+    number, type = 51, "HighVolumeException"
+
+
 class IdempotencyConflict(ApiException):
     number, type = 10, "ValidationException"
 

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 
 from sandbox.web import Endpoint
-from sandbox.xero import bank_transactions, bank_transfers, batch_payments, chart, contacts, history, invoices, payments
+from sandbox.xero import (
+    bank_transactions,
+    bank_transfers,
+    batch_payments,
+    chart,
+    contacts,
+    history,
+    invoices,
+    payments,
+    tracking,
+)
 
 API = "/api.xro/2.0"
 
@@ -27,11 +37,11 @@ _ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/TaxRates/<tax_type>", chart.get_tax_rate),
     ("GET", "/Currencies", chart.list_currencies),
     ("PUT", "/Currencies", chart.put_currency),
-    ("GET", "/TrackingCategories", chart.list_tracking),
-    ("PUT", "/TrackingCategories", chart.put_tracking),
-    ("GET", "/TrackingCategories/<category>", chart.get_tracking),
-    ("PUT", "/TrackingCategories/<category>/Options", chart.put_options),
-    ("POST", "/TrackingCategories/<category>/Options/<option>", chart.post_option),
+    ("GET", "/TrackingCategories", tracking.list_tracking),
+    ("PUT", "/TrackingCategories", tracking.put_tracking),
+    ("GET", "/TrackingCategories/<category>", tracking.get_tracking),
+    ("PUT", "/TrackingCategories/<category>/Options", tracking.put_options),
+    ("POST", "/TrackingCategories/<category>/Options/<option>", tracking.post_option),
     ("GET", "/Contacts", contacts.list_contacts),
     ("PUT", "/Contacts", contacts.put_contacts),
     ("POST", "/Contacts", contacts.post_contacts),

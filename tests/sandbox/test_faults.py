@@ -141,6 +141,13 @@ def test_half_a_batch_is_committed_and_the_answer_is_a_500(place: Place) -> None
     assert place.booked() == ["row 0", "row 1", "row 2"]
 
 
+def test_the_500_of_half_a_batch_is_remembered_by_its_key(in_process: Place) -> None:
+    in_process.client.headers["Idempotency-Key"] = "k"
+    in_process.xero.faults.half_batch()
+    assert [in_process.put(4).status_code, in_process.put(4).status_code] == [500, 500]
+    assert in_process.booked() == ["row 0", "row 1"]
+
+
 def test_a_late_commit_arrives_on_release(place: Place) -> None:
     place.xero.faults.late_commit()
     with pytest.raises(httpx.TransportError):

@@ -18,6 +18,11 @@ def test_every_answer_tells_what_is_left(make_office: Callable[..., Office]) -> 
     assert answer.headers["x-appminlimit-remaining"] == "9999"
 
 
+def test_without_limits_nothing_ever_runs_out(office: Office, client: httpx.Client) -> None:
+    assert [client.get("Organisation").status_code for _ in range(70)] == [200] * 70
+    assert client.get("Organisation").headers["x-minlimit-remaining"] == "60"
+
+
 def test_the_sixty_first_call_of_a_minute_is_refused_until_the_window_ends(make_office: Callable[..., Office]) -> None:
     office = make_office(limits=True)
     client = office.client()

@@ -144,6 +144,27 @@ def test_a_hundred_thousand_documents_are_read_in_pages_of_a_thousand_without_wa
         assert time.perf_counter() - start < 1.0
 
 
+def test_a_filter_without_an_index_is_refused_where_there_are_too_many_documents(
+    office: Office, client: httpx.Client
+) -> None:
+    body = put_one(client)
+    org = office.xero.books().org
+    rows = (Row(kind=BANK_TRANSACTION, org=org, id=f"{n:032x}", body=body, type="SPEND") for n in range(100_000))
+    office.xero.core.store.put_many(rows)
+    answer = client.get("BankTransactions", params={"page": "1", "where": 'Reference=="x"'})
+    assert (answer.status_code, answer.json()["ErrorNumber"]) == (400, 51)
+    assert client.get("BankTransactions", params={"page": "1", "where": 'Type=="SPEND"'}).status_code == 200
+
+
+def test_a_document_can_be_readable_later_than_its_stamp_says(office: Office, client: httpx.Client) -> None:
+    known = put_one(client)["BankTransactionID"]
+    office.xero.switches.reading_lag_seconds = 30
+    assert listed(client)["BankTransactions"] == []
+    assert client.get(f"BankTransactions/{known}").status_code == 200
+    office.clock.advance(seconds=30)
+    assert len(listed(client)["BankTransactions"]) == 1
+
+
 def test_fifty_documents_are_written_at_once(office: Office, client: httpx.Client) -> None:
     start = time.perf_counter()
     assert len(put(client, *[spend(Reference=str(n)) for n in range(50)]).json()["BankTransactions"]) == 50
