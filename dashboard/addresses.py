@@ -14,30 +14,36 @@ def tenant_url(tenant: Tenant, name: str, *args: object) -> str:
 
 # Which page puts right what a finding complains about; anything else is decided on the movement itself.
 _FIX_PAGES: dict[str, str] = {
-    "account_unmapped": "accounts",
-    "wallet_unmapped": "accounts",
-    "unmapped": "accounts",
-    "mapping_missing": "accounts",
-    "unmapped_account": "accounts",
-    "currency_differs": "accounts",
-    "wallet_currency": "accounts",
-    "default_missing": "settings",
-    "locked_period": "settings",
-    "locked": "settings",
-    "amount_over": "settings",
-    "unknown_movement": "rules",
-    "collateral_unmapped": "rules",
-    "contact_missing": "rules",
-    "account_missing": "rules",
-    "account_unusable": "rules",
-    "tax_missing": "rules",
-    "tax_archived": "rules",
-    "tax_not_allowed": "rules",
-    "tracking_missing": "rules",
-    "tracking_archived": "rules",
-    "tracking_too_many": "rules",
-    "split_exceeds_total": "rules",
-    "rule_skips_one_side": "rules",
+    **dict.fromkeys(
+        ("account_not_mapped", "currency_mismatch", "no_multi_currency", "collateral_movement", "transfer_unequal"),
+        "accounts",
+    ),
+    **dict.fromkeys(
+        ("default_missing", "clearing_account_missing", "period_locked", "large_amount", "new_counterparty"), "settings"
+    ),
+    **dict.fromkeys(
+        (
+            "account_invalid",
+            "account_missing",
+            "account_unusable",
+            "collateral_unmapped",
+            "contact_missing",
+            "contact_unknown",
+            "return_unmatched",
+            "review_by_rule",
+            "rule_skips_one_side",
+            "split_exceeds_total",
+            "tax_archived",
+            "tax_missing",
+            "tax_not_allowed",
+            "tracking_archived",
+            "tracking_missing",
+            "tracking_too_many",
+            "unknown_movement",
+        ),
+        "rules",
+    ),
+    "permission_missing": "connections",
 }
 
 

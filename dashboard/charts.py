@@ -20,6 +20,7 @@ class Bar:
     day: date
     x: float
     width: float
+    middle: float
     y: float
     height: float
     held_y: float
@@ -77,5 +78,6 @@ def _bar(place: int, day: tuple[date, int, int], *, slot: float, scale: float) -
         held_height=round(held_height, 1),
         posted=posted,
         held=held,
-        label=f"{when.day} {when:%b}" if place % 7 == 1 else "",
+        middle=round(LEFT + place * slot + slot / 2, 1),
+        label=f"{when.day} {when:%b}" if place % 7 == 0 else "",
     )

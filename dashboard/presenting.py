@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import NoReverseMatch
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.addresses import fix_page, tenant_url
 from dashboard.words import word_for
@@ -125,22 +127,35 @@ def _event_title(event: Event) -> str:
     if event.step == "fetch":
         changed = (event.note or {}).get("changed_at_source")
         return _("Changed at Amnis") if changed else _("Read from Amnis")
+    if event.to_state == "fetched":
+        return _("Decided anew") if event.from_state else _("Coded")
     if event.to_state and event.to_state != event.from_state:
         return str(word_for("entry", event.to_state).label)
     return str(word_for("step", event.step).label)
 
 
+# What the steps write beside a change of state, as a sentence each. What is not listed stays in the log.
+_NOTES: dict[str, Promise] = {
+    "reason": gettext_lazy("%s"),
+    "error": gettext_lazy("%s"),
+    "changed_at_source": gettext_lazy("version %s"),
+    "status": gettext_lazy("Xero answered %s"),
+    "document": gettext_lazy("document %s"),
+    "found": gettext_lazy("found in Xero: %s"),
+    "copies": gettext_lazy("copies in Xero: %s"),
+    "redated_from": gettext_lazy("moved from %s, because the period is locked"),
+    "to": gettext_lazy("to %s"),
+    "locked_until": gettext_lazy("Xero is locked up to %s"),
+    "first_rate": gettext_lazy("rate of the first document %s"),
+    "waits_for": gettext_lazy("waits for: %s"),
+    "halved": gettext_lazy("the batch was halved to find the culprit, now %s"),
+}
+
+
 def note_text(note: Mapping[str, Any] | None) -> str:
-    """The note of an event in a line: known keys as words, the rest as key and value; nested data is left to the payload."""
-    parts = []
-    for key, value in (note or {}).items():
-        if key == "changed_at_source" or value in ("", None, [], {}):
-            continue
-        text = ", ".join(str(it) for it in value) if isinstance(value, list) else value
-        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(it, dict) for it in value)):
-            continue
-        parts.append(str(text) if key in ("reason", "message", "why", "text") else f"{key.replace('_', ' ')}: {text}")
-    return "; ".join(parts)
+    """The note of an event in one line."""
+    said = ((template, (note or {}).get(key)) for key, template in _NOTES.items())
+    return "; ".join(str(template) % value for template, value in said if isinstance(value, str | int) and value != "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,6 @@ class Step:
     label: str | Promise
     url: str
     done: bool
-    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +29,16 @@ class Checklist:
     steps: Sequence[Step]
 
     @property
+    def open_steps(self) -> list[Step]:
+        return [step for step in self.steps if not step.done]
+
+    @property
+    def done_steps(self) -> list[Step]:
+        return [step for step in self.steps if step.done]
+
+    @property
     def done(self) -> int:
-        return sum(step.done for step in self.steps)
+        return len(self.done_steps)
 
     @property
     def total(self) -> int:
@@ -54,9 +61,7 @@ def checklist(*, tenant: Tenant, flow: Flow | None) -> Checklist | None:
     }
     if all(done.values()):
         return None
-    first = next(name for name, is_done in done.items() if not is_done)
-    steps = [_step(tenant, name, done=is_done, first=name == first) for name, is_done in done.items()]
-    return Checklist(steps=steps)
+    return Checklist(steps=[_step(tenant, name, done=is_done) for name, is_done in done.items()])
 
 
 _STEPS: dict[str, tuple[Promise, Promise, Promise, str]] = {
@@ -83,6 +88,6 @@ _STEPS: dict[str, tuple[Promise, Promise, Promise, str]] = {
 }
 
 
-def _step(tenant: Tenant, name: str, *, done: bool, first: bool) -> Step:
+def _step(tenant: Tenant, name: str, *, done: bool) -> Step:
     title, text, label, page = _STEPS[name]
-    return Step(title=title, text=text, label=label, url=tenant_url(tenant, page), done=done, first=first)
+    return Step(title=title, text=text, label=label, url=tenant_url(tenant, page), done=done)

@@ -100,7 +100,7 @@ def movement_story(*, flow: Flow, record_id: int) -> Story | None:
         record=record,
         entries=stories,
         partners=_partners(flow, record),
-        events=_events(record, entries),
+        events=_events(record, [entry for entry in entries if record.pk in (entry.record_id, entry.other_record_id)]),
         steps=six_steps(record, entries[0] if entries else None),
         clearing=clearing_proof(entries, base_currency=flow.destination.base_currency if flow.destination else ""),
         names=names,

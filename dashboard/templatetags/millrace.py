@@ -53,13 +53,24 @@ def word(kind: str, value: object) -> str:
 @register.simple_tag
 def money(amount: Decimal | str | None, currency: str = "") -> SafeString:
     """An amount with its currency beside it, tabular, with the currency's own number of digits."""
+    return _money(amount, currency, tone="")
+
+
+@register.simple_tag
+def signed_money(amount: Decimal | str | None, currency: str = "") -> SafeString:
+    """The same for a movement: what came in also differs by colour; the sign says it too."""
+    came_in = amount not in (None, "") and Decimal(str(amount)) > 0
+    return _money(amount, currency, tone="money--in" if came_in else "")
+
+
+def _money(amount: Decimal | str | None, currency: str, *, tone: str) -> SafeString:
     if amount is None or amount == "":
         return format_html('<span class="money soft">{}</span>', NOTHING)
-    value = Decimal(amount)
-    text = format_amount(value, currency)
-    tone = "money--in" if value > 0 else "money--out"
     return format_html(
-        '<span class="money {}"><span class="money-currency">{}</span> {}</span>', tone, clean_text(currency), text
+        '<span class="money {}"><span class="money-currency">{}</span> {}</span>',
+        tone,
+        clean_text(currency),
+        format_amount(Decimal(amount), currency),
     )
 
 
@@ -100,6 +111,15 @@ def moment(value: datetime | None) -> str:
 def day(value: date | None) -> str:
     """A bank date, written so that nobody mixes up day and month."""
     return NOTHING if value is None else format_date(value, "j M Y")
+
+
+@register.filter
+def iso_day(value: str | None) -> str:
+    """A stored ISO day like any other day; what is no day is shown as it is."""
+    try:
+        return day(date.fromisoformat(value or ""))
+    except ValueError:
+        return value or NOTHING
 
 
 @register.filter
