@@ -8,9 +8,18 @@ from typing import Any
 
 from connectors.models import Connection
 from sync.domain.references import ChartIndex, label
+from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping
 from sync.tenantfile.facts import Facts
-from sync.tenantfile.spec import FREQUENCY_DEFAULT, FlowSection, NotificationsSection, TenantFile
+from sync.tenantfile.spec import (
+    DEFAULT_KEYS,
+    FREQUENCY_DEFAULT,
+    POLICIES,
+    REVIEW_KEYS,
+    FlowSection,
+    NotificationsSection,
+    TenantFile,
+)
 from sync.tenantfile.standing import Standing
 from sync.tenantfile.targets import Target
 from sync.tenantfile.vendors import AmnisSide, XeroSide
@@ -40,13 +49,17 @@ def standing_facts(standing: Standing, chart: ChartIndex | None) -> dict[str, An
     if flow is not None:
         facts |= {"flow.cutoff": flow.cutoff.isoformat(), "flow.frequency_minutes": str(flow.frequency_minutes)}
         facts |= {
-            f"flow.{kind}": str(row)
-            for kind, row in (("source", flow.source), ("destination", flow.destination))
+            f"flow.{side}": _connection(row)
+            for side, row in (("source", flow.source), ("destination", flow.destination))
             if row
         }
-        facts |= {f"flow.accounts.{row.source_account_id}": _mapped(row, chart) for row in standing.mappings}
+        facts |= {
+            f"flow.accounts.{row.source_account_id}": _mapped(row, chart)
+            for row in standing.mappings
+            if row.ignored or row.destination_account_id
+        }
         facts |= _settings(flow.defaults, flow.policies, flow.review)
-        facts |= _rules([row.spec for row in standing.rules])
+        facts |= _rules(standing.rules)
     return facts | {f"notifications.{key}": _shown(value) for key, value in standing.notifications.items()}
 
 
@@ -74,15 +87,17 @@ def _flow(flow: FlowSection, learned: Learned, facts: Facts) -> dict[str, Any]:
     wanted["flow.frequency_minutes"] = str(frequency)
     for side, kind in (("source", "amnis"), ("destination", "xero")):
         if f"connections.{kind}" in facts:
-            wanted[f"flow.{side}"] = facts[f"connections.{kind}"].rpartition(" (")[0]
+            wanted[f"flow.{side}"] = facts[f"connections.{kind}"]
     if learned.targets is not None:
         wanted |= _gone(facts, "flow.accounts.")
-        wanted |= {f"flow.accounts.{target.line.source}": _target(target) for target in learned.targets}
+        wanted |= {
+            f"flow.accounts.{target.line.source}": said for target in learned.targets if (said := _target(target))
+        }
     for name, section in (("defaults", flow.defaults), ("policies", flow.policies), ("review", flow.review)):
         if section is not None:
             wanted |= _gone(facts, f"flow.{name}.") | _settings(**{name: section})
     if flow.rules is not None:
-        wanted |= _gone(facts, "flow.rules") | _rules([rule.to_json() for rule in flow.rules])
+        wanted |= _gone(facts, "flow.rules") | _rules(flow.rules)
     return wanted
 
 
@@ -101,17 +116,21 @@ def _settings(
     policies: Mapping[str, Any] | None = None,
     review: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    facts = {f"flow.defaults.{key}": str(value) for key, value in (defaults or {}).items()}
-    facts |= {f"flow.policies.{key}": str(value) for key, value in (policies or {}).items()}
-    for key, limits in (review or {}).items():
+    facts: dict[str, Any] = {}
+    for name, values, keys in (("defaults", defaults, DEFAULT_KEYS), ("policies", policies, POLICIES)):
+        facts |= {f"flow.{name}.{key}": str(values[key]) for key in keys if values and values.get(key)}
+    for key in REVIEW_KEYS:
+        limits = (review or {}).get(key) or {}
         facts |= {f"flow.review.{key}.{currency}": str(amount) for currency, amount in limits.items()}
     return facts
 
 
-def _rules(specs: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _rules(rules: tuple[RuleSpec, ...]) -> dict[str, Any]:
     """Each rule by its name, and their order."""
-    facts: dict[str, Any] = {"flow.rules": ", ".join(str(spec["name"]) for spec in specs) or "(none)"}
-    return facts | {f"flow.rules.{spec['name']}": {"when": spec["when"], "then": spec["then"]} for spec in specs}
+    facts: dict[str, Any] = {"flow.rules": ", ".join(rule.name for rule in rules) or "(none)"}
+    for rule in rules:
+        facts[f"flow.rules.{rule.name}"] = {"when": rule.when.to_json(), "then": rule.then.to_json()}
+    return facts
 
 
 def _connection(row: Connection) -> str:
@@ -123,14 +142,13 @@ def _mapped(row: AccountMapping, chart: ChartIndex | None) -> str:
     if row.ignored:
         return f"ignored: {row.ignore_reason}"
     account = chart.accounts_by_id.get(row.destination_account_id.lower()) if chart else None
-    shown = f"{label(account)} ({account.account_id})" if account else row.destination_account_id
-    return shown or "not mapped"
+    return f"{label(account)} ({account.account_id})" if account else row.destination_account_id
 
 
 def _target(target: Target) -> str:
     if target.line.ignore:
         return f"ignored: {target.line.ignore}"
-    return f"{label(target.account)} ({target.account.account_id})" if target.account else "not mapped"
+    return f"{label(target.account)} ({target.account.account_id})" if target.account else ""
 
 
 def _shown(value: Any) -> Any:

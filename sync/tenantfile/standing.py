@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models.functions import Now
+
 from connectors.models import Connection
+from sync.domain.rule_format import parse_rule
+from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping, Flow, Rule
 from sync.tenantfile.extensions import notification_settings
-from tenants.models import Membership, Role, Tenant
+from tenants.models import Invitation, Membership, Role, Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +22,11 @@ class Standing:
 
     tenant: Tenant
     owners: tuple[str, ...]
-    amnis: Connection | None
-    xero: Connection | None
+    invited: tuple[str, ...]  # owners to be, whose link can still be used
+    connections: Mapping[str, Connection]  # by kind
     flow: Flow | None
     mappings: tuple[AccountMapping, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[RuleSpec, ...]
     notifications: Mapping[str, Any]
 
 
@@ -30,12 +34,15 @@ def read_standing() -> Standing:
     """The current tenant's configuration. Inside its scope."""
     flow = Flow.objects.select_related("source", "destination").order_by("id").first()
     owners = Membership.objects.filter(role=Role.OWNER).order_by("user__email")
+    waiting = Invitation.objects.filter(role=Role.OWNER, accepted_at=None, expires_at__gt=Now())
+    of_flow = (flow.source, flow.destination) if flow else (None, None)
+    found = zip((Connection.Kind.AMNIS, Connection.Kind.XERO), of_flow, strict=True)
     settings = notification_settings()
     return Standing(
         tenant=Tenant.objects.get(),
         owners=tuple(owners.values_list("user__email", flat=True)),
-        amnis=_connection(flow.source if flow else None, Connection.Kind.AMNIS),
-        xero=_connection(flow.destination if flow else None, Connection.Kind.XERO),
+        invited=tuple(waiting.order_by("email").values_list("email", flat=True)),
+        connections={kind.value: row for kind, its in found if (row := its or _newest(kind)) is not None},
         flow=flow,
         mappings=tuple(AccountMapping.objects.filter(flow=flow).order_by("source_account_id")) if flow else (),
         rules=_rules(flow) if flow else (),
@@ -43,11 +50,13 @@ def read_standing() -> Standing:
     )
 
 
-def _connection(of_flow: Connection | None, kind: str) -> Connection | None:
-    """The flow's connection, else the newest living one of this kind (connected, but not yet in a flow)."""
+def _newest(kind: str) -> Connection | None:
+    """The newest living connection of this kind: connected, but not yet in a flow."""
     living = Connection.objects.filter(kind=kind).exclude(status=Connection.Status.DISCONNECTED)
-    return of_flow or living.order_by("-id").first()
+    return living.order_by("-id").first()
 
 
-def _rules(flow: Flow) -> tuple[Rule, ...]:
-    return tuple(Rule.objects.filter(flow=flow, active=True, superseded_at=None).order_by("position", "id"))
+def _rules(flow: Flow) -> tuple[RuleSpec, ...]:
+    """The rules that decide today, in their order; read again, because the database keeps no order of keys."""
+    current = Rule.objects.filter(flow=flow, active=True, superseded_at=None).order_by("position", "id")
+    return tuple(parse_rule(row.spec, version=row.version) for row in current)

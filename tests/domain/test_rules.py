@@ -216,9 +216,17 @@ def test_the_parts_of_a_split_make_the_whole(cents: int, weights: list[int], cur
     ],
 )
 def test_splits_to_the_cent(total: str, parts: list[tuple[str, str] | tuple[()]], expected: list[str] | None) -> None:
-    read = [SplitPart(account="1", **{said[0]: Decimal(said[1])} if said else {}) for said in parts]
+    read = [split_part(*said) for said in parts]
     amounts = split_amounts(Money.of(total, "CHF"), read)
     assert amounts == (None if expected is None else tuple(map(Decimal, expected)))
+
+
+def split_part(kind: str = "", value: str = "") -> SplitPart:
+    """One part of the table above; no words mean the last part, which takes the rest."""
+    number = Decimal(value) if value else None
+    return SplitPart(
+        account="1", share=number if kind == "share" else None, amount=number if kind == "amount" else None
+    )
 
 
 def test_rules_keep_their_order_and_their_names_differ() -> None:
