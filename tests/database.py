@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from django.test import TransactionTestCase
 from django.test.utils import setup_databases
 
 from config.database import as_owner
+from tests.embedded import BASE, MADE, STARTED
 
 _flush_as_app = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
@@ -34,11 +37,31 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     """
     suffix = os.environ.get("PYTEST_XDIST_WORKER", "")
     with django_db_blocker.unblock(), as_owner():
-        connection.settings_dict["TEST"]["NAME"] = f"test_millrace{suffix and '_'}{suffix}"
-        setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
+        _copy_base(f"test_millrace_{suffix or 'only'}")
     TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[attr-defined]
     yield
     TransactionTestCase._fixture_teardown = _flush_as_app  # type: ignore[attr-defined]
+
+
+def _copy_base(name: str) -> None:
+    """Make this worker's database from the migrated base, which the first to come makes."""
+    folder = Path(os.environ[STARTED])
+    with (folder / "base.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with connection._nodb_cursor() as cursor:
+            cursor.execute("SELECT datname FROM pg_database WHERE datname = ANY(%s)", [[BASE, name]])
+            found = {row[0] for row in cursor.fetchall()}
+        if BASE not in found:
+            connection.settings_dict["TEST"]["NAME"] = BASE
+            setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
+            connection.close()
+            (folder / MADE).touch()
+        with connection._nodb_cursor() as cursor:
+            if name in found:
+                cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {BASE}")
+    connection.settings_dict["NAME"] = name
+    connection.settings_dict["TEST"]["NAME"] = name
 
 
 @pytest.fixture

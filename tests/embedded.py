@@ -5,20 +5,32 @@ The workers inherit the addresses through the environment. Everything lives in o
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from config.supervisor.postgres import OWNER_ROLE, Passwords, Postgres, find_place
+from config.supervisor.environment import ROOT
+from config.supervisor.postgres import OWNER_ROLE, SUPERUSER, Passwords, Place, Postgres, find_place
 from config.supervisor.valkey import Valkey, free_port
 
 STARTED = "MILLRACE_TEST_SERVERS"
+BASE = "test_millrace_base"  # migrated once; every worker's database is a copy of it
+MADE = "base-made-in-this-run"
+KEPT = Path(sys.prefix) / "cache" / "test-cluster"
+# Known to everybody, behind a socket that only this user reaches; fixed, because a kept cluster remembers them.
+PASSWORDS = Passwords(superuser="test-superuser", owner="test-owner", app="test-app")
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "100"}
 
 
@@ -27,13 +39,16 @@ class Servers:
     """The two servers of one test run and their folder."""
 
     folder: Path
+    key: str = field(default_factory=lambda: _schema_key())
     started: list[Postgres | Valkey] = field(default_factory=list)
 
     def start(self) -> dict[str, str]:
         """Start both and return the environment that leads to them."""
+        place = find_place(self.folder)
+        _take_kept_cluster(place, self.key)
         postgres = Postgres(
-            place=find_place(self.folder),
-            passwords=Passwords.fresh(),
+            place=place,
+            passwords=PASSWORDS,
             log=self.folder / "postgres.log",
             settings=QUICK,
         )
@@ -57,11 +72,76 @@ class Servers:
 
     def stop(self) -> None:
         while self.started:
-            self.started.pop().stop()
+            server = self.started.pop()
+            is_new = isinstance(server, Postgres) and (self.folder / MADE).exists() and _drop_copies(server)
+            server.stop()
+            if is_new and isinstance(server, Postgres):
+                _keep_cluster(server.place, self.key)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _schema_key() -> str:
+    """Changes with everything that shapes the test database."""
+    files = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("tenants/*.py"), *ROOT.glob("config/*.py")]
+    files += [ROOT / "requirements-dev.lock", ROOT / "config" / "supervisor" / "postgres.py", Path(__file__)]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _shelf() -> Iterator[Path]:
+    """The folder of kept clusters, for one test run at a time."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield KEPT
+
+
+def _take_kept_cluster(place: Place, key: str) -> None:
+    """Start from the cluster that an earlier run migrated, if nothing has changed since."""
+    with _shelf() as shelf:
+        kept = shelf / key
+        if not kept.is_dir():
+            return
+        shutil.copytree(kept, place.cluster)
+    for path in (place.cluster, *place.cluster.rglob("*")):
+        if place.account is not None:
+            os.chown(path, place.account.uid, place.account.gid)
+
+
+def _drop_copies(server: Postgres) -> bool:
+    """Leave the migrated base alone in the cluster. False when it is not there to be kept."""
+    with psycopg.connect(server.url(SUPERUSER, database="postgres"), autocommit=True) as connection:
+        found = [str(name) for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()]
+        for name in found:
+            if name.startswith("test_millrace") and name != BASE:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    return BASE in found
+
+
+def _keep_cluster(place: Place, key: str) -> None:
+    """Keep one cluster, the newest. Nothing depends on it: without it the next run migrates again."""
+    with _shelf() as shelf:
+        for other in shelf.iterdir():
+            if other.is_dir():
+                shutil.rmtree(other)
+        fresh = shelf / "new"
+        shutil.copytree(place.cluster, fresh)
+        fresh.rename(shelf / key)
+
+
+def _cache_bytecode() -> None:
+    """As `./run` does: compiled modules are kept in .venv, for this process and the ones that tests start."""
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(KEPT.parent / "python")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 _servers: Servers | None = None
+_cache_bytecode()
 
 
 @pytest.hookimpl(wrapper=True)

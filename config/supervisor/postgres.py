@@ -69,7 +69,7 @@ class Postgres:
         """Create the cluster if there is none, start it and wait until it answers. Repeatable."""
         _stop_orphan(self.place)
         if not (self.place.cluster / "PG_VERSION").exists():
-            hurry = ["--no-sync"] if self.settings.get("fsync") == "off" else []
+            hurry = ["--no-sync", "--wal-segsize=1"] if self.settings.get("fsync") == "off" else []
             _create_cluster(self.place, self.passwords, self.log, options=hurry)
         self.process = child.spawn(
             self._command(),

@@ -1,0 +1,296 @@
+"""`./run`'s supervisor with real processes: what it refuses, what it restarts, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config.supervisor.valkey import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 60.0
+FOREIGN = ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL", "DATA_DIR", "DJANGO_SETTINGS_MODULE", "SECRET_KEY",
+           "FIELD_ENCRYPTION_KEY")  # fmt: skip
+
+pytestmark = pytest.mark.crash
+
+
+def environ(**changes: str) -> dict[str, str]:
+    """A newcomer's environment: nothing of this test run in it."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**kept, "SANDBOX": "0", **changes}
+
+
+def supervise(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "config.supervisor", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ(**changes), capture_output=True, text=True, timeout=PATIENCE)
+
+
+def eventually(happens: Callable[[], bool], what: str, *, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.1)
+
+
+@dataclass
+class Running:
+    """One `./run` in a folder of its own."""
+
+    process: subprocess.Popen[str]
+    home: Path
+    port: int
+
+    def ask(self, path: str, *, host: str = "localhost") -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(f"http://{host}:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except (urllib.error.URLError, OSError):
+            return 0, b""
+
+    def is_ready(self) -> bool:
+        return self.ask("/readyz")[0] == 200
+
+    def pids(self, *words: str) -> list[int]:
+        """The processes that name this folder or port, or descend from one that does."""
+        return [pid for pid, line in command_lines().items() if all(word in line for word in words)]
+
+    def children(self, words: str) -> list[int]:
+        return [pid for pid, line in command_lines().items() if words in line and parent(pid) == self.process.pid]
+
+    def everyone(self) -> set[int]:
+        """The supervisor and all its descendants."""
+        found, queue = set[int](), [self.process.pid]
+        parents = {pid: parent(pid) for pid in command_lines()}
+        while queue:
+            pid = queue.pop()
+            found.add(pid)
+            queue += [child for child, its_parent in parents.items() if its_parent == pid]
+        return found
+
+
+def command_lines() -> dict[int, str]:
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+def parent(pid: int) -> int:
+    with suppress(OSError, ValueError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that still run; a zombie that nobody reaped has ended."""
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                found.add(pid)
+    return found
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def begin(**changes: str) -> Running:
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o711)  # pytest closes its folders; Postgres has to pass as another user
+        port, home = free_port(), tmp_path / "data"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "config.supervisor", "up"],
+            cwd=ROOT,
+            env=environ(**{"PORT": str(port), "DATA_DIR": str(home), **changes}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        running = Running(process, home, port)
+        started.append(running)
+        return running
+
+    yield begin
+    for running in started:
+        everyone = running.everyone()
+        running.process.kill()
+        running.process.communicate()
+        eventually(lambda everyone=everyone: not alive(everyone), "an end without leftovers", seconds=10)
+
+
+def wait_ready(running: Running) -> str:
+    """Read until the ready line."""
+    assert running.process.stdout is not None
+    lines = []
+    for line in running.process.stdout:
+        lines.append(line)
+        if line.startswith("ready "):
+            return line.strip()
+    pytest.fail("".join(lines) + "".join(path.read_text() for path in (running.home / "logs").glob("*.log"))[-4000:])
+
+
+def test_one_life(start: Callable[..., Running]) -> None:
+    """Start, answer, refuse a second run, serve a command, restart who dies, stop: one stack, because a start is dear."""
+    running = start()
+    assert wait_ready(running) == f"ready http://localhost:{running.port}"
+
+    status, body = running.ask("/readyz")
+    assert (status, json.loads(body)) == (
+        200,
+        {"database": True, "migrations": True, "broker": True, "worker": True, "beat": True},
+    )
+    assert running.ask("/healthz") == (200, b"ok\n")
+
+    # secrets and notes are readable by nobody else
+    for name in ("secrets.json", "running.json"):
+        assert stat.S_IMODE((running.home / name).stat().st_mode) == 0o600
+
+    # a second run on the folder, and another folder's run on the port, are one line each
+    second = supervise("up", DATA_DIR=str(running.home), PORT=str(free_port()))
+    assert (second.returncode, second.stdout) == (2, "")
+    assert re.fullmatch(
+        r"millrace: the data folder \S+ is in use by ./run \(process \d+\): stop that first\n", second.stderr
+    )
+    other_home = running.home.with_name("other")
+    busy = supervise("up", DATA_DIR=str(other_home), PORT=str(running.port))
+    assert (busy.returncode, busy.stdout) == (2, "")
+    assert re.fullmatch(rf"millrace: port {running.port} cannot be used \(.+\): set PORT to another one\n", busy.stderr)
+    assert not other_home.exists()
+
+    # a command works beside it, on the same database
+    command = supervise("manage", "migrate", "--check", DATA_DIR=str(running.home), PORT=str(running.port))
+    assert command.returncode == 0, command.stderr
+    assert supervise("clean", DATA_DIR=str(running.home)).returncode == 2
+
+    # whoever dies comes back
+    for words in (
+        "gunicorn",
+        "celery -A config.celery worker",
+        "celery -A config.beat beat",
+        "valkey-server",
+        "bin/postgres",
+    ):
+        (victim,) = running.children(words)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda words=words, victim=victim: running.children(words) not in ([], [victim]), f"a new {words}")
+    eventually(running.is_ready, "ready again")
+
+    # Ctrl-C: all gone within five seconds
+    everyone = running.everyone()
+    before = time.monotonic()
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(timeout=10) == 0
+    assert time.monotonic() - before < 5
+    assert alive(everyone) == set()
+
+
+def test_a_killed_supervisor_leaves_nothing_and_the_next_start_is_clean(start: Callable[..., Running]) -> None:
+    running = start()
+    wait_ready(running)
+    everyone = running.everyone()
+    assert len(everyone) > 8
+
+    running.process.kill()
+    running.process.wait()
+
+    eventually(lambda: not alive(everyone), "an end of all children", seconds=8)
+    again = start()
+    wait_ready(again)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"PORT": "none"}, "PORT must be a whole number from 1 to 65535, not 'none'"),
+        (
+            {"LEASE_SECONDS": "3"},
+            "LEASE_SECONDS (3) must be longer than SEND_DEADLINE_SECONDS + HTTP_TIMEOUT_SECONDS (50)",
+        ),
+        ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL must start with one of postgres:, postgresql:"),
+    ],
+)
+def test_a_wrong_variable_is_one_line_and_makes_nothing(tmp_path: Path, changes: dict[str, str], line: str) -> None:
+    ended = supervise("up", **{"DATA_DIR": str(tmp_path / "data"), **changes})
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"millrace: {line}\n")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()  # root may write everywhere, but not below a file
+
+    ended = supervise("up", DATA_DIR=str(tmp_path / "file" / "data"), PORT=str(free_port()))
+
+    assert ended.returncode == 2
+    assert re.fullmatch(r"millrace: the data folder \S+ cannot be written: .+\n", ended.stderr)
+
+
+def test_an_unknown_verb_is_wrong_use() -> None:
+    ended = supervise("fly")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("millrace: use ./run")
+
+
+def test_a_command_alone_brings_its_own_servers_and_takes_them_away(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)
+    home = tmp_path / "data"
+
+    checked = supervise("manage", "migrate", "--check", DATA_DIR=str(home))
+    unknown = supervise("manage", "nonsense", DATA_DIR=str(home))
+
+    assert checked.returncode == 0, checked.stderr
+    assert unknown.returncode == 2
+    assert unknown.stderr == "millrace: there is no command 'nonsense': `./run manage help` lists them\n"
+    assert not [line for line in command_lines().values() if str(home) in line]
+    assert supervise("clean", DATA_DIR=str(home)).returncode == 0
+    assert not home.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the database as somebody else")
+def test_root_in_a_closed_folder_keeps_the_folder_closed(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+
+    ended = supervise("manage", "migrate", "--check", DATA_DIR=str(closed / "data"))
+
+    assert ended.returncode == 0, ended.stderr
+    moved = Path(re.search(r"database folder: (/var/lib/millrace/\w+) ", ended.stdout).group(1))  # type: ignore[union-attr]
+    assert (moved / "cluster" / "PG_VERSION").exists()
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    assert supervise("clean", DATA_DIR=str(closed / "data")).returncode == 0
+    assert not moved.exists()
+
+
+def test_the_web_port_is_loopback_only(start: Callable[..., Running]) -> None:
+    """The address that other machines would use is not bound."""
+    port = free_port()
+    addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, family=socket.AF_INET)}
+    outside = [address for address in addresses if not str(address).startswith("127.")]
+    if not outside:
+        pytest.skip("this machine has no address but loopback")
+    running = start(PORT=str(port))
+    wait_ready(running)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((str(outside[0]), port), timeout=2)
