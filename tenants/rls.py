@@ -36,6 +36,7 @@ def foundations() -> list[RunSQL]:
                 f"GRANT USAGE ON SCHEMA public TO {role}, {DISPATCH_ROLE}",
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
                 f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
+                f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
                 f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
                 f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {role}",
             ],

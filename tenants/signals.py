@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import structlog
-from allauth.account.signals import password_changed, password_reset
+from allauth.account.signals import email_changed, password_changed, password_reset
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.dispatch import Signal
@@ -19,6 +19,7 @@ from tenants.services import record_for_person
 log = structlog.get_logger(__name__)
 
 ACCOUNT_EVENTS: dict[str, Signal] = {
+    "email_changed": email_changed,
     "password_changed": password_changed,
     "password_reset": password_reset,
     "second_factor_added": authenticator_added,

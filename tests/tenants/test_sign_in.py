@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
 from django.test import Client, override_settings
@@ -158,17 +159,46 @@ def test_a_reset_does_not_tell_who_is_known(client: Client, alice: User) -> None
     assert [answer["Location"] for answer in answers] == ["/accounts/password/reset/done/"] * 2
 
 
+def test_another_address_is_on_record(client: Client, muster: Tenant, alice: User) -> None:
+    EmailAddress.objects.create(user=alice, email="alice@alpen.example", verified=True)
+    client.force_login(alice)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/email/", {"action_primary": "", "email": "alice@alpen.example"})
+    assert who(client) == "alice@alpen.example"
+    assert actions(muster)[-1] == ("email_changed", "alice@alpen.example")
+
+
 def test_the_admin_signs_in_through_the_same_door(client: Client, alice: User, charlie: User) -> None:
     """Its own form knows neither rate limits nor second factors."""
     assert client.get("/admin/login/")["Location"].startswith("/accounts/login/")
     client.force_login(alice)
     assert client.get("/admin/").status_code == 302
-    User.objects.filter(pk=charlie.pk).update(is_staff=True, is_superuser=True)
-    client.force_login(charlie)
-    assert client.get("/admin/tenants/user/").status_code == 200
+    as_staff(client, charlie)
+    assert client.get("/admin/").status_code == 200
+
+
+def test_staff_see_people_and_never_a_password(client: Client, alice: User, charlie: User) -> None:
+    as_staff(client, charlie)
+    assert alice.email in client.get("/admin/tenants/user/").content.decode()
     shown = client.get(f"/admin/tenants/user/{alice.pk}/change/").content.decode()
     assert alice.email in shown
     assert alice.password not in shown
+    assert client.get("/admin/tenants/user/add/").status_code == 403
+    assert client.get(f"/admin/tenants/user/{alice.pk}/delete/").status_code == 403
+
+
+def test_staff_switch_a_person_off_and_it_is_on_record(
+    client: Client, muster: Tenant, bob: User, charlie: User
+) -> None:
+    as_staff(client, charlie)
+    client.post(f"/admin/tenants/user/{bob.pk}/change/", {"name": "Bob"})  # an unticked box is "not active"
+    assert not User.objects.get(pk=bob.pk).is_active
+    assert actions(muster)[-1] == ("person_changed_by_staff", "charlie@other.example")
+
+
+def as_staff(client: Client, user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(user)
 
 
 PAGES = [
