@@ -1,5 +1,6 @@
 """Amnis as one WSGI application."""
 
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from sandbox.amnis import api, lifecycle, wire
+from sandbox.amnis import api, lifecycle, wire, writes
 from sandbox.amnis.company import Company
 from sandbox.amnis.consent import ConsentPages
 from sandbox.amnis.gate import EDITS, REFUSALS, AmnisFaults, TokenBucket
@@ -50,7 +51,8 @@ class AmnisSandbox:
         self.calls: deque[Seen] = deque(maxlen=20_000)
         self._consent = ConsentPages(self.tokens)
         self._bucket = TokenBucket()
-        self._turning = threading.Lock()
+        self._turning, self._writing = threading.Lock(), threading.Lock()
+        self._answered: dict[tuple[str, str, str], tuple[str, bytes, int]] = {}
         core.store.prepare(SCHEMA)
         self.reopen()
         self._router = Router(self._routes())
@@ -113,15 +115,19 @@ class AmnisSandbox:
             response = _refused(problem)
         except HTTPException as error:
             response = _refused(Problem(error.code or 500, error.name))
+        finally:
+            request.close()
         return response(environ, start_response)
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Response]]]:
-        reads = [("GET", path, partial(self._read, read, fixed)) for path, read, fixed in api.routes()]
+        reads = [("GET", path, partial(self._answer, read, fixed)) for path, read, fixed in api.routes()]
+        changes = [(way, path, partial(self._once, write, fixed)) for way, path, write, fixed in writes.routes()]
         return [
             ("POST", "/api/token", self._token),
             ("GET", "/oauth/authorize", self._consent.ask),
             ("POST", "/oauth/authorize", self._consent.decide),
             *reads,
+            *changes,
         ]
 
     def _token(self, request: Request) -> Response:
@@ -130,23 +136,43 @@ class AmnisSandbox:
             raise TokenRefused(400, "invalid_request", "The request body must be a JSON object.")
         return _json(self.tokens.answer(body, self.switches), wire.JSON)
 
-    def _read(self, read: api.Read, fixed: dict[str, Any], request: Request, **arguments: str) -> Response:
+    def _answer(self, deed: Callable[..., Any], fixed: dict[str, Any], request: Request, **arguments: str) -> Response:
+        """Token, limit, then the deed in one transaction: what it refuses leaves nothing behind."""
         client_id = self.tokens.company_of(request.headers.get("Authorization"))
         switches = self.switches
         if self.core.limits:
             self._bucket.take(client_id, switches.requests_per_second)
         with self.core.store.transaction():
             call = api.Call(request=request, company=self.company(client_id), ledger=self._ledger(), switches=switches)
-            answer = read(call, **fixed, **arguments)
+            answer = deed(call, **fixed, **arguments)
         plain = wire.wants_plain_json(request.headers.get("Accept"))
+        if isinstance(answer, writes.Accepted):
+            return _json(answer.body, wire.JSON, status=answer.status)
         return _json(answer, wire.JSON if plain else wire.LD_JSON)
+
+    def _once(self, write: Callable[..., Any], fixed: dict[str, Any], request: Request, **arguments: str) -> Response:
+        """A repeated Unique-Request-Id gets the first answer again; with another body it is a conflict (A31)."""
+        number = request.headers.get("Unique-Request-Id", "")[:50]
+        if not number:
+            return self._answer(write, fixed, request, **arguments)
+        key = (self.tokens.company_of(request.headers.get("Authorization")), request.path, number)
+        digest = hashlib.sha256(request.get_data(cache=True)).hexdigest()
+        with self._writing:
+            if key in self._answered:
+                known, body, status = self._answered[key]
+                if known != digest:
+                    raise Problem(409, "This Unique-Request-Id was used with another body.")
+                return Response(body, status=status, content_type=f"{wire.JSON}; charset=utf-8")
+            response = self._answer(write, fixed, request, **arguments)
+            self._answered[key] = (digest, response.get_data(), response.status_code)
+            return response
 
     def _ledger(self) -> Ledger:
         return Ledger(self.core.store, self.core.clock.now())
 
 
-def _json(value: object, kind: str) -> Response:
-    return Response(to_json(value), content_type=f"{kind}; charset=utf-8")
+def _json(value: object, kind: str, *, status: int = 200) -> Response:
+    return Response(to_json(value), status=status, content_type=f"{kind}; charset=utf-8")
 
 
 def _refused(problem: Problem) -> Response:

@@ -41,6 +41,7 @@ class Switches:
     between_pages: BetweenPages = BetweenPages.NOTHING
     requests_per_second: int = 10  # 0 switches the limiter off
     failed_logins: int = 5  # failed token requests of one client in 15 minutes before 429
+    payment_scope: bool = False  # without it nobody can create a payment
     accounting_scope: bool = True  # without it the expense master data answers 403
 
     def with_changes(self, changes: dict[str, Any]) -> "Switches":
