@@ -49,10 +49,12 @@ class Credentials:
         grant_id: int,
         *,
         record_call: Callable[[CallRecord], None] | None = None,
+        on_lost: Callable[[str], None] | None = None,
         timing: Timing | None = None,
     ) -> None:
         self._grant_id = grant_id
         self._record_call = record_call
+        self._on_lost = on_lost
         self._timing = timing or Timing()
         self._kept: Grant | None = None
 
@@ -93,7 +95,7 @@ class Credentials:
     def _load(self) -> Grant:
         grant = Grant.objects.filter(pk=self._grant_id).first()
         if grant is None or grant.status != Grant.Status.ACTIVE:
-            raise ActionRequired("The connection has ended. Please reconnect.")
+            raise self._lost((grant.last_error if grant else "") or "The connection has ended. Please reconnect.")
         self._kept = grant
         return grant
 
@@ -195,6 +197,14 @@ class Credentials:
             lease_until=None if is_ours else Now() + Value(COOL_DOWN),
             last_error=error.message[:500],
         )
+        if is_ours:
+            self._lost(error.message)
+
+    def _lost(self, message: str) -> ActionRequired:
+        """Tell whoever shows the connection to people."""
+        if self._on_lost is not None:
+            self._on_lost(message)
+        return ActionRequired(message)
 
 
 # --------------------------------------------------------------- whole grants
@@ -230,6 +240,19 @@ def grant_store(*, provider: Provider, subject: str, tokens: TokenSet, own_key: 
             values["previous_refresh_token"] = old.refresh_token
             Grant.objects.filter(pk=grant.pk).update(**values, epoch=F("epoch") + 1)
     return Grant.objects.get(pk=grant.pk)
+
+
+def grant_with_key(*, client_id: str, client_secret: str) -> Grant:
+    """The grant of a company's own key at Amnis. A key is tried before it is stored; one that works already is not.
+
+    Raises ActionRequired for a key that Amnis does not accept, RetryLater where Amnis cannot be reached.
+    """
+    known = Grant.objects.filter(provider=providers.AMNIS, subject=client_id, status=Grant.Status.ACTIVE).first()
+    if known is not None and known.client_secret == client_secret:
+        return known
+    provider = providers.provider(providers.AMNIS, client_id=client_id, client_secret=client_secret)
+    tokens = oauth.client_credentials(provider)
+    return grant_store(provider=provider, subject=client_id, tokens=tokens, own_key=True)
 
 
 def grant_import(*, kind: str, refresh_token: str) -> Grant:
@@ -277,6 +300,12 @@ def subject_of(tokens: TokenSet) -> str:
     if not subject:
         raise ActionRequired("The sign-in did not say whose access this is. Please try again.")
     return subject
+
+
+def refresh_now(grant_id: int) -> None:
+    """Refresh this chain whether its token is still good or not. Raises ActionRequired or RetryLater."""
+    stale = Grant.objects.filter(pk=grant_id).values_list("access_token", flat=True).first()
+    Credentials(grant_id).renew(stale or "")
 
 
 def grants_to_keep_alive(*, older_than: timedelta) -> list[int]:

@@ -21,6 +21,7 @@ from connectors.credentials import Credentials
 from connectors.models import Call, Connection
 from connectors.registry import spec
 from connectors.throttle import Budget, Limits, connect
+from tenants import audit
 from tenants.models import Tenant
 from tenants.scoping import current_tenant_id, tenant_scope
 
@@ -84,6 +85,16 @@ def store_calls(tenant_id: int, calls: Sequence[MadeCall], *, run_id: int | None
             Call.objects.bulk_create(rows, batch_size=500)
 
 
+def connection_lost(*, connection: Connection, message: str, actor: str = "millrace") -> None:
+    """The vendor lets us in no longer, so a person must reconnect. Said once, however often it is found; audited."""
+    with tenant_scope(connection.tenant_id, actor=actor):
+        still = Connection.objects.filter(pk=connection.pk, status=Connection.Status.ACTIVE)
+        if still.update(status=Connection.Status.NEEDS_RECONNECT, last_error=message[:500]):
+            target = f"{connection.kind} {connection.name or connection.external_id}"
+            audit.record("connection_lost", target=target, actor=actor, reason=message)
+    connection.last_error = message[:500]
+
+
 def wiring(
     connection: Connection, *, grant_id: int, recorder: Callable[[CallRecord], None], timezone: str, limits: Limits
 ) -> Wiring:
@@ -91,7 +102,11 @@ def wiring(
     address = providers.base_url(connection.kind)
     return Wiring(
         base_url=address,
-        tokens=Credentials(grant_id, record_call=recorder),
+        tokens=Credentials(
+            grant_id,
+            record_call=recorder,
+            on_lost=lambda message: connection_lost(connection=connection, message=message),
+        ),
         throttle=Budget(
             store(),
             kind=connection.kind,

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from django.db.models.functions import Now
 
-from connectors import consent, credentials, oauth, opening, providers
+from connectors import consent, credentials, opening, providers
 from connectors.consent import Company, ConsentRefused, Finished
 from connectors.contract.errors import ActionRequired, ConnectorError
 from connectors.contract.ports import Health
 from connectors.models import Connection, Grant
-from connectors.opening import MadeCall, open_destination, open_source, store_calls, take_calls
+from connectors.opening import MadeCall, connection_lost, open_destination, open_source, store_calls, take_calls
 from connectors.reference import refresh_reference
 from connectors.xero.connections import delete_connection, list_connections
 from tenants import audit
@@ -22,12 +22,10 @@ __all__ = [
     "ConsentRefused",
     "Finished",
     "MadeCall",
-    "OrganisationUnclear",
     "connection_check",
     "connection_choose",
     "connection_disconnect",
     "connection_finish",
-    "connection_import",
     "connection_lost",
     "connection_start",
     "connection_test",
@@ -38,10 +36,6 @@ __all__ = [
     "store_calls",
     "take_calls",
 ]
-
-
-class OrganisationUnclear(ValueError):
-    """The token opens no organisation of that name or id, or several of them."""
 
 
 def connection_start(
@@ -89,11 +83,7 @@ def connection_with_key(
     Raises ActionRequired for a key that Amnis does not accept, RetryLater where Amnis cannot be reached.
     """
     opening.refuse_open_scope()
-    known = _same_key(client_id, client_secret)
-    if known is None:
-        provider = providers.provider(providers.AMNIS, client_id=client_id, client_secret=client_secret)
-        tokens = oauth.client_credentials(provider)
-        known = credentials.grant_store(provider=provider, subject=client_id, tokens=tokens, own_key=True)
+    known = credentials.grant_with_key(client_id=client_id, client_secret=client_secret)
     mine = consent.companies_of(known, providers.AMNIS)[0]
     company = Company(external_id=client_id, name=name or mine.name, remote_id=mine.external_id)
     with tenant_scope(tenant_id, actor=actor):
@@ -101,32 +91,6 @@ def connection_with_key(
             kind=providers.AMNIS, external_id=client_id, grant=known, status=Connection.Status.ACTIVE
         ).first()
         found = unchanged or consent.activate(company, known, kind=providers.AMNIS, actor=actor)
-    _first_look(found)
-    return found
-
-
-def connection_import(
-    *, tenant_id: int, refresh_token: str, actor: str, organisation: str = "", organisation_id: str = ""
-) -> Connection:
-    """Connect Xero by a refresh token from a file, to the organisation of this name or id.
-
-    The same token again changes nothing. Raises OrganisationUnclear; ActionRequired (InvalidGrant) for a token that Xero
-    refuses; RetryLater where Xero cannot be reached.
-    """
-    opening.refuse_open_scope()
-    grant = credentials.grant_import(kind=providers.XERO, refresh_token=refresh_token)
-    with tenant_scope(tenant_id, actor=actor):
-        for known in Connection.objects.filter(kind=providers.XERO, grant=grant, status=Connection.Status.ACTIVE):
-            if _is_meant(Company(external_id=known.external_id, name=known.name), organisation, organisation_id):
-                return known
-    companies = consent.companies_of(grant, providers.XERO)
-    meant = [company for company in companies if _is_meant(company, organisation, organisation_id)]
-    if len(meant) != 1:
-        wanted = organisation_id or organisation or "any"
-        names = ", ".join(sorted(company.name for company in companies)) or "none"
-        raise OrganisationUnclear(f"{len(meant)} organisations fit “{wanted}”; the token opens: {names}.")
-    with tenant_scope(tenant_id, actor=actor):
-        found = consent.activate(meant[0], grant, kind=providers.XERO, actor=actor)
     _first_look(found)
     return found
 
@@ -184,13 +148,6 @@ def connection_check(*, connection: Connection) -> bool:
     return True
 
 
-def connection_lost(*, connection: Connection, message: str, actor: str = "millrace") -> None:
-    """The vendor let us in no longer: a person must reconnect. Said once, however often it is found."""
-    with tenant_scope(connection.tenant_id, actor=actor):
-        if _set_status(connection, Connection.Status.NEEDS_RECONNECT, error=message):
-            audit.record("connection_lost", target=_about(connection), actor=actor, reason=message)
-
-
 def _first_look(connection: Connection) -> None:
     """Read accounts and the like at once, so that the next page can show them. The connection stands without it."""
     try:
@@ -198,18 +155,6 @@ def _first_look(connection: Connection) -> None:
     except ConnectorError as error:
         with tenant_scope(connection.tenant_id):
             Connection.objects.filter(pk=connection.pk).update(last_error=error.message[:500])
-
-
-def _same_key(client_id: str, client_secret: str) -> Grant | None:
-    """The grant that already works with exactly this key."""
-    found = Grant.objects.filter(provider=providers.AMNIS, subject=client_id, status=Grant.Status.ACTIVE).first()
-    return found if found is not None and found.client_secret == client_secret else None
-
-
-def _is_meant(company: Company, name: str, organisation_id: str) -> bool:
-    if organisation_id:
-        return company.external_id == organisation_id
-    return not name or company.name.casefold() == name.casefold()
 
 
 def _grant_of(connection: Connection) -> Grant | None:

@@ -9,7 +9,7 @@ import pytest
 import redis
 from pytest_django import Settings
 
-from connectors import services
+from connectors import consent, credentials, services
 from connectors.models import Connection
 from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
@@ -72,7 +72,7 @@ def amnis_connection(world: Sandbox, alice: Tenant) -> Connection:
 
 @pytest.fixture
 def xero_connection(world: Sandbox, alice: Tenant) -> Connection:
-    tokens = world.xero.issue_tokens()
-    return services.connection_import(
-        tenant_id=alice.pk, refresh_token=tokens["refresh_token"], actor="alice@alice.example"
-    )
+    grant = credentials.grant_import(kind="xero", refresh_token=world.xero.issue_tokens()["refresh_token"])
+    (company,) = consent.companies_of(grant, "xero")
+    with tenant_scope(alice.pk):
+        return consent.activate(company, grant, kind="xero", actor="alice@alice.example")
