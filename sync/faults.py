@@ -12,7 +12,6 @@ from collections import Counter
 
 POINTS = (
     "after_claim_before_call",
-    "after_stamp_before_send",
     "during_call",
     "after_answer_before_settle",
     "before_fetch_commit",

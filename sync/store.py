@@ -49,15 +49,16 @@ def now() -> datetime:
 # ------------------------------------------------------------------ the lease
 
 
-def take_lease(flow_id: int, *, seconds: float) -> int | None:
-    """The new epoch, or None while somebody else holds the flow."""
+def take_lease(flow_id: int, *, seconds: float) -> tuple[int, datetime] | None:
+    """The new epoch and the database's time, or None while somebody else holds the flow."""
     found = rows(
         """UPDATE flow SET lease_until = clock_timestamp() + %s, epoch = epoch + 1,
                   unclean = CASE WHEN lease_until IS NULL THEN 0 ELSE unclean + 1 END
-            WHERE id = %s AND (lease_until IS NULL OR lease_until < clock_timestamp()) RETURNING epoch""",
+            WHERE id = %s AND (lease_until IS NULL OR lease_until < clock_timestamp())
+            RETURNING epoch, clock_timestamp() AS now""",
         [timedelta(seconds=seconds), flow_id],
     )
-    return found[0]["epoch"] if found else None
+    return (found[0]["epoch"], found[0]["now"]) if found else None
 
 
 def keep_lease(flow_id: int, *, epoch: int, seconds: float) -> bool:
@@ -218,32 +219,53 @@ def write_entries(
     )
 
 
+_MOVE_ENTRIES = """
+    UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id), changed_at = clock_timestamp(),
+           note = coalesce(x.note, '{}'::jsonb), findings = coalesce(x.findings, entry.findings),
+           document = coalesce(x.document, entry.document),
+           destination_id = coalesce(x.destination_id, entry.destination_id),
+           posted_rate = coalesce(x.posted_rate, entry.posted_rate),
+           contact_id = coalesce(x.contact_id, entry.contact_id),
+           not_before = CASE WHEN x.wait IS NULL THEN entry.not_before
+                             ELSE clock_timestamp() + make_interval(secs => x.wait) END,
+           attempts = coalesce(x.attempts, entry.attempts),
+           batch_limit = coalesce(x.batch_limit, entry.batch_limit),
+           confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
+      FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
+           document jsonb, destination_id text, posted_rate numeric, contact_id bigint, wait double precision,
+           attempts int, batch_limit int)
+     WHERE entry.id = x.id
+"""
+
+
 def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> int:
     """Change the state of many entries in one statement; a key that a move leaves out keeps its column.
 
     Keys: id, state, and optionally note, findings, document, destination_id, posted_rate, contact_id, wait (seconds until
-    due again), attempts, batch_limit, depends_on_id. The database writes the events and refuses impossible moves.
+    due again), attempts, batch_limit. The database writes the events and refuses impossible moves.
     """
     if not moves:
         return 0
-    return run_sql(
-        """UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id), changed_at = clock_timestamp(),
-                  note = coalesce(x.note, '{}'::jsonb), findings = coalesce(x.findings, entry.findings),
-                  document = coalesce(x.document, entry.document),
-                  destination_id = coalesce(x.destination_id, entry.destination_id),
-                  posted_rate = coalesce(x.posted_rate, entry.posted_rate),
-                  contact_id = coalesce(x.contact_id, entry.contact_id),
-                  not_before = CASE WHEN x.wait IS NULL THEN entry.not_before
-                                    ELSE clock_timestamp() + make_interval(secs => x.wait) END,
-                  attempts = coalesce(x.attempts, entry.attempts),
-                  batch_limit = coalesce(x.batch_limit, entry.batch_limit),
-                  confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
-             FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
-                  document jsonb, destination_id text, posted_rate numeric, contact_id bigint, wait double precision,
-                  attempts int, batch_limit int)
-            WHERE entry.id = x.id""",
-        {"moves": json.dumps(list(moves)), "run": run_id},
-    )
+    return run_sql(_MOVE_ENTRIES, {"moves": json.dumps(list(moves)), "run": run_id})
+
+
+def move_contacts(moves: Sequence[Mapping[str, Any]]) -> None:
+    """The same for contact links. Keys: id, state, and optionally contact_id, findings, wait, attempts."""
+    if moves:
+        run_sql(_MOVE_CONTACTS, {"moves": json.dumps(list(moves))})
+
+
+_MOVE_CONTACTS = """
+    UPDATE contact_link SET state = x.state, contact_id = coalesce(x.contact_id, contact_link.contact_id),
+           findings = coalesce(x.findings, contact_link.findings), attempts = coalesce(x.attempts, contact_link.attempts),
+           created_by_us = contact_link.created_by_us OR x.contact_id IS NOT NULL,
+           not_before = CASE WHEN x.wait IS NULL THEN contact_link.not_before
+                             ELSE clock_timestamp() + make_interval(secs => x.wait) END,
+           updated_at = clock_timestamp()
+      FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, contact_id text, findings jsonb,
+           wait double precision, attempts int)
+     WHERE contact_link.id = x.id
+"""
 
 
 # ----------------------------------------------------------------------- push
@@ -277,9 +299,10 @@ def due_contacts(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
 _OPEN_INTENT = """
 WITH intent AS (
     INSERT INTO push_intent (tenant_id, flow_id, run_id, organisation_id, endpoint, method, path, body, idempotency_key,
-                             state, epoch, lease_until, unknown, probes, absences)
+                             state, epoch, first_send, last_send, lease_until, unknown, probes, absences)
     VALUES (%(tenant)s, %(flow)s, %(run)s, %(organisation)s, %(endpoint)s, %(method)s, %(path)s, %(body)s, %(key)s,
-            'open', 1, clock_timestamp() + make_interval(secs => %(lease)s), false, 0, 0)
+            'open', 1, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(lease)s),
+            false, 0, 0)
     RETURNING id
 ), items AS (
     INSERT INTO push_intent_item (tenant_id, intent_id, {subject}, deed, marker, position, open, outcome)
@@ -305,18 +328,6 @@ def open_intent(statement: str, parameters: Mapping[str, Any]) -> int:
     return int(rows(statement, parameters)[0]["id"])
 
 
-def stamp_send(intent_id: int, *, epoch: int) -> bool:
-    """Mark the send where the intent is still ours. False: do not send."""
-    return (
-        run_sql(
-            """UPDATE push_intent SET last_send = clock_timestamp(), first_send = coalesce(first_send, clock_timestamp())
-                WHERE id = %s AND epoch = %s AND state = 'open' AND lease_until > clock_timestamp()""",
-            [intent_id, epoch],
-        )
-        == 1
-    )
-
-
 _SETTLE_INTENT = """
 WITH mine AS (
     UPDATE push_intent SET state = %(state)s, unknown = %(unknown)s,
@@ -334,14 +345,21 @@ WITH mine AS (
     UPDATE push_intent_item SET open = x.open, outcome = x.outcome
       FROM jsonb_to_recordset(%(items)s::jsonb) AS x(position int, open boolean, outcome text), mine
      WHERE push_intent_item.intent_id = mine.id AND push_intent_item.position = x.position
+), moved AS (
+    {moved} AND EXISTS (SELECT FROM mine)
 )
 SELECT id FROM mine
 """
+_SETTLE_ENTRIES = _SETTLE_INTENT.format(moved=_MOVE_ENTRIES.strip())
+_SETTLE_CONTACTS = _SETTLE_INTENT.format(moved=_MOVE_CONTACTS.strip())
 
 
-def settle_intent(parameters: Mapping[str, Any]) -> bool:
-    """Record what came back, where the epoch is still ours. False: somebody else settles this intent; change nothing."""
-    return bool(rows(_SETTLE_INTENT, parameters))
+def settle_intent(parameters: Mapping[str, Any], *, contacts: bool) -> bool:
+    """Record what came back and move every subject, in one statement, where the epoch is still ours.
+
+    False: somebody else settles this intent by now; nothing was changed.
+    """
+    return bool(rows(_SETTLE_CONTACTS if contacts else _SETTLE_ENTRIES, parameters))
 
 
 # ------------------------------------------------------------------ reconcile

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+
+from django.db.models.functions import Now
 
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
@@ -24,7 +26,7 @@ def confirm(ctx: Context) -> Progress:
     """Read the changes once, then compare every sent entry with the document that stands in the books."""
     with ctx.commit():
         if not Entry.objects.filter(
-            flow=ctx.flow, state=EntryState.UNCONFIRMED, destination_id__isnull=False, not_before__lte=store.now()
+            flow=ctx.flow, state=EntryState.UNCONFIRMED, destination_id__isnull=False, not_before__lte=Now()
         ).exists():
             return Progress.nothing()
     mirror.read_changes(ctx)
@@ -90,7 +92,7 @@ def from_mirror(row: dict[str, Any]) -> MirrorDocument:
 
 def _ask_singly(ctx: Context, rows: Sequence[dict[str, Any]]) -> int:
     """Documents that no delta read has shown although time enough has passed: ask for each by its id, a few a run."""
-    now = _db_now(ctx)
+    now = ctx.now()
     late = [row for row in rows if now - row["changed_at"] > ASK_SINGLY_AFTER][:SINGLE_READS]
     for row in late:
         wanted = documents.from_json(row["document"])
@@ -115,8 +117,3 @@ def _vanished() -> list[dict[str, Any]]:
         "not_readable_in_xero",
         "Xero answered that it stored this document but does not show it. Look for it in Xero before doing anything else.",
     )
-
-
-def _db_now(ctx: Context) -> datetime:
-    with ctx.commit():
-        return store.now()

@@ -16,6 +16,7 @@ from sync.pipeline import findings
 from sync.pipeline.context import Context
 
 BATCH = 1000
+NAME_TAKEN = 99  # attempts of a link whose name the destination already has
 
 
 def read_contacts(ctx: Context) -> None:
@@ -121,37 +122,33 @@ def _problem(ctx: Context, name: str, found: ContactMatch) -> list[dict[str, Any
     return []
 
 
-def move_links(ctx: Context, moves: Sequence[Mapping[str, Any]]) -> None:
-    """Settle contacts that were sent: linked, to be looked for, due again, or for review with all that wait for them.
+def link_move(ctx: Context, move: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of a contact that was sent: linked, to be looked for, due again, or for a person."""
+    if "destination_id" in move:
+        return {"id": move["id"], "state": ContactLink.State.LINKED, "contact_id": move["destination_id"]}
+    if move["state"] == EntryState.UNCONFIRMED:
+        return {"id": move["id"], "state": ContactLink.State.UNCONFIRMED}
+    if move["state"] == EntryState.READY:
+        kept = {name: move[name] for name in ("wait", "attempts") if name in move}
+        return {"id": move["id"], "state": ContactLink.State.READY, **kept}
+    if any(finding["code"] == "contact_name_taken" for finding in move["findings"]):
+        ctx.contacts_stale = True  # the contact exists: it is read again before the next attempt finds it by name
+        return {"id": move["id"], "state": ContactLink.State.READY, "attempts": NAME_TAKEN, "wait": 0}
+    return {"id": move["id"], "state": ContactLink.State.REVIEW, "findings": move["findings"]}
 
-    Inside `commit`. A batch has at most fifty.
-    """
+
+def hold_waiting(ctx: Context, moves: Sequence[Mapping[str, Any]]) -> None:
+    """Entries whose contact went to a person go with it. Inside `commit`."""
     for move in moves:
-        link = ContactLink.objects.filter(pk=move["id"])
-        if "destination_id" in move:
-            link.update(state=ContactLink.State.LINKED, contact_id=move["destination_id"], created_by_us=True)
-        elif move["state"] == EntryState.UNCONFIRMED:
-            link.update(state=ContactLink.State.UNCONFIRMED)
-        elif move["state"] == EntryState.READY:
-            due = store.now() + timedelta(seconds=move.get("wait") or 0)
-            link.update(state=ContactLink.State.READY, not_before=due, attempts=move.get("attempts", 0))
-        elif any(finding["code"] == "contact_name_taken" for finding in move["findings"]):
-            _adopt_taken_name(ctx, move["id"])
-        else:
+        if move["state"] == ContactLink.State.REVIEW:
             hold(ctx, move["id"], move["findings"])
-
-
-def _adopt_taken_name(ctx: Context, link_id: int) -> None:
-    """ "Name already assigned": the contact exists, so it is read again before the next attempt finds it by name."""
-    ContactLink.objects.filter(pk=link_id).update(state=ContactLink.State.READY, attempts=99)
-    ctx.contacts_stale = True
 
 
 def match_again(ctx: Context) -> None:
     """After a fresh reading: links whose name was taken find their contact, or a person chooses. Inside `commit`."""
     ctx.contacts_stale = False
     known = known_contacts(ctx)
-    for link in ContactLink.objects.filter(flow=ctx.flow, state=ContactLink.State.READY, attempts=99):
+    for link in ContactLink.objects.filter(flow=ctx.flow, state=ContactLink.State.READY, attempts=NAME_TAKEN):
         found = match_contact(link.name, known)
         if found.contact_id and not found.archived:
             link.state, link.contact_id, link.attempts = ContactLink.State.LINKED, found.contact_id, 0

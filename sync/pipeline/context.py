@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 
 from connectors.contract.ports import Destination, Source
+from connectors.contract.records import Endpoint
 from connectors.models import Connection
 from sync import store
 from sync.domain.retry import Evidence, Schedule
@@ -77,7 +78,12 @@ class Context:
     counts: Counter[str] = field(default_factory=Counter)
     timings: Counter[str] = field(default_factory=Counter)
     deadline: float | None = None  # monotonic
+    opened_at: datetime  # the database's clock when the slice began, and the process's at the same moment
+    opened_tick: float
+    lease_tick: float = field(default_factory=time.monotonic)
     source_at_end: bool = False
+    push_prepared: bool = False  # books and lock dates were read, so that sending may begin
+    exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False
     contacts_fresh: bool = False
     contacts_stale: bool = False  # the destination knows a contact that our list does not
@@ -108,7 +114,19 @@ class Context:
         with tenant_scope(self.tenant_id):
             yield
 
+    def now(self) -> datetime:
+        """The database's time, carried on by the monotonic clock: no statement, and no trust in this machine's date."""
+        return self.opened_at + timedelta(seconds=time.monotonic() - self.opened_tick)
+
+    @property
+    def is_held(self) -> bool:
+        return self.flow.held_until is not None and self.flow.held_until > self.now()
+
     def renew_lease(self) -> None:
+        """Where a quarter of the lease is over. Raises LeaseLost when it is no longer ours."""
+        if time.monotonic() - self.lease_tick < self.timing.lease / 4:
+            return
+        self.lease_tick = time.monotonic()
         with self.commit():
             if not store.keep_lease(self.flow_id, epoch=self.epoch, seconds=self.timing.lease):
                 raise LeaseLost

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from sync import store
 from sync.domain import documents, plan
-from sync.models import Entry, EntryState, Record
+from sync.domain.contacts import contact_key
+from sync.models import ContactLink, Entry, EntryState, Record
 from sync.pipeline import contacts, findings
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.transform import CodedRecord, coded, part_of, planning_rules
@@ -41,7 +43,8 @@ def release(ctx: Context) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         rows = _rows(ctx, [row["record_id"] for row in ready])
-        moves = [_move(ctx, dict(row), dict(first[row["unit"]]), rows[row["record_id"]]) for row in ready]
+        links = contacts.links_for(ctx, {row.coding.contact_name: False for row in rows.values()})
+        moves = [_move(ctx, dict(row), dict(first[row["unit"]]), rows[row["record_id"]], links) for row in ready]
         return Progress(moved=store.move_entries(moves, run_id=ctx.run_id))
 
 
@@ -52,7 +55,13 @@ def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
     return {record["id"]: coded(ctx, record) for record in records}
 
 
-def _move(ctx: Context, entry: dict[str, Any], first: dict[str, Any], row: CodedRecord) -> dict[str, Any]:
+def _move(
+    ctx: Context,
+    entry: dict[str, Any],
+    first: dict[str, Any],
+    row: CodedRecord,
+    links: Mapping[str, ContactLink],
+) -> dict[str, Any]:
     planned = plan.second_leg(
         part_of(ctx, row),
         first_total=abs(Decimal(first["amount"])),
@@ -61,8 +70,7 @@ def _move(ctx: Context, entry: dict[str, Any], first: dict[str, Any], row: Coded
         rules=planning_rules(ctx),
     )
     assert planned.document is not None
-    links = contacts.links_for(ctx, {row.coding.contact_name: False})
-    link = next(iter(links.values()), None)
+    link = links.get(contact_key(row.coding.contact_name))
     return {
         "id": entry["id"],
         "state": EntryState.FETCHED,

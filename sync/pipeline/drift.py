@@ -15,8 +15,8 @@ HOURLY = timedelta(minutes=55)
 
 def look(ctx: Context) -> int:
     """Read the changes if the last look is an hour old, then compare what changed with what we posted."""
+    now = ctx.now()
     with ctx.commit():
-        now = store.now()
         if ctx.flow.mirror_read_at is None or not store.has_confirmed(ctx.flow_id):
             return 0
     if now - ctx.flow.mirror_read_at > HOURLY and not ctx.mirror_fresh:

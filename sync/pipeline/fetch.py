@@ -47,7 +47,7 @@ def _progress(ctx: Context, page: Page) -> dict[str, Any]:
     newest = max((moment for moment in (cursor.high, cursor.since) if moment is not None), default=None)
     back = newest - OVERLAP if newest is not None and newest != cursor.since else cursor.since
     since = max((moment for moment in (back, cursor.since) if moment is not None), default=None)
-    return {"cursor": {**kept, "since": _text(since), "page": 1, "high": None}, "fetched_at": store.now()}
+    return {"cursor": {**kept, "since": _text(since), "page": 1, "high": None}, "fetched_at": ctx.now()}
 
 
 def distinct(ctx: Context, page: Page) -> list[tuple[str, RawRecord]]:

@@ -16,9 +16,7 @@ FRESH = timedelta(minutes=10)
 
 def refresh(ctx: Context, *, force: bool = False) -> None:
     """Know the organisation's lock date, and hold (or re-date, by policy) ready entries that fall behind it."""
-    read_at = ctx.flow.lock_read_at
-    with ctx.commit():
-        now = store.now()
+    read_at, now = ctx.flow.lock_read_at, ctx.now()
     if not force and read_at is not None and now - read_at < FRESH:
         return
     organisation = ctx.destination.organisation()

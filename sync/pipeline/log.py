@@ -30,7 +30,7 @@ def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Re
         if ctx.run is not None:
             _finish(ctx, failure, api_calls=len(calls), write_calls=writes)
         if failure is None and finished:
-            ctx.store_flow(last_success_at=store.now())
+            ctx.store_flow(last_success_at=ctx.now())
         store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=_next_wake(ctx, finished, failure))
     return Result(
         run_id=ctx.run_id,
@@ -65,7 +65,7 @@ def defect(ctx: Context, error: Exception) -> None:
         assert ctx.run is not None
         Run.objects.filter(pk=ctx.run.pk).update(
             state=Run.State.FAILED,
-            ended_at=store.now(),
+            ended_at=ctx.now(),
             error=f"Something unforeseen happened ({type(error).__name__}). The team has been told; nothing is lost.",
             error_class="system",
         )
@@ -92,7 +92,7 @@ def _finish(ctx: Context, failure: ConnectorError | None, *, api_calls: int, wri
     assert ctx.run is not None
     Run.objects.filter(pk=ctx.run.pk).update(
         state=Run.State.FAILED if failure else Run.State.DONE,
-        ended_at=store.now(),
+        ended_at=ctx.now(),
         counts=dict(ctx.counts),
         timings=dict(ctx.timings),
         api_calls=api_calls,

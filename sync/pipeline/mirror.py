@@ -24,8 +24,8 @@ def read_changes(ctx: Context, *, endpoints: Sequence[Endpoint] = ENDPOINTS, sin
 
     Returns the database's time from before the reading. A read that fails raises and proves nothing.
     """
+    started = ctx.now()
     with ctx.commit():
-        started = store.now()
         if is_stale(ctx, started):
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     for endpoint in endpoints:

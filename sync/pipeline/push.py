@@ -1,8 +1,7 @@
 """Step 4: claim, call, record. No request leaves without a committed intent that holds its exact bytes.
 
-Three commits: the claim (intent, items, entries in flight), the stamp (the moment of sending, where the epoch is still
-ours), the settling (what came back, item by item). Whatever kills the process between two of them leaves an intent from
-which `reconcile` tells what may have happened.
+Two commits: the claim (intent, items, entries in flight, the moment of sending) and the settling (what came back, item by
+item). Whatever kills the process between them leaves an intent from which `reconcile` tells what may have happened.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+
+from django.db.models.functions import Now
 
 from connectors.contract.records import (
     Answer,
@@ -31,7 +32,9 @@ from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, is_connection_failure, settle
 
 TYPES = {Endpoint.BANK_TRANSACTIONS: ("SPEND", "RECEIVE"), Endpoint.BANK_TRANSFERS: ("BANKTRANSFER",)}
-FULL_BATCH = 50
+ENDPOINTS = (Endpoint.CONTACTS, Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
+SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
+CAUTION_AFTER = 2
 PROBE_WHILE_HELD = timedelta(minutes=1)
 
 
@@ -45,6 +48,7 @@ class Claim:
     prepared: Prepared
     items: tuple[Writable, ...]
     subjects: tuple[dict[str, Any], ...]
+    claimed_at: float  # monotonic, from before the commit
 
     @property
     def is_contacts(self) -> bool:
@@ -53,62 +57,97 @@ class Claim:
 
 def push(ctx: Context) -> Progress:
     """Send one batch: first the contacts that entries wait for, then documents. Nothing due: no call at all."""
-    if not _worth_pushing(ctx) or not _ready_to_push(ctx):
+    if not _may_push(ctx):
         return Progress.nothing()
-    for endpoint in (Endpoint.CONTACTS, Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS):
-        claim = _claim(ctx, endpoint)
-        if claim is not None:
-            faults.point("after_claim_before_call")
-            answer = ctx.destination.send(claim.prepared, key=claim.key, allowed=_stamp(ctx, claim))
-            faults.point("after_answer_before_settle")
-            classified = ctx.destination.classify(claim.prepared, answer, items=claim.items)
-            settle(ctx, claim, answer, classified)
-            _react(ctx, classified, answer)
-            return Progress(moved=len(claim.items))
+    for endpoint in ENDPOINTS:
+        claims = [] if endpoint in ctx.exhausted else _claim(ctx, endpoint)
+        for claim in claims:
+            _send(ctx, claim)
+        if claims:
+            return Progress(moved=sum(len(claim.items) for claim in claims))
     return Progress.nothing()
 
 
-def _worth_pushing(ctx: Context) -> bool:
-    """A batch leaves when it is full or when the source has no more; a held flow waits."""
-    with ctx.commit():
-        due = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, not_before__lte=store.now(), held_back=False)
-        count = due[:FULL_BATCH].count()
-        held = ctx.flow.held_until is not None and ctx.flow.held_until > store.now()
-    return not held and (count == FULL_BATCH or (count > 0 and ctx.source_at_end))
+def _send(ctx: Context, claim: Claim) -> None:
+    """The dangerous line, with nothing open: the call. An answer with ids is never followed by a second send."""
+    faults.point("after_claim_before_call")
+    answer = ctx.destination.send(claim.prepared, key=claim.key, allowed=_in_time(ctx, claim.claimed_at))
+    faults.point("after_answer_before_settle")
+    classified = ctx.destination.classify(claim.prepared, answer, items=claim.items)
+    settle(ctx, claim, answer, classified)
+    _react(ctx, classified, answer)
 
 
-def _ready_to_push(ctx: Context) -> bool:
-    """Every push run begins with a delta read to its end and with the lock dates."""
-    if not ctx.mirror_fresh:
-        mirror.read_changes(ctx)
+def _may_push(ctx: Context) -> bool:
+    """A held flow waits. Every push run begins with a delta read to its end and with the lock dates."""
+    if ctx.is_held:
+        return False
+    if not ctx.push_prepared and _anything_due(ctx):
+        if not ctx.mirror_fresh:
+            mirror.read_changes(ctx)
+        locks.refresh(ctx)
+        ctx.push_prepared = True
     if ctx.contacts_stale:
         contacts.read_contacts(ctx)
         with ctx.commit():
             contacts.match_again(ctx)
-    locks.refresh(ctx)
-    return ctx.flow.held_until is None or ctx.flow.held_until <= _now(ctx)
+    return ctx.push_prepared and not ctx.is_held
 
 
-def _claim(ctx: Context, endpoint: Endpoint) -> Claim | None:
-    """Lock what is due, build the exact bytes, commit the intent with its items and the subjects in flight."""
+def _anything_due(ctx: Context) -> bool:
     with ctx.commit():
-        rows = _due(ctx, endpoint)
-        if not rows:
-            return None
-        items = tuple(_writable(endpoint, row) for row in rows)
-        prepared = ctx.destination.prepare(endpoint, items)
-        key = f"{ctx.connection.external_id}-{uuid.uuid4().hex}"  # the vendor keeps keys per app, not per organisation
+        ready = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, held_back=False)
+        return ready.filter(not_before__lte=Now()).exists()
+
+
+def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
+    """Lock what is due, build the exact bytes, commit the intents with their items and the subjects in flight.
+
+    One intent is one call; where a call takes a single document, a few calls are claimed together.
+    """
+    claimed_at = time.monotonic()
+    with ctx.commit():
+        batches = _due(ctx, endpoint)
+        if not batches:
+            ctx.exhausted.add(endpoint)
+            return []
         ctx.begin_run()
-        intent_id = _write_intent(ctx, prepared, rows, key)
-    return Claim(intent_id=intent_id, epoch=1, key=key, prepared=prepared, items=items, subjects=tuple(rows))
+        return [_claimed(ctx, endpoint, rows, claimed_at) for rows in batches]
 
 
-def _due(ctx: Context, endpoint: Endpoint) -> list[dict[str, Any]]:
+def _claimed(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]], claimed_at: float) -> Claim:
+    items = tuple(_writable(endpoint, row) for row in rows)
+    prepared = ctx.destination.prepare(endpoint, items)
+    key = f"{ctx.connection.external_id}-{uuid.uuid4().hex}"  # the vendor keeps keys per app, not per organisation
+    return Claim(
+        intent_id=_write_intent(ctx, prepared, rows, key),
+        epoch=1,
+        key=key,
+        prepared=prepared,
+        items=items,
+        subjects=tuple(rows),
+        claimed_at=claimed_at,
+    )
+
+
+def _due(ctx: Context, endpoint: Endpoint) -> list[list[dict[str, Any]]]:
+    """What is due, cut into calls."""
     size = ctx.destination.batch_size(endpoint)
     if endpoint is Endpoint.CONTACTS:
-        return store.due_contacts(flow_id=ctx.flow_id, limit=size)
+        rows = store.due_contacts(flow_id=ctx.flow_id, limit=size)
+        return [rows] if rows else []
+    if size == 1:
+        rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=SINGLES)
+        return [[row] for row in rows]
     rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=size)
-    return rows[: rows[0]["batch_limit"]] if rows else []
+    if not rows or (len(rows) < size and not ctx.source_at_end):
+        return []  # a batch leaves when it is full, or when the source has no more
+    return [rows[: min(rows[0]["batch_limit"], _cautious(ctx, size))]]
+
+
+def _cautious(ctx: Context, size: int) -> int:
+    """After three slices that died without a word, ever smaller batches, until the poisonous one is alone."""
+    return max(1, size >> max(0, ctx.flow.unclean - CAUTION_AFTER))
 
 
 def _writable(endpoint: Endpoint, row: dict[str, Any]) -> Writable:
@@ -140,30 +179,26 @@ def _write_intent(ctx: Context, prepared: Prepared, rows: Sequence[dict[str, Any
     )
 
 
-def _stamp(ctx: Context, claim: Claim) -> Callable[[], bool]:
-    """Asked right before the first byte: is the intent still ours, and did its stamp take no longer than the deadline?"""
+def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:
+    """Asked right before the first byte. The claim's commit stamped the send; one that is late by now must not leave."""
 
     def allowed() -> bool:
-        before = time.monotonic()
-        with ctx.commit():
-            stamped = store.stamp_send(claim.intent_id, epoch=claim.epoch)
-        faults.point("after_stamp_before_send")
-        return stamped and time.monotonic() - before <= ctx.timing.send_deadline
+        return time.monotonic() - claimed_at <= ctx.timing.send_deadline
 
     return allowed
 
 
 def _react(ctx: Context, classified: Classified, answer: Answer) -> None:
     """What the answer means for the whole connection: pause, hold, or look whether we are still allowed in."""
-    now = _now(ctx)
-    with ctx.commit():
-        if classified.pause_seconds is not None:
-            _pause_organisation(ctx, until_seconds=classified.pause_seconds)
-        elif is_connection_failure(answer):
-            failures = ctx.flow.failures + 1
-            held = now + PROBE_WHILE_HELD if failures >= FAILURES_THAT_HOLD else None
+    if classified.pause_seconds is not None:
+        _pause_organisation(ctx, seconds=classified.pause_seconds)
+    elif is_connection_failure(answer):
+        failures = ctx.flow.failures + 1
+        held = ctx.now() + PROBE_WHILE_HELD if failures >= FAILURES_THAT_HOLD else None
+        with ctx.commit():
             ctx.store_flow(failures=failures, held_until=held)
-        elif ctx.flow.failures:
+    elif ctx.flow.failures:
+        with ctx.commit():
             ctx.store_flow(failures=0, held_until=None)
     if classified.reauthorise:
         ctx.destination.organisation()  # renews the token once; raises ActionRequired when a person must reconnect
@@ -171,15 +206,11 @@ def _react(ctx: Context, classified: Classified, answer: Answer) -> None:
         locks.refresh(ctx, force=True)
 
 
-def _pause_organisation(ctx: Context, *, until_seconds: float) -> None:
-    """A limit speaks for the whole organisation, so every flow into it waits. Inside `commit`."""
-    until = store.now() + timedelta(seconds=until_seconds)
-    ctx.connection.paused_until = until
-    ctx.connection.save(update_fields=["paused_until"])
-    Flow.objects.filter(destination=ctx.connection).update(held_until=until)
-    ctx.flow.held_until = until
-
-
-def _now(ctx: Context) -> Any:
+def _pause_organisation(ctx: Context, *, seconds: float) -> None:
+    """A limit speaks for the whole organisation, so every flow into it waits; kept in rows, across restarts."""
+    until = ctx.now() + timedelta(seconds=seconds)
     with ctx.commit():
-        return store.now()
+        ctx.connection.paused_until = until
+        ctx.connection.save(update_fields=["paused_until"])
+        Flow.objects.filter(destination=ctx.connection).update(held_until=until)
+    ctx.flow.held_until = until

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -33,14 +33,11 @@ from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
 Step = Callable[[Context], Progress]
-STEPS: tuple[tuple[str, Step], ...] = (
-    ("transform", transform),
-    ("transform", release),
-    ("validate", validate),
-    ("push", push),
-)
-SETTLING: tuple[tuple[str, Step], ...] = (("reconcile", reconcile), ("confirm", confirm), ("transform", release))
+DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
+SENDING: tuple[tuple[str, Step], ...] = (("push", push),)
+SETTLING: tuple[tuple[str, Step], ...] = (("transform", release), ("reconcile", reconcile), ("confirm", confirm))
 SLICE_SECONDS = 20.0
+FETCHES = 5  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
 logger = structlog.get_logger(__name__)
 
@@ -85,15 +82,16 @@ def run_pass(
 def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: float | None) -> Context:
     timing = Timing.from_settings()
     with tenant_scope(tenant_id):
-        epoch = store.take_lease(flow_id, seconds=timing.lease)
-    if epoch is None:
-        raise LeaseHeld
-    with tenant_scope(tenant_id):
+        lease = store.take_lease(flow_id, seconds=timing.lease)
+        if lease is None:
+            raise LeaseHeld
+        epoch, opened_at = lease
+        opened_tick = time.monotonic()
         flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
         tenant = Tenant.objects.get()
     try:
         source, destination = _adapters(flow)
-        _fresh_reference(flow, tenant_id)
+        _fresh_reference(flow, opened_at)
         with tenant_scope(tenant_id):
             books = load_books(flow, tenant)
     except ConnectorError as error:
@@ -113,6 +111,8 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
         destination=destination,
         books=books,
         timing=timing,
+        opened_at=opened_at,
+        opened_tick=opened_tick,
         deadline=None if seconds is None else time.monotonic() + seconds,
     )
 
@@ -136,15 +136,13 @@ def _adapters(flow: Flow) -> tuple[Source, Destination]:
     return connector_services.open_source(flow.source), connector_services.open_destination(flow.destination)
 
 
-def _fresh_reference(flow: Flow, tenant_id: int) -> None:
+def _fresh_reference(flow: Flow, now: datetime) -> None:
     """Accounts, tax rates and tracking of both sides, read at most once an hour."""
     assert flow.destination is not None
-    with tenant_scope(tenant_id):
-        now = store.now()
     if flow.reference_read_at is not None and now - flow.reference_read_at < REFERENCE_FRESH:
         return
     connector_services.refresh_reference(flow.destination)
-    with tenant_scope(tenant_id):
+    with tenant_scope(flow.tenant_id):
         Flow.objects.filter(pk=flow.pk).update(reference_read_at=now)
 
 
@@ -158,10 +156,12 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
         with ctx.timed("reconcile"):
             reconcile(ctx)
         while ctx.may_continue():
-            failure = _fetch_one(ctx) or failure
-            moved = _each(ctx, STEPS)
+            ctx.exhausted.clear()
+            failure = _fetch_some(ctx) or failure
+            _drain(ctx, DECIDING)
+            _drain(ctx, SENDING)
             ctx.renew_lease()
-            if ctx.source_at_end and not moved and not _each(ctx, SETTLING):
+            if ctx.source_at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
                 drift.look(ctx)
                 return True, failure
     except ConnectorError as error:
@@ -169,17 +169,23 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     return False, failure
 
 
-def _fetch_one(ctx: Context) -> ConnectorError | None:
-    """One slice of the source. A source that cannot be read does not keep back what was already read from it."""
-    if ctx.source_at_end:
-        return None
+def _fetch_some(ctx: Context) -> ConnectorError | None:
+    """A few slices of the source. One that cannot be read does not keep back what was already read from it."""
     try:
         with ctx.timed("fetch"):
-            fetch(ctx)
+            for _ in range(FETCHES):
+                if not ctx.source_at_end and ctx.may_continue():
+                    fetch(ctx)
     except RetryLater as error:
         ctx.source_at_end = True
         return error
     return None
+
+
+def _drain(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> None:
+    """Repeat these steps until none of them finds anything due, or the slice's time is over."""
+    while ctx.may_continue() and _each(ctx, steps):
+        ctx.renew_lease()
 
 
 def _each(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> Progress:

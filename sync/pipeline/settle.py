@@ -10,7 +10,7 @@ from connectors.contract.errors import RetryLater
 from connectors.contract.records import Answer, Classified, ItemOutcome, Outcome, Transport
 from sync import store
 from sync.domain.retry import Move, judge
-from sync.models import ContactLink, EntryState
+from sync.models import EntryState
 from sync.pipeline import contacts, findings
 from sync.pipeline.context import Context
 
@@ -24,17 +24,17 @@ APPLIED = (Outcome.APPLIED, Outcome.UNPROVEN)
 
 def settle(ctx: Context, claim: Claim, answer: Answer, classified: Classified) -> None:
     """Record every item's outcome. If somebody else took the intent over meanwhile, nothing is changed."""
+    moves = [
+        _move(ctx, row, item, classified, answer) for row, item in zip(claim.subjects, classified.items, strict=True)
+    ]
+    if claim.is_contacts:
+        moves = [contacts.link_move(ctx, move) for move in moves]
     with ctx.commit():
-        if not store.settle_intent(_settlement(ctx, claim, answer, classified)):
+        settlement = {**_settlement(ctx, claim, answer, classified), "moves": store.as_json(moves), "run": ctx.run_id}
+        if not store.settle_intent(settlement, contacts=claim.is_contacts):
             return
-        moves = [
-            _move(ctx, row, item, classified, answer)
-            for row, item in zip(claim.subjects, classified.items, strict=True)
-        ]
         if claim.is_contacts:
-            contacts.move_links(ctx, moves)
-        else:
-            store.move_entries(moves, run_id=ctx.run_id)
+            contacts.hold_waiting(ctx, moves)
     if not claim.is_contacts:
         ctx.counts["pushed"] += sum(item.outcome in APPLIED for item in classified.items)
 
@@ -154,11 +154,3 @@ def gave_up(error: str) -> list[dict[str, Any]]:
         f"None of the scheduled attempts reached Xero ({error or 'no answer'}). This movement is surely not in the books. "
         "Retry it when Xero is available again.",
     )
-
-
-def contact_state(entry_state: str) -> str:
-    """The state of a contact link that corresponds to an entry's."""
-    return {
-        EntryState.UNCONFIRMED: ContactLink.State.UNCONFIRMED,
-        EntryState.READY: ContactLink.State.READY,
-    }.get(EntryState(entry_state), ContactLink.State.REVIEW)

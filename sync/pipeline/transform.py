@@ -34,7 +34,7 @@ REWRITABLE = frozenset(
         EntryState.FAILED,
     }
 )
-SLICE = 200
+SLICE = 500
 PARTNER_PATIENCE = timedelta(minutes=15)  # both rows of a deal are made within a second of each other
 PROVIDER = "Amnis"
 

@@ -17,15 +17,15 @@ from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import confirm, findings, locks, mirror
 from sync.pipeline.context import Context, Progress
 
-SLICE = 200
+SLICE = 1000
 
 
 def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Fetched entries become ready, or go to review with all findings. Looks at the books as just read."""
-    with ctx.commit():
-        if not _fetched(ctx)[:1]:
-            return Progress.nothing()
     if not ctx.mirror_fresh:
+        with ctx.commit():
+            if not _fetched(ctx).exists():
+                return Progress.nothing()
         mirror.read_changes(ctx)
     with ctx.commit():
         rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:limit])
@@ -37,6 +37,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
         moves = [_move(ctx, row, entries.get(row.pk), links.get(row.contact_id or 0), lookalikes) for row in rows]
         store.move_entries(moves, run_id=ctx.run_id)
+    ctx.exhausted.clear()
     return Progress(moved=len(moves))
 
 
