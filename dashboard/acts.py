@@ -21,21 +21,31 @@ class Act:
     action: Action
     states: frozenset[str]
     needs_reason: bool = False
+    needs_document: bool = False  # there must be something to post
+    finding: str = ""  # only where this is what stands against the entry
     help: str | Promise = ""
 
 
 ACTS: tuple[Act, ...] = (
     Act(
-        name="retry",
-        label=_("Try again"),
-        action=Action.SYNC,
-        states=frozenset({EntryState.FAILED, EntryState.SKIPPED, EntryState.REVIEW}),
+        name="link",
+        label=_("It is this one: link it"),
+        action=Action.REVIEW,
+        states=frozenset({EntryState.REVIEW}),
+        finding="already_in_xero",
     ),
     Act(
         name="accept",
         label=_("Accept as it is"),
         action=Action.REVIEW,
         states=frozenset({EntryState.REVIEW}),
+        needs_document=True,
+    ),
+    Act(
+        name="retry",
+        label=_("Try again"),
+        action=Action.REVIEW,
+        states=frozenset({EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.REVIEW}),
     ),
     Act(
         name="handled",
@@ -61,4 +71,15 @@ def acts_for(entry: Entry | None, *, role: Role) -> list[Act]:
     """What this member may do with this entry as it stands."""
     if entry is None:
         return []
-    return [act for act in ACTS if entry.state in act.states and allowed(role, act.action)]
+    return [act for act in ACTS if allowed(role, act.action) and _fits(act, entry)]
+
+
+def finding_detail(entry: Entry, code: str) -> str:
+    """What the finding of this code names, e.g. the document that is already in Xero; "" without such a finding."""
+    return next((str(it.get("detail", "")) for it in entry.findings if it.get("code") == code), "")
+
+
+def _fits(act: Act, entry: Entry) -> bool:
+    if entry.state not in act.states or (act.needs_document and entry.document is None):
+        return False
+    return not act.finding or bool(finding_detail(entry, act.finding))

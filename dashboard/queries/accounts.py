@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.contract.money import MoneyError, decimal_of
 from connectors.models import Reference
+from connectors.reference import GONE
 from sync.models import AccountMapping, Flow
 
 
@@ -93,28 +94,28 @@ def propose(
 def open_mappings(*, flow: Flow) -> int:
     """How many wallets are neither mapped nor ignored. Two queries."""
     wallets = Reference.objects.filter(connection_id=flow.source_id, kind=Reference.Kind.SOURCE_ACCOUNT)
+    wallets = wallets.exclude(status=GONE)
     decided = AccountMapping.objects.filter(flow=flow).exclude(ignored=False, destination_account_id="")
     return wallets.exclude(external_id__in=decided.values("source_account_id")).count()
 
 
 def _references(connection_id: int | None, kind: str) -> list[Reference]:
-    return list(Reference.objects.filter(connection_id=connection_id, kind=kind).order_by("code", "name", "id"))
+    found = Reference.objects.filter(connection_id=connection_id, kind=kind).exclude(status=GONE)
+    return list(found.order_by("code", "name", "id"))
 
 
 def _is_bank(reference: Reference) -> bool:
-    payload = {key.lower(): value for key, value in reference.payload.items()}
-    return str(payload.get("type", "")).upper() == "BANK"
+    return bool(reference.payload.get("type") == "BANK")
 
 
 def _bank(reference: Reference) -> BankAccount:
-    payload: Mapping[str, Any] = {key.lower(): value for key, value in reference.payload.items()}
     return BankAccount(
         account_id=reference.external_id,
         code=reference.code,
         name=reference.name,
-        currency=reference.currency or str(payload.get("currency") or payload.get("currencycode") or ""),
-        number=str(payload.get("bank_number") or payload.get("bankaccountnumber") or ""),
-        is_active=reference.status.upper() == "ACTIVE",
+        currency=reference.currency,
+        number=str(reference.payload.get("bank_number") or ""),
+        is_active=reference.status == "ACTIVE",
     )
 
 
@@ -124,7 +125,7 @@ def _wallet_facts(reference: Reference) -> dict[str, Any]:
         "wallet_id": reference.external_id,
         "name": reference.name,
         "kind": str(payload.get("kind") or ""),
-        "currency": reference.currency or str(payload.get("currency") or ""),
+        "currency": reference.currency,
         "ibans": tuple(str(it) for it in payload.get("ibans") or ()),
         "available": _amount(payload.get("available")),
     }
@@ -183,8 +184,3 @@ def _amount(value: object) -> Decimal | None:
         return None if value is None else decimal_of(value)
     except MoneyError:
         return None
-
-
-def chart_choices(references: Iterable[Reference]) -> list[tuple[str, str]]:
-    """Accounts of the chart as (code, label), for choosing one."""
-    return [(it.code or it.external_id, f"{it.code} {it.name}".strip()) for it in references if not _is_bank(it)]

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from dashboard.paging import PAGE_SIZE, ListPage, read_id
+from dashboard.text import clean_text
 from tenants.models import AuditEvent
 
 
@@ -19,7 +20,7 @@ class AuditFilter:
 
     @classmethod
     def of(cls, query: QueryDict) -> AuditFilter:
-        search = query.get("q", "").strip().replace("\x00", "")[:200]
+        search = clean_text(query.get("q", "")).strip()[:200]
         return cls(search=search, action=query.get("action", "").replace("\x00", "")[:80])
 
     @property

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from dashboard.queries.transactions import TransactionRow, with_entries
 from sync.models import Entry, EntryState, Flow, Record
@@ -23,11 +26,12 @@ class ReviewGroup:
     detail: str
     message: str
     entry_ids: list[int] = field(default_factory=list)
+    complete: int = 0  # of them have a document, so accepting them posts something
     values: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        return f"{self.code}:{self.detail}"
+        return hashlib.sha256(f"{self.code}:{self.detail}".encode()).hexdigest()[:20]
 
     @property
     def count(self) -> int:
@@ -43,13 +47,15 @@ def review_groups(*, flow: Flow) -> list[ReviewGroup]:
     rows = (
         Entry.objects.filter(flow=flow, state__in=(EntryState.REVIEW, EntryState.FAILED))
         .order_by("-id")
-        .values_list("id", "state", "findings", "accepted", "amount", "currency")
+        .annotate(complete=ExpressionWrapper(Q(document__isnull=False), output_field=BooleanField()))
+        .values_list("id", "state", "findings", "accepted", "amount", "currency", "complete")
     )
     groups: dict[tuple[str, str], ReviewGroup] = {}
-    for entry_id, state, findings, accepted, amount, currency in rows[:MAX_GROUPED]:
+    for entry_id, state, findings, accepted, amount, currency, complete in rows[:MAX_GROUPED]:
         cause = root_cause(findings, accepted=accepted, failed=state == EntryState.FAILED)
         group = groups.setdefault((cause["code"], cause["detail"]), ReviewGroup(**cause))
         group.entry_ids.append(entry_id)
+        group.complete += complete
         if amount is not None:
             group.values[currency] = group.values.get(currency, Decimal(0)) + abs(amount)
     return sorted(groups.values(), key=lambda group: (-group.count, group.code, group.detail))

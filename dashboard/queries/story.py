@@ -187,6 +187,8 @@ def _names(flow: Flow) -> tuple[dict[str, str], dict[str, str]]:
     books: dict[str, str] = {}
     wallets: dict[str, str] = {}
     for it in found.defer("payload"):
-        target = books if it.kind == Reference.Kind.ACCOUNT else wallets
-        target[it.external_id] = f"{it.code} {it.name}".strip()
+        if it.kind == Reference.Kind.ACCOUNT:
+            books[it.external_id] = f"{it.code} {it.name}".strip()
+        else:
+            wallets[it.external_id] = it.name
     return books, wallets

@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from connectors.contract.records import Movement
 from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
+from dashboard.text import clean_text
 from sync.models import Entry, EntryState, Flow, Record, RecordState
 
 STATE_GROUPS: dict[str, tuple[str, ...]] = {
@@ -47,7 +48,7 @@ class TransactionFilter:
         state, movement = query.get("state", ""), query.get("type", "")
         known_states = {*STATE_GROUPS, *EntryState.values}
         return cls(
-            search=query.get("q", "").strip().replace("\x00", "")[:200],
+            search=clean_text(query.get("q", "")).strip()[:200],
             state=state if state in known_states else "",
             movement=movement if movement in set(Movement) else "",
             account=query.get("account", "").replace("\x00", "")[:100],

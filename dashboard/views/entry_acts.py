@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.access import tenant_action
-from dashboard.acts import BY_NAME
+from dashboard.acts import BY_NAME, finding_detail
 from dashboard.pages import back_to
 from dashboard.queries.review import review_groups
 from dashboard.views.flow_acts import flow_or_404
@@ -35,10 +35,13 @@ def transaction_act(request: TenantRequest, record_id: int, act: str) -> HttpRes
     flow = flow_or_404(request)
     with tenant_scope(request.tenant.pk):
         mine = Entry.objects.filter(Q(record_id=record_id) | Q(other_record_id=record_id), flow=flow)
-        ids = list(mine.values_list("id", flat=True))
-    if not ids:
+        entries = list(mine.order_by("id"))
+    if not entries:
         raise Http404
-    said, failed = _do(request, act, ids)
+    if act == "link":
+        said, failed = _link(request, entries[0])
+    else:
+        said, failed = _do(request, act, [entry.pk for entry in entries])
     return back_to(request, "transactions-detail", record_id, said=said, failed=failed)
 
 
@@ -55,10 +58,21 @@ def review_act(request: TenantRequest, act: str) -> HttpResponse:
     return back_to(request, "review", said=said, failed=failed)
 
 
+def _link(request: TenantRequest, entry: Entry) -> tuple[str, str]:
+    """The document that stands in Xero already is this movement: nothing is posted a second time."""
+    document_id = finding_detail(entry, "already_in_xero")
+    if not document_id:
+        return "", _("Nothing changed: the movement has moved on.")
+    services.entry_is_duplicate(
+        tenant_id=request.tenant.pk, entry_id=entry.pk, actor=request.user.email, document_id=document_id
+    )
+    return _("Linked to the document that is already in Xero."), ""
+
+
 def _do(request: TenantRequest, act: str, entry_ids: list[int]) -> tuple[str, str]:
     """(what was done, what was wrong). 404 for an act that does not exist, 403 for one that the role may not."""
     known = BY_NAME.get(act)
-    if known is None:
+    if known is None or act not in _SERVICES:
         raise Http404
     if not allowed(request.role, known.action):
         raise PermissionDenied

@@ -27,6 +27,7 @@ class GroupCard:
     count: int
     sums: Any
     failed: bool
+    can_accept: bool
     is_open: bool
     rows: list[TransactionRow]
     fix_url: str
@@ -52,6 +53,7 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
         count=group.count,
         sums=group.sums,
         failed=group.code == GAVE_UP,
+        can_accept=group.complete > 0 and group.code != GAVE_UP,
         is_open=is_open,
         rows=group_rows(flow=flow, group=group) if is_open else [],
         fix_url=tenant_url(tenant, page) if page else "",

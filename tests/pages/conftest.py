@@ -5,9 +5,15 @@ Alice owns it, Bob keeps its books, Anna audits it; Charlie owns another company
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from sandbox.app import Sandbox
+from sandbox.transport import SandboxTransport
 from tenants.models import Role, Tenant, User
 from tests.pages.world import PASSWORD, World, make_company, make_person
 
@@ -52,3 +58,21 @@ def otto(db: None) -> User:
 def as_alice(client: Client, alice: User) -> Client:
     client.force_login(alice)
     return client
+
+
+@pytest.fixture(scope="session")
+def vendors() -> Iterator[Sandbox]:
+    """Both vendors, in process and empty; nothing here ever leaves the machine."""
+    sandbox = Sandbox(None, limits=False)
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(autouse=True)
+def reached_vendors(settings: Any, vendors: Sandbox) -> None:
+    settings.ENV = replace(settings.ENV, xero_client_id="sandbox-xero", xero_client_secret="sandbox-xero-secret")
+    settings.CONNECTOR_TRANSPORTS = {
+        settings.ENV.amnis_base_url: SandboxTransport(vendors.amnis),
+        settings.ENV.xero_api_url: SandboxTransport(vendors.xero),
+        settings.ENV.xero_identity_url: SandboxTransport(vendors.xero),
+    }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
+from connectors.contract.records import Account
 from connectors.models import Call, Connection, Grant, Reference
 from sync.models import (
     AccountMapping,
@@ -444,13 +445,28 @@ def _references(world: World) -> None:
             payload={"kind": "normal", "ibans": [iban] if iban else [], "available": "1250.40"},
         )
     for key, (code, name, currency) in BANKS.items():
-        payload = {"type": "BANK", "bank_number": "CH93 0076 2011 6238 5295 7" if currency == "CHF" else ""}
+        number = "CH93 0076 2011 6238 5295 7" if currency == "CHF" else ""
+        account = Account(
+            account_id=key,
+            code=code,
+            name=name,
+            type="BANK",
+            account_class="ASSET",
+            currency=currency,
+            bank_number=number,
+        )
+        payload = asdict(account)
         Reference.objects.create(
             connection=books, kind="account", external_id=key, code=code, name=name, currency=currency, payload=payload
         )
     for key, (code, name) in LINES_ACCOUNTS.items():
         Reference.objects.create(
-            connection=books, kind="account", external_id=key, code=code, name=name, payload={"type": "EXPENSE"}
+            connection=books,
+            kind="account",
+            external_id=key,
+            code=code,
+            name=name,
+            payload=asdict(Account(account_id=key, code=code, name=name, type="EXPENSE")),
         )
     AccountMapping.objects.create(
         flow=world.flow, source_account_id="1", source_currency="CHF", destination_account_id="acc-chf"
@@ -472,7 +488,3 @@ def _calls(world: World) -> None:
             milliseconds=180,
             response_excerpt='{"ok": true}',
         )
-
-
-def moments_ago(minutes: int) -> datetime:
-    return timezone.now() - timedelta(minutes=minutes)

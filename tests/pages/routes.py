@@ -1,0 +1,88 @@
+"""Every address of a company's pages, each with who may do what there. An address without an entry fails the suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from dashboard.urls import company
+from tenants.models import Role
+from tests.pages.world import World
+
+EVERYBODY = frozenset(Role)
+WORKING = frozenset({Role.OWNER, Role.BOOKKEEPER})
+OWNING = frozenset({Role.OWNER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`reads` and `writes`: the roles that GET and POST let in; None where the method does not exist there."""
+
+    reads: frozenset[Role] | None = None
+    writes: frozenset[Role] | None = None
+    args: tuple[str, ...] = ()
+    data: tuple[tuple[str, str], ...] = ()
+
+    def address(self, name: str, world: World) -> str:
+        known: dict[str, Any] = {
+            "record": world.records["rent"].pk,
+            "run": world.run.pk,
+            "rule": world.rule.key,
+            "connection": world.flow.source_id,
+        }
+        return reverse(f"dashboard:{name}", args=[world.tenant.public_id, *(known.get(it, it) for it in self.args)])
+
+
+def page(*args: str) -> Route:
+    return Route(reads=EVERYBODY, args=args)
+
+
+def act(writes: frozenset[Role], *args: str, **data: str) -> Route:
+    return Route(writes=writes, args=args, data=tuple(data.items()))
+
+
+ROUTES: dict[str, Route] = {
+    "overview": page(),
+    "overview-live": page(),
+    "flow-sync": act(WORKING),
+    "flow-pause": act(WORKING),
+    "flow-resume": act(WORKING),
+    "flow-dry-run": act(WORKING),
+    "flow-proof": act(WORKING),
+    "transactions": page(),
+    "transactions-export": page(),
+    "transactions-detail": page("record"),
+    "transactions-act": act(WORKING, "record", "retry"),
+    "review": page(),
+    "review-act": act(WORKING, "accept"),
+    "runs": page(),
+    "runs-detail": page("run"),
+    "connections": page(),
+    "connections-connect": act(OWNING, "xero"),
+    "connections-key": act(OWNING, "amnis"),
+    "connections-choices": Route(reads=OWNING, args=("xero",)),
+    "connections-choose": act(OWNING, "xero"),
+    "connections-test": act(OWNING, "connection"),
+    "connections-disconnect": act(OWNING, "connection"),
+    "accounts": page(),
+    "accounts-map": act(WORKING, wallet="2"),
+    "accounts-ignore": act(WORKING, wallet="2", reason="not ours"),
+    "accounts-accept": act(WORKING),
+    "accounts-refresh": act(WORKING),
+    "rules": page(),
+    "rules-new": Route(reads=EVERYBODY, writes=WORKING),
+    "rules-edit": Route(reads=EVERYBODY, writes=WORKING, args=("rule",)),
+    "rules-move": act(WORKING, "rule"),
+    "rules-switch": act(WORKING, "rule"),
+    "rules-remove": act(WORKING, "rule"),
+    "settings": Route(reads=EVERYBODY, writes=OWNING),
+    "alerts": page(),
+    "audit": page(),
+    "audit-export": page(),
+    "audit-verify": act(EVERYBODY),
+    "team": page(),
+}
+NAMES = [str(pattern.name) for pattern in company]
+PAGES = [name for name, route in ROUTES.items() if route.reads]
