@@ -40,6 +40,8 @@ class Effect(StrEnum):
     SERVER_ERROR = "server_error"  # 500 with an HTML page, nothing committed
     ERROR_AFTER_COMMIT = "error_after_commit"  # committed, then a 500 with an HTML page
     EXPIRED_TOKEN = "expired_token"  # 401, although the token should still live
+    FORBIDDEN = "forbidden"  # 403
+    HTML_BODY = "html_body"  # committed, a 200 whose body is a page for people
     GARBLED = "garbled"  # committed, the body is not JSON
     TRUNCATED = "truncated"  # committed, the body ends in the middle
     SLOW = "slow"  # committed, answered late
@@ -58,13 +60,15 @@ class AnswerTooSlow(ConnectionCut):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One planned fault. An empty `methods` means any; `path` is a part of the path; `times` None means lasting."""
+    """One planned fault. An empty `methods` means any; `path` is a part of the path; `times` None means lasting;
+    the first `after` requests it concerns are spared, so that it meets, say, the second page."""
 
     vendor: str
     effect: Effect
     methods: frozenset[str] = ANY_METHOD
     path: str = ""
     times: int | None = 1
+    after: int = 0
     probability: float = 1.0
     seed: int = 0
     seconds: float = 0.0
@@ -89,6 +93,7 @@ class Hit:
 class _Planned:
     fault: Fault
     left: int | None
+    spared: int
     dice: random.Random
 
 
@@ -113,7 +118,9 @@ class FaultPlan:
         """Plan a fault; returns the number by which it can be removed."""
         with self._lock:
             number = next(self._ids)
-            self._planned[number] = _Planned(fault=fault, left=fault.times, dice=random.Random(fault.seed))
+            self._planned[number] = _Planned(
+                fault=fault, left=fault.times, spared=fault.after, dice=random.Random(fault.seed)
+            )
             return number
 
     def remove(self, number: int) -> None:
@@ -141,6 +148,9 @@ class FaultPlan:
             for number, item in list(self._planned.items()):
                 fault = item.fault
                 if not fault.concerns(vendor, method, path) or item.dice.random() >= fault.probability:
+                    continue
+                if item.spared > 0:
+                    item.spared -= 1
                     continue
                 self._use(number, item)
                 self._hits.append(
@@ -199,7 +209,8 @@ class FaultPlan:
 class VendorFaults:
     """The plan of one vendor in words, so that a test reads as a sentence.
 
-    Every method takes `path` (a part of the path), `times` (None: lasting), `probability` and `seed`. Faults of writing
+    Every method takes `path` (a part of the path), `times` (None: lasting), `after` (requests to spare first),
+    `probability` and `seed`. Faults of writing
     strike the next write to the vendor's data by default, never a token request.
     """
 
@@ -243,6 +254,12 @@ class VendorFaults:
 
     def expire_token(self, **details: Any) -> int:
         return self.plan_fault(Effect.EXPIRED_TOKEN, **details)
+
+    def forbid(self, **details: Any) -> int:
+        return self.plan_fault(Effect.FORBIDDEN, **details)
+
+    def html_body(self, **details: Any) -> int:
+        return self.plan_fault(Effect.HTML_BODY, **details)
 
     def garble(self, **details: Any) -> int:
         return self.plan_fault(Effect.GARBLED, **details)
@@ -378,4 +395,5 @@ def _discard(answer: Answer) -> None:
 _BODY_EDITS: dict[Effect, Callable[[bytes], bytes]] = {
     Effect.GARBLED: lambda body: b"\x00\x1f<<" + body[::-1],
     Effect.TRUNCATED: lambda body: body[: len(body) // 2],
+    Effect.HTML_BODY: lambda body: b"<!DOCTYPE html><html><body><h1>Please sign in</h1></body></html>",
 }

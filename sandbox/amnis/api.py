@@ -40,8 +40,8 @@ Read = Callable[..., Answer]
 
 
 def info(call: Call) -> Answer:
-    shown = balances.profile(call.ledger, call.client_id)
-    shown.pop("baseCurrency")
+    hidden = {"name", "baseCurrency"}  # what the SDK's type does not know
+    shown = {k: v for k, v in balances.profile(call.ledger, call.client_id).items() if k not in hidden}
     return {**shown, "availableBalance": balances.overall(call.ledger, call.client_id)}
 
 

@@ -23,10 +23,6 @@ class AmnisFaults(VendorFaults):
         details.setdefault("methods", _READS)
         return super().plan_fault(effect, writes=False, **details)
 
-    def html(self, **details: Any) -> int:
-        """A page where JSON was asked for, with status 500."""
-        return self.plan_fault(Effect.SERVER_ERROR, **details)
-
 
 def problem_answer(problem: Problem) -> Answer:
     body = json.dumps(problem.body).encode()
@@ -51,6 +47,7 @@ REFUSALS: Refusals = {
     Effect.RATE_DAY: _too_many,
     Effect.RATE_CONCURRENT: _too_many,
     Effect.OFFLINE: _says(503, "The service is temporarily offline for maintenance."),
+    Effect.FORBIDDEN: _says(403, "Access Denied."),
     Effect.EXPIRED_TOKEN: _says(401, "Expired JWT Token"),
     Effect.SERVER_ERROR: lambda environ, fault: server_error(),
 }

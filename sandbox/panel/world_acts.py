@@ -27,7 +27,7 @@ def move_clock(sandbox: "Sandbox", fields: Fields) -> str:
 
 
 def plan_fault(sandbox: "Sandbox", fields: Fields) -> Any:
-    """{vendor, effect, path, methods, times, probability, seed, seconds, answer}; `times` empty: lasting."""
+    """{vendor, effect, path, methods, times, after, probability, seed, seconds, answer}; `times` empty: lasting."""
     vendor = fields.text("vendor")
     if vendor not in VENDORS:
         raise Mistake(f"vendor is one of {', '.join(VENDORS)}")
@@ -42,6 +42,7 @@ def plan_fault(sandbox: "Sandbox", fields: Fields) -> Any:
         path=fields.text("path", _DATA_PATH[vendor]),
         methods=frozenset(methods.split() if isinstance(methods, str) else methods),
         times=None if fields.flag("lasting") else fields.number("times", 1),
+        after=fields.number("after", 0),
         probability=fields.real("probability", 1.0),
         seed=fields.number("seed", 0),
         seconds=fields.real("seconds", 0.0),

@@ -45,6 +45,7 @@ def _plan(frame: Frame) -> Markup:
             html.choice("Method", "methods", [("", "any"), *((m, m) for m in ("GET", "PUT", "POST", "DELETE"))]),
             html.entry("Part of the path", "path", hint="/api/transactions"),
             html.entry("Times", "times", value="1", kind="number"),
+            html.entry("Spare the first", "after", value="0", kind="number"),
             html.choice("Lasting", "lasting", [("", "no"), ("1", "until removed")]),
             html.entry("Probability", "probability", value="1.0"),
             html.entry("Seconds (slow, late, retry after)", "seconds", value="0"),

@@ -40,6 +40,7 @@ def refusals(limiter: Limiter) -> Refusals:
         Effect.RATE_CONCURRENT: _rate(limiter, "concurrent", None),
         Effect.OFFLINE: lambda environ, fault: _answer(text_response(OFFLINE, status=503)),
         Effect.SERVER_ERROR: lambda environ, fault: server_error(),
+        Effect.FORBIDDEN: lambda environ, fault: _answer(refusal_response(Denied(403, "AuthenticationUnsuccessful"))),
         Effect.EXPIRED_TOKEN: lambda environ, fault: _answer(refusal_response(Denied(401, expired_detail(0)))),
     }
 

@@ -22,10 +22,17 @@ def test_maintenance_an_expired_token_and_an_html_page(bank: Bank) -> None:
     client, faults = bank.client(), bank.amnis.faults
     faults.offline()
     faults.expire_token()
-    faults.html()
-    answers = [client.get("/api/accounts") for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [503, 401, 500, 200]
+    faults.server_error()
+    faults.forbid()
+    answers = [client.get("/api/accounts") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [503, 401, 500, 403, 200]
     assert answers[2].headers["Content-Type"].startswith("text/html")
+
+
+def test_the_second_page_can_fail_alone(bank: Bank) -> None:
+    client = bank.client()
+    bank.amnis.faults.offline(path="/api/transactions", after=1)
+    assert [client.get("/api/transactions").status_code for _ in range(3)] == [200, 503, 200]
 
 
 def test_faults_strike_reads_and_spare_the_token(bank: Bank) -> None:
@@ -41,7 +48,7 @@ def test_a_fault_can_be_aimed_at_one_list(bank: Bank) -> None:
     assert client.get("/api/transactions").status_code == 500
 
 
-@pytest.mark.parametrize("effect", ["garble", "truncate"])
+@pytest.mark.parametrize("effect", ["garble", "truncate", "html_body"])
 def test_a_spoiled_body_is_no_json(bank: Bank, effect: str) -> None:
     client = bank.client()
     bank.company.pay_in(amount="1.00")
