@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -109,6 +110,16 @@ def test_the_other_pages_of_the_second_factor(client: Client, alice: User) -> No
         assert answer.status_code == 200
         check_page(answer.content.decode())
     assert "On. Signing in asks for a code" in client.get("/accounts/security/").content.decode()
+
+
+def test_the_code_can_be_scanned_in_dark_mode(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    found = re.search(
+        r'src="data:image/svg\+xml;base64,([^"]+)"', client.get("/accounts/2fa/totp/activate/").content.decode()
+    )
+    assert found is not None
+    assert b'<rect fill="white"' in base64.b64decode(found[1])
 
 
 def test_its_key_is_stored_encrypted(client: Client, alice: User) -> None:
