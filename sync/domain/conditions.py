@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -62,15 +63,24 @@ MOVEMENT_WORDS: Mapping[str, frozenset[Movement]] = {
 }
 
 Value = str | tuple[str, ...] | bool
+Test = Callable[["Facts"], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One comparison. `value` is text, a tuple of texts for `in`, or a yes/no for `empty`; amounts are decimal text."""
+    """One comparison. `value` is text, a tuple of texts for `in`, or a yes/no for `empty`; amounts are decimal text.
+
+    `test` is made once from the other three, because a run asks thousands of movements. Raises re2.error for a pattern
+    that cannot be run; `rule_format` says so in better words.
+    """
 
     field: Field
     op: Op
     value: Value
+    test: Test = dataclass_field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "test", _test_of(self.field, self.op, self.value))
 
     def to_json(self) -> dict[str, Any]:
         value = list(self.value) if isinstance(self.value, tuple) else self.value
@@ -103,19 +113,24 @@ class ConditionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What rules may look at, of one movement: each field's values (none: not there), as read and folded."""
+    """What rules may look at, of one movement: each field's values (none: not there) as read, folded, and for patterns.
 
-    shown: Mapping[Field, tuple[str, ...]]
-    folded: Mapping[Field, tuple[str, ...]]
+    Keyed by the field's word: an enum as a key costs a Python call for each look.
+    """
+
+    shown: Mapping[str, tuple[str, ...]]
+    folded: Mapping[str, tuple[str, ...]]
+    plain: Mapping[str, tuple[str, ...]]
     movement: Movement
     amount: Decimal
 
     @classmethod
     def of(cls, transaction: SourceTransaction) -> Facts:
-        shown = {field: tuple(filter(None, read(transaction))) for field, read in _READERS.items()}
+        shown = {field.value: tuple(filter(None, read(transaction))) for field, read in _READERS.items()}
         return cls(
             shown=shown,
-            folded={field: tuple(_comparable(field, value) for value in values) for field, values in shown.items()},
+            folded={name: tuple(_comparable(name, value) for value in values) for name, values in shown.items()},
+            plain={name: tuple(map(_plain, values)) for name, values in shown.items()},
             movement=transaction.movement,
             amount=abs(transaction.amount.amount),
         )
@@ -124,7 +139,7 @@ class Facts:
 def holds(item: Condition | Group, facts: Facts) -> bool:
     """Does the condition, or the whole group, hold for this movement?"""
     if isinstance(item, Condition):
-        return _condition_holds(item, facts)
+        return item.test(facts)
     results = (holds(inner, facts) for inner in item.items)
     return all(results) if item.mode == "all" else any(results)
 
@@ -132,9 +147,8 @@ def holds(item: Condition | Group, facts: Facts) -> bool:
 def trace(item: Condition | Group, facts: Facts, *, path: str = "") -> Iterator[ConditionResult]:
     """Every condition's own result, in the order they are written."""
     if isinstance(item, Condition):
-        yield ConditionResult(
-            path=path, condition=item, seen=facts.shown[item.field], held=_condition_holds(item, facts)
-        )
+        seen = facts.shown[item.field.value]
+        yield ConditionResult(path=path, condition=item, seen=seen, held=item.test(facts))
         return
     for place, inner in enumerate(item.items):
         yield from trace(inner, facts, path=f"{path}.{item.mode}[{place}]".lstrip("."))
@@ -150,32 +164,39 @@ def compiled(pattern: str) -> Any:
     return re2.compile(unicodedata.normalize("NFC", pattern), options)
 
 
-def _condition_holds(condition: Condition, facts: Facts) -> bool:
-    if condition.op is Op.EMPTY:
-        return (not facts.shown[condition.field]) is condition.value
-    if condition.field is Field.AMOUNT:
-        return _amount_holds(condition, facts.amount)
-    if condition.op is Op.IS_NOT:
-        return not _text_holds(Op.IS, condition, facts)
-    return _text_holds(condition.op, condition, facts)
-
-
-def _amount_holds(condition: Condition, amount: Decimal) -> bool:
-    if isinstance(condition.value, tuple):
-        return any(amount == decimal_of(value) for value in condition.value)
-    return _AMOUNT_TESTS[condition.op](amount, decimal_of(condition.value))
-
-
-def _text_holds(op: Op, condition: Condition, facts: Facts) -> bool:
-    wanted = condition.value if isinstance(condition.value, tuple) else (str(condition.value),)
-    if condition.field is Field.TYPE:
-        return any(facts.movement in MOVEMENT_WORDS[fold(word)] for word in wanted)
+def _test_of(field: Field, op: Op, value: Value) -> Test:
+    if op is Op.EMPTY:
+        return lambda facts: (not facts.shown[field.value]) is value
+    wanted = value if isinstance(value, tuple) else (str(value),)
+    if field is Field.AMOUNT:
+        return _amount_test(op, tuple(map(decimal_of, wanted)))
+    if op is Op.IS_NOT:
+        same = _test_of(field, Op.IS, value)
+        return lambda facts: not same(facts)
+    if field is Field.TYPE:
+        movements = frozenset[Movement]().union(*(MOVEMENT_WORDS[fold(word)] for word in wanted))
+        return lambda facts: facts.movement in movements
     if op is Op.REGEX:
-        pattern = compiled(wanted[0])
-        return any(pattern.search(_plain(value)) for value in facts.shown[condition.field])
-    test = _TEXT_TESTS[op]
-    folded = [_comparable(condition.field, value) for value in wanted]
-    return any(test(seen, value) for seen in facts.folded[condition.field] for value in folded)
+        return _pattern_test(field.value, compiled(wanted[0]))
+    return _text_test(field.value, _TEXT_TESTS[op], tuple(_comparable(field.value, one) for one in wanted))
+
+
+def _amount_test(op: Op, wanted: tuple[Decimal, ...]) -> Test:
+    if op is Op.IN:
+        return lambda facts: facts.amount in wanted
+    compare, [bound] = _AMOUNT_TESTS[op], wanted
+    return lambda facts: compare(facts.amount, bound)
+
+
+def _pattern_test(name: str, pattern: Any) -> Test:
+    return lambda facts: any(pattern.search(value) for value in facts.plain[name])
+
+
+def _text_test(name: str, compare: Callable[[str, str], bool], wanted: tuple[str, ...]) -> Test:
+    def test(facts: Facts) -> bool:
+        return any(compare(seen, one) for seen in facts.folded[name] for one in wanted)
+
+    return test
 
 
 def _equal(seen: str, wanted: str) -> bool:
@@ -208,9 +229,9 @@ def _plain(text: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _comparable(field: Field, text: str) -> str:
+def _comparable(name: str, text: str) -> str:
     folded = fold(text[:MAX_SEEN_TEXT])
-    return folded.replace(" ", "") if field is Field.IBAN else folded
+    return folded.replace(" ", "") if name == Field.IBAN.value else folded
 
 
 def _card(transaction: SourceTransaction) -> tuple[str, ...]:

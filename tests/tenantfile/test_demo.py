@@ -35,7 +35,7 @@ def test_the_demo_company_is_connected_mapped_and_has_an_owner(world: Sandbox) -
         assert flow.destination.name == "Muster Handels AG"
         mapped = AccountMapping.objects.filter(ignored=False).exclude(destination_account_id="")
         assert set(mapped.values_list("source_account_id", flat=True)) == {"1", "2", "3", "4", "6", "7", "8"}
-        assert Rule.objects.count() == 12
+        assert Rule.objects.count() == 13
 
 
 def test_the_second_time_changes_nothing(world: Sandbox) -> None:

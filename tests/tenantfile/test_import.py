@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -14,6 +15,7 @@ from pytest_django import Settings
 
 from connectors.models import Connection, Grant
 from sandbox.app import Sandbox
+from sync import services
 from sync.models import AccountMapping, Flow, Rule
 from sync.tenantfile.exporter import tenant_export
 from sync.tenantfile.importer import Report
@@ -337,3 +339,69 @@ def test_a_secret_may_stand_in_a_file_beside_it(load: Load, variables: dict[str,
     load(FILE.replace("client_secret_env: AMNIS_SECRET", "client_secret_file: key"))
     with inside():
         assert Connection.objects.get(kind="amnis").is_usable
+
+
+def test_rules_of_the_pages_survive_an_export(load: Load) -> None:
+    """The pages allow two rules of one name, and rules that are switched off; a file knows neither."""
+    load(FILE)
+    with inside() as tenant:
+        flow = Flow.objects.get()
+        spec = {"name": "Rent", "when": {"field": "text", "op": "contains", "value": "Miete"}, "then": {"skip": True}}
+        services.rule_save(tenant_id=tenant.pk, flow_id=flow.pk, actor="a@muster.example", spec=spec)
+        fees = Rule.objects.get(name="Fees")
+        services.rule_switch(tenant_id=tenant.pk, rule_id=fees.pk, actor="a@muster.example", active=False)
+        text = tenant_export()
+    load(text)
+    with inside():
+        current = Rule.objects.filter(superseded_at=None)
+        assert sorted((rule.name, rule.active) for rule in current) == [
+            ("Fees", False),
+            ("Rent", True),
+            ("Rent (2)", True),
+        ]
+    assert load(text).changes == ()
+
+
+def test_a_vendor_out_of_reach_is_exit_three(
+    world: Sandbox, variables: dict[str, str], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings.CONNECTOR_TRANSPORTS = {}
+    file = tmp_path / "muster.yaml"
+    file.write_text(FILE, encoding="utf-8")
+    with pytest.raises(CommandError) as error:
+        call_command("tenant_import", str(file))
+    assert error.value.returncode == 3
+
+
+def test_findings_are_exit_one_and_json_stands_on_the_last_line(
+    world: Sandbox, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "muster.yaml"
+    file.write_text(FILE.replace("expense: 400", "expense: 999"), encoding="utf-8")
+    with pytest.raises(SystemExit) as end:
+        call_command("tenant_import", str(file), "--json")
+    assert end.value.code == 1
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["tenant"] == "muster"
+    assert answer["findings"] == ["line 13: default expense: Xero has no account '999'"]
+    assert {"path": "flow.cutoff", "before": "(nothing)", "after": "2026-01-01"} in answer["changes"]
+
+
+def test_a_token_that_a_person_revoked_is_a_fault_and_not_forgotten(
+    world: Sandbox, load: Load, variables: dict[str, str]
+) -> None:
+    load(FILE)
+    Grant.objects.filter(provider="xero").update(status=Grant.Status.NEEDS_RECONNECT)
+    with inside():
+        Connection.objects.filter(kind="xero").update(status=Connection.Status.NEEDS_RECONNECT)
+    with pytest.raises(FileFault, match="line 5"):
+        load(FILE)
+    variables["XERO_TOKEN"] = token_for(world, "Muster Handels AG")
+    load(FILE)
+    with inside():
+        assert Connection.objects.get(kind="xero").is_usable
