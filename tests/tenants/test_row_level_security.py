@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 
 from tenants import rls
 from tenants.models import AuditEvent, Membership, Tenant
 from tenants.scoping import tenant_scope
+from tests.tenants.conftest import raw_connection
 
 Raw = psycopg.Connection[tuple[Any, ...]]
 TABLES = ["tenant", "membership", "audit_event", "audit_head"]
@@ -202,6 +206,33 @@ def test_the_helpers_can_be_taken_back(owner_role: Raw) -> None:
         for operation in reversed(operations):
             _run(owner_role, operation.reverse_sql)
         assert _rules(owner_role) == before
+
+
+def test_two_databases_of_one_cluster_may_make_the_dispatch_role_at_once(owner_role: Raw, second_owner: Raw) -> None:
+    """Roles belong to the cluster: a second migration finds the first one's role while it is not yet committed."""
+    name = f"race_of_{connection.settings_dict['NAME']}"
+    making = rls._DISPATCH_ROLE.replace("millrace_dispatch", name).format(app=rls.app_role())
+    try:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            with owner_role.transaction():
+                owner_role.execute(making)
+                late = pool.submit(second_owner.execute, making)
+                with pytest.raises(TimeoutError):  # it waits for the first one's end
+                    late.result(timeout=0.3)
+            late.result(timeout=10)
+        granted = owner_role.execute(
+            "SELECT inherit_option, set_option FROM pg_auth_members WHERE roleid = %s::regrole AND member = %s::regrole",
+            [name, rls.app_role()],
+        ).fetchall()
+        assert granted == [(False, True)]
+    finally:
+        owner_role.execute(f"DROP ROLE IF EXISTS {name}")
+
+
+@pytest.fixture
+def second_owner(transactional_db: None) -> Iterator[Raw]:
+    with raw_connection(settings.ENV.database_admin_url) as opened:
+        yield opened
 
 
 def test_the_application_roles_name_comes_from_the_settings(db: None) -> None:
