@@ -24,6 +24,7 @@ from sandbox.xero.idempotency import IdempotencyCache
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.limits import Limiter, OverLimit
 from sandbox.xero.oauth import OAuthPages
+from sandbox.xero.pages import DocumentPages
 from sandbox.xero.people import People
 from sandbox.xero.problems import Denied, NotFound, NotImplementedThere, Refusal
 from sandbox.xero.rates import DayRates
@@ -155,6 +156,7 @@ class XeroSandbox:
                 ("GET", "/.well-known/openid-configuration", oauth.discovery),
                 ("GET", "/connections", self._connections),
                 ("DELETE", "/connections/<connection>", self._disconnect),
+                *DocumentPages(self.core.store).routes(),
             ]
         )
 
