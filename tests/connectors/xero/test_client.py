@@ -71,6 +71,12 @@ def test_an_empty_list_is_one_call(vendor: respx.MockRouter) -> None:
     assert route.call_count == 1
 
 
+def test_not_modified_is_one_call_and_nothing_found(vendor: respx.MockRouter) -> None:
+    route = vendor.get(f"{API}/Contacts").mock(return_value=httpx.Response(304))
+    assert read(XeroClient(wiring())) == [[]]
+    assert route.call_count == 1
+
+
 def test_each_call_names_its_organisation_page_and_boundary(vendor: respx.MockRouter) -> None:
     route = serve(vendor, lambda number, _: page([], number=number, items=0))
     since = datetime(2026, 11, 20, 12, 0, 0, 900_000, UTC)

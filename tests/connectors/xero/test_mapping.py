@@ -150,6 +150,11 @@ def test_lines_that_do_not_add_up_never_leave() -> None:
         to_wire(transfer(amount="0.00"))
 
 
+def test_a_single_cent_may_leave() -> None:
+    assert str(to_wire(spend(amount="0.01"))["LineItems"][0]["UnitAmount"]) == "0.01"
+    assert str(to_wire(transfer(amount="0.01"))["Amount"]) == "0.01"
+
+
 @pytest.mark.parametrize(("rate", "sent"), [("1.055245", "1.055245"), ("1.0552455", "1.055246"), ("2", "2.000000")])
 def test_a_rate_has_at_most_six_decimals(rate: str, sent: str) -> None:
     assert str(to_wire(spend(rate=Decimal(rate)))["CurrencyRate"]) == sent

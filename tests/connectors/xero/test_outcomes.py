@@ -153,6 +153,12 @@ def test_every_other_status_is_unknown(status: int, body: bytes) -> None:
     assert not found.reauthorise
 
 
+@pytest.mark.parametrize("status", [199, 300, 400, 404, 500])
+def test_a_perfect_body_proves_nothing_under_another_status(status: int) -> None:
+    elements = [echo(item, number=number) for number, item in enumerate(three(), 1)]
+    assert APPLIED not in outcomes(judge(three(), answered(status, envelope("BankTransactions", elements))))
+
+
 def test_a_503_may_say_when_to_come_back() -> None:
     answer = replace(answered(503, b"The Organisation is offline", retry_after="300"), wait_seconds=300.0)
     assert judge(three(), answer).pause_seconds == 300.0

@@ -140,13 +140,23 @@ def test_only_a_named_currency_that_we_do_not_know_is_beyond_us() -> None:
     assert not reading.is_beyond_us(stored(CurrencyCode="LTL"))  # it carries a marker of ours
 
 
+@pytest.mark.parametrize("changes", [{"FromIsReconciled": True}, {"ToIsReconciled": True}])
+def test_one_reconciled_side_is_enough_to_leave_a_transfer_alone(changes: dict[str, Any]) -> None:
+    assert bank_transfer(stored_transfer(**changes), currency_of=lambda account_id: "EUR").reconciled
+    assert not bank_transfer(stored_transfer(), currency_of=lambda account_id: "EUR").reconciled
+
+
+def test_a_deleted_transfer_is_not_live() -> None:
+    assert not bank_transfer(stored_transfer(Status="DELETED"), currency_of=lambda account_id: "EUR").is_live
+    assert bank_transfer(stored_transfer(Status=None), currency_of=lambda account_id: "EUR").is_live
+
+
 def test_a_transfer_is_read_once_with_both_accounts() -> None:
-    found = bank_transfer(stored_transfer(ToIsReconciled=True), currency_of={BANK: "EUR"}.__getitem__)
+    found = bank_transfer(stored_transfer(), currency_of={BANK: "EUR"}.__getitem__)
     assert found.kind is DocumentKind.BANK_TRANSFER
     assert (found.account_id, found.other_account_id) == (BANK, OTHER_BANK)
     assert found.total == Money.of(20, "EUR")
     assert found.date == date(2016, 11, 12)
-    assert found.reconciled  # one reconciled side is enough to leave it alone
     assert found.updated_at == datetime(2016, 10, 17, 20, 46, 1, 140_000, UTC)
 
 

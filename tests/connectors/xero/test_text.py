@@ -38,6 +38,8 @@ def units(text: str) -> int:
         ("half \ud83d pair", "half pair"),
         ("Zu\u0308rich", "Z\u00fcrich"),  # composed
         ("bad \uffff end", "bad end"),
+        ("\ufdcf\ufdd0\ufdef\ufdf0", "\ufdcf\ufdf0"),  # the block that XML forbids, and its neighbours
+        ("\U0001fffe\U0001ffff.", "."),
         ("Café 寿司 🍣", "Café 寿司 🍣"),
     ],
 )
@@ -138,6 +140,7 @@ def test_a_contact_name_has_no_angle_brackets_and_at_most_255_characters() -> No
         ("https://10.0.0.1/t/1", False),
         ("https://[2001:db8::1]/t/1", False),
         ("https://3232235521.1/t/1", False),
+        ("https://a.b.1/t/1", False),
         ("https://user@app.example.com/", False),
         ("https://xero-sync.example.com/", False),
         ("https://app.example.com:bad/", False),
