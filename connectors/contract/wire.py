@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -69,7 +69,7 @@ def _text(value: object) -> str:
         return format(value, "f")
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{_ESCAPE(str(key))}:{_text(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, Sequence):
+    if isinstance(value, list | tuple):
         return "[" + ",".join(_text(item) for item in value) + "]"
     raise WireError(f"{type(value).__name__} has no exact JSON form")
 

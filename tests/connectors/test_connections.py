@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.db import connection as database
 
-from connectors import selectors, services, tasks
+from connectors import credentials, providers, selectors, services, tasks
 from connectors.contract.errors import ActionRequired, RetryLater
 from connectors.contract.records import Cursor
 from connectors.models import Call, Connection, Grant, OAuthState, Reference
@@ -35,16 +36,21 @@ def start(tenant: Tenant, kind: str = "xero", connection: Connection | None = No
     )  # fmt: skip
 
 
-def finish(kind: str = "xero", *, user_id: int = USER, session_key: str = SESSION, **query: str) -> Finished:
+def finish(answer: dict[str, str], kind: str = "xero", *, user_id: int = USER, session_key: str = SESSION) -> Finished:
     return services.connection_finish(
-        kind=kind, state=query.get("state", ""), code=query.get("code", ""), error=query.get("error", ""),
-        user_id=user_id, session_key=session_key, actor=OWNER,
-    )  # fmt: skip
+        kind=kind,
+        state=answer.get("state", ""),
+        code=answer.get("code", ""),
+        error=answer.get("error", ""),
+        user_id=user_id,
+        session_key=session_key,
+        actor=OWNER,
+    )
 
 
 def consent(address: str, **answer: str | list[str]) -> dict[str, str]:
     """Answer the vendor's page as a person does; the callback's parameters."""
-    transport = settings.CONNECTOR_TRANSPORTS[f"{urlsplit(address).scheme}://{urlsplit(address).netloc}"]
+    transport = providers.transport(f"{urlsplit(address).scheme}://{urlsplit(address).netloc}")
     with httpx.Client(transport=transport) as browser:
         page = browser.get(address)
         assert page.status_code == 200, page.text
@@ -62,7 +68,7 @@ def xero_consent(world: Sandbox, address: str, *names: str) -> dict[str, str]:
 
 
 def page_of(address: str) -> str:
-    with httpx.Client(transport=settings.CONNECTOR_TRANSPORTS[XERO_URL]) as browser:
+    with httpx.Client(transport=providers.transport(XERO_URL)) as browser:
         return browser.get(address).text
 
 
@@ -81,7 +87,7 @@ def audited(tenant: Tenant) -> list[str]:
 
 
 def test_xero_is_connected_in_the_browser(world: Sandbox, alice: Tenant) -> None:
-    finished = finish(**xero_consent(world, start(alice)))
+    finished = finish(xero_consent(world, start(alice)))
     (found,) = finished.connections
     assert finished.tenant_id == alice.pk
     assert (found.kind, found.status, found.is_usable) == ("xero", "active", True)
@@ -93,7 +99,7 @@ def test_xero_is_connected_in_the_browser(world: Sandbox, alice: Tenant) -> None
 
 def test_amnis_is_connected_in_the_browser_where_it_has_a_consent_page(world: Sandbox, alice: Tenant) -> None:
     answer = consent(start(alice, "amnis"), company=AMNIS_KEY, decision="approve")
-    (found,) = finish("amnis", **answer).connections
+    (found,) = finish(answer, "amnis").connections
     assert (found.kind, found.name, found.is_usable) == ("amnis", "Muster Handels AG", True)
     world.amnis.company().pay_in(amount="12.00")
     assert len(services.open_source(found).read(Cursor(since=None), pages=1).records) == 1
@@ -103,7 +109,7 @@ def test_two_amnis_companies_under_one_application_are_two_grants(
     world: Sandbox, alice: Tenant, charlie: Tenant
 ) -> None:
     for tenant, company in ((alice, "ck_1"), (charlie, "ck_2")):
-        finish("amnis", **consent(start(tenant, "amnis"), company=company, decision="approve"))
+        finish(consent(start(tenant, "amnis"), company=company, decision="approve"), "amnis")
     assert Grant.objects.filter(provider="amnis").count() == 2
 
 
@@ -121,20 +127,20 @@ def test_the_consent_address_carries_state_and_a_hashed_verifier(world: Sandbox,
 
 def test_a_state_works_once(world: Sandbox, alice: Tenant) -> None:
     answer = xero_consent(world, start(alice))
-    finish(**answer)
+    finish(answer)
     with pytest.raises(ConsentRefused):
-        finish(**answer)
+        finish(answer)
 
 
 @pytest.mark.parametrize("stranger", [{"user_id": 8}, {"session_key": "another"}, {"kind": "amnis"}])
 def test_a_state_works_for_its_person_session_and_vendor_only(
-    world: Sandbox, alice: Tenant, stranger: dict[str, object]
+    world: Sandbox, alice: Tenant, stranger: dict[str, Any]
 ) -> None:
     answer = xero_consent(world, start(alice))
     with pytest.raises(ConsentRefused):
-        finish(**{**answer, **stranger})  # type: ignore[arg-type]
+        finish(answer, **stranger)
     with pytest.raises(ConsentRefused):  # and it is used up by the attempt
-        finish(**answer)
+        finish(answer)
     assert not Grant.objects.exists()
 
 
@@ -143,14 +149,14 @@ def test_a_state_ends_after_ten_minutes(world: Sandbox, alice: Tenant) -> None:
     with database.cursor() as cursor:
         cursor.execute("UPDATE oauth_state SET expires_at = expires_at - interval '10 minutes 1 second'")
     with pytest.raises(ConsentRefused):
-        finish(**answer)
+        finish(answer)
 
 
 def test_a_consent_that_is_denied_connects_nothing(world: Sandbox, alice: Tenant) -> None:
     answer = consent(start(alice), decision="cancel")
     assert answer["error"] == "access_denied"
     with pytest.raises(ConsentRefused):
-        finish(**answer)
+        finish(answer)
     with inside(alice):
         assert not Connection.objects.exists()
 
@@ -158,7 +164,7 @@ def test_a_consent_that_is_denied_connects_nothing(world: Sandbox, alice: Tenant
 def test_of_several_organisations_one_is_chosen(world: Sandbox, alice: Tenant) -> None:
     names = [organisation["Name"] for organisation in world.xero.organisations()][:2]
     assert len(names) == 2
-    finished = finish(**xero_consent(world, start(alice), *names))
+    finished = finish(xero_consent(world, start(alice), *names))
     assert finished.has_choice
     assert {found.status for found in finished.connections} == {"pending"}
     wanted = finished.connections[1]
@@ -169,20 +175,20 @@ def test_of_several_organisations_one_is_chosen(world: Sandbox, alice: Tenant) -
 
 
 def test_renewing_keeps_the_connection_and_its_reference(world: Sandbox, alice: Tenant) -> None:
-    (first,) = finish(**xero_consent(world, start(alice))).connections
+    (first,) = finish(xero_consent(world, start(alice))).connections
     services.connection_lost(connection=first, message="Please reconnect.")
-    (again,) = finish(**xero_consent(world, start(alice, connection=first))).connections
+    (again,) = finish(xero_consent(world, start(alice, connection=first))).connections
     assert (again.pk, again.status) == (first.pk, "active")
     assert audited(alice) == ["connection_connected", "connection_lost", "connection_reconnected"]
 
 
 def test_renewing_with_another_organisation_is_refused(world: Sandbox, alice: Tenant) -> None:
     names = [organisation["Name"] for organisation in world.xero.organisations()]
-    (first,) = finish(**xero_consent(world, start(alice), names[0])).connections
+    (first,) = finish(xero_consent(world, start(alice), names[0])).connections
     with inside(alice):
         Connection.objects.filter(pk=first.pk).update(external_id="00000000-0000-0000-0000-000000000000")
     with pytest.raises(ConsentRefused):
-        finish(**xero_consent(world, start(alice, connection=first), names[0]))
+        finish(xero_consent(world, start(alice, connection=first), names[0]))
 
 
 def test_a_vendor_without_an_application_cannot_be_connected_in_the_browser(
@@ -346,7 +352,7 @@ def test_keep_alive_uses_chains_that_nobody_used_for_a_week(world: Sandbox, xero
     assert used.refresh_token != before.refresh_token
     with database.cursor() as cursor:
         cursor.execute("UPDATE grant_chain SET refreshed_at = now() - interval '8 days'")
-    assert tasks.credentials.grants_to_keep_alive(older_than=tasks.UNUSED_FOR) == [before.pk]
+    assert credentials.grants_to_keep_alive(older_than=tasks.UNUSED_FOR) == [before.pk]
 
 
 # -------------------------------------------------------------------- disconnect
@@ -367,8 +373,8 @@ def test_disconnecting_one_organisation_leaves_the_other_tenants_of_that_user_al
     world: Sandbox, alice: Tenant, charlie: Tenant
 ) -> None:
     names = [organisation["Name"] for organisation in world.xero.organisations()][:2]
-    (mine,) = finish(**xero_consent(world, start(alice), names[0])).connections
-    (theirs,) = finish(**xero_consent(world, start(charlie), names[1])).connections
+    (mine,) = finish(xero_consent(world, start(alice), names[0])).connections
+    (theirs,) = finish(xero_consent(world, start(charlie), names[1])).connections
     assert mine.grant_id == theirs.grant_id
     services.connection_disconnect(connection=mine, actor=OWNER)
     assert services.connection_check(connection=theirs)
