@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from connectors.models import Connection
 from sync import configuration
 from sync.models import Flow, Record
-from sync.services import NotPossible, flow_ensure
+from sync.services import NotPossible, flow_ensure, flow_reconnected
 from tenants.scoping import tenant_scope
 
 
@@ -31,6 +32,7 @@ def flow_complete(*, tenant_id: int, actor: str, today: date) -> Flow | None:
                 cutoff=today.replace(month=1, day=1),
                 state=Flow.State.PAUSED,
             )
+        flow_reconnected(tenant_id=tenant_id, flow_id=flow.pk, actor=actor)
         return _filled(flow, source, destination, actor=actor)
 
 
@@ -51,7 +53,7 @@ def _usable(role: str) -> Connection | None:
 
 def _filled(flow: Flow, source: Connection | None, destination: Connection | None, *, actor: str) -> Flow:
     """Only a side that is missing is filled in: another company is another flow, never a silent exchange."""
-    changes = {}
+    changes: dict[str, Any] = {}
     if flow.source_id is None and source is not None:
         changes["source"] = source
     if flow.destination_id is None and destination is not None:

@@ -108,9 +108,9 @@ def form_of_rule(spec: Mapping[str, Any]) -> RuleForm:
     shown = {key: str(then.pop(key, "")) for key in ("account", "tax", "contact", "description")}
     tracking = "; ".join(f"{category}: {option}" for category, option in dict(then.pop("tracking", {})).items())
     verdict = "skip" if then.pop("skip", False) else "review" if then.pop("review", False) else "code"
-    form = RuleForm(
-        name=str(spec["name"]), tracking=tracking, verdict=verdict, kept=json.dumps(then) if then else "", **shown
-    )
+    form = RuleForm(name=str(spec["name"]), tracking=tracking, verdict=verdict, kept=json.dumps(then) if then else "")
+    for key, value in shown.items():
+        setattr(form, key, value)
     _fill_groups(form, spec["when"])
     return form
 
@@ -123,7 +123,11 @@ def form_of_post(post: QueryDict) -> RuleForm:
         text=post.get("text", ""),
         verdict=post.get("verdict", "code"),
         kept=post.get("kept", "") if _is_object(post.get("kept", "")) else "",
-        **{key: post.get(key, "") for key in ("account", "tax", "contact", "description", "tracking")},
+        account=post.get("account", ""),
+        tax=post.get("tax", ""),
+        contact=post.get("contact", ""),
+        description=post.get("description", ""),
+        tracking=post.get("tracking", ""),
     )
     form.groups = [_group(post, number) for number in range(_count(post, "groups", MAX_GROUPS))]
     _change_rows(form, post.get("act", ""))

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.dateparse import parse_date
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -113,10 +112,10 @@ class SettingsForm:
         """The form as sent, with `errors` by field; read `changes` only where there are none."""
         names = (*DEFAULT_KEYS, *POLICIES, *REVIEW_KEYS)
         values = {name: post.get(name, "").strip() for name in names}
-        frequency, errors = post.get("frequency", "").strip(), {}
+        frequency, errors = post.get("frequency", "").strip(), dict[str, str]()
         cutoff = None
         if "cutoff" in post:
-            cutoff = parse_date(post["cutoff"]) if len(post["cutoff"]) == 10 else None
+            cutoff = _day(post.get("cutoff", ""))
             if cutoff is None:
                 errors["cutoff"] = _("Choose a day.")
         form = cls._of(frequency, values, choices, errors | _errors(frequency, values))
@@ -174,6 +173,13 @@ def _amount(text: str) -> Decimal:
 
 def _thresholds(stored: Mapping[str, Any]) -> str:
     return ", ".join(f"{currency} {amount}" for currency, amount in stored.items())
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _errors(frequency: str, values: Mapping[str, str]) -> dict[str, str]:

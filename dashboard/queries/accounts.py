@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from connectors.contract.money import MoneyError, decimal_of
-from connectors.models import Reference
+from connectors.models import Connection, Reference
 from connectors.reference import GONE
 from sync.models import AccountMapping, Flow
 
@@ -61,8 +61,8 @@ class Pair:
 
 def account_pairs(*, flow: Flow) -> list[Pair]:
     """Unmapped wallets first. Three queries."""
-    wallets = _references(flow.source_id, Reference.Kind.SOURCE_ACCOUNT)
-    banks = [_bank(it) for it in _references(flow.destination_id, Reference.Kind.ACCOUNT) if _is_bank(it)]
+    wallets = _references(flow.source, Reference.Kind.SOURCE_ACCOUNT)
+    banks = [_bank(it) for it in _references(flow.destination, Reference.Kind.ACCOUNT) if _is_bank(it)]
     mappings = {it.source_account_id: it for it in AccountMapping.objects.filter(flow=flow)}
     by_id = {bank.account_id: bank for bank in banks}
     taken = {it.destination_account_id for it in mappings.values() if it.destination_account_id}
@@ -93,14 +93,14 @@ def propose(
 
 def open_mappings(*, flow: Flow) -> int:
     """How many wallets are neither mapped nor ignored. Two queries."""
-    wallets = Reference.objects.filter(connection_id=flow.source_id, kind=Reference.Kind.SOURCE_ACCOUNT)
+    wallets = Reference.objects.filter(connection=flow.source, kind=Reference.Kind.SOURCE_ACCOUNT)
     wallets = wallets.exclude(status=GONE)
     decided = AccountMapping.objects.filter(flow=flow).exclude(ignored=False, destination_account_id="")
     return wallets.exclude(external_id__in=decided.values("source_account_id")).count()
 
 
-def _references(connection_id: int | None, kind: str) -> list[Reference]:
-    found = Reference.objects.filter(connection_id=connection_id, kind=kind).exclude(status=GONE)
+def _references(connection: Connection | None, kind: str) -> list[Reference]:
+    found = Reference.objects.filter(connection=connection, kind=kind).exclude(status=GONE)
     return list(found.order_by("code", "name", "id"))
 
 

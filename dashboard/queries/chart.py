@@ -21,7 +21,7 @@ class ChartChoices:
 def rule_choices(*, flow: Flow) -> ChartChoices:
     """One query."""
     kinds = (Reference.Kind.ACCOUNT, Reference.Kind.TAX_RATE, Reference.Kind.TRACKING_CATEGORY)
-    found = Reference.objects.filter(connection_id=flow.destination_id, kind__in=kinds, status="ACTIVE")
+    found = Reference.objects.filter(connection=flow.destination, kind__in=kinds, status="ACTIVE")
     rows = list(found.order_by("code", "name", "id"))
     return ChartChoices(
         accounts=[_account(it) for it in rows if it.kind == Reference.Kind.ACCOUNT and _kind(it) != "BANK"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, FloatField, Max
 from django.db.models.aggregates import Aggregate
@@ -24,8 +25,8 @@ class Percentile(Aggregate):
     function = "PERCENTILE_CONT"
     template = "%(function)s(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
-    def __init__(self, expression: object, *, share: Decimal, **extra: object) -> None:
-        super().__init__(expression, share=str(share), **extra)
+    def __init__(self, column: str, *, share: Decimal) -> None:
+        super().__init__(column, output_field=FloatField(), share=str(share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,16 +138,25 @@ def vendor_health(*, flow: Flow) -> list[VendorHealth]:
         .values("connection_id")
         .annotate(
             calls=Count("id"),
-            p50=Percentile("milliseconds", share=Decimal("0.5"), output_field=FloatField()),
-            p95=Percentile("milliseconds", share=Decimal("0.95"), output_field=FloatField()),
+            p50=Percentile("milliseconds", share=Decimal("0.5")),
+            p95=Percentile("milliseconds", share=Decimal("0.95")),
             last_call=Max("created_at"),
         )
         .order_by()
     )
-    by_id = {row.pop("connection_id"): row for row in timings}
-    empty = {"calls": 0, "p50": None, "p95": None, "last_call": None}
+    by_id = {row["connection_id"]: row for row in timings}
     connections = Connection.objects.filter(pk__in=ids).select_related("grant").order_by("role", "pk")
-    return [VendorHealth(connection=it, **by_id.get(it.pk, empty)) for it in reversed(connections)]
+    return [_health(it, by_id.get(it.pk, {})) for it in reversed(connections)]
+
+
+def _health(connection: Connection, timing: Mapping[str, Any]) -> VendorHealth:
+    return VendorHealth(
+        connection=connection,
+        calls=timing.get("calls", 0),
+        p50=timing.get("p50"),
+        p95=timing.get("p95"),
+        last_call=timing.get("last_call"),
+    )
 
 
 def open_incidents(*, limit: int = 20) -> list[Incident]:

@@ -18,20 +18,27 @@ SHOWN_IN_GROUP = 50
 GAVE_UP = "gave_up"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What a finding complains about, and about which thing."""
+
+    code: str
+    detail: str = ""
+    message: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class ReviewGroup:
     """Entries with the same first obstacle. `key` names the group in an address."""
 
-    code: str
-    detail: str
-    message: str
+    cause: Cause
     entry_ids: list[int] = field(default_factory=list)
     complete: int = 0  # of them have a document, so accepting them posts something
     values: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(f"{self.code}:{self.detail}".encode()).hexdigest()[:20]
+        return hashlib.sha256(f"{self.cause.code}:{self.cause.detail}".encode()).hexdigest()[:20]
 
     @property
     def count(self) -> int:
@@ -53,21 +60,22 @@ def review_groups(*, flow: Flow) -> list[ReviewGroup]:
     groups: dict[tuple[str, str], ReviewGroup] = {}
     for entry_id, state, findings, accepted, amount, currency, complete in rows[:MAX_GROUPED]:
         cause = root_cause(findings, accepted=accepted, failed=state == EntryState.FAILED)
-        group = groups.setdefault((cause["code"], cause["detail"]), ReviewGroup(**cause))
+        group = groups.setdefault((cause.code, cause.detail), ReviewGroup(cause=cause))
         group.entry_ids.append(entry_id)
         group.complete += complete
         if amount is not None:
             group.values[currency] = group.values.get(currency, Decimal(0)) + abs(amount)
-    return sorted(groups.values(), key=lambda group: (-group.count, group.code, group.detail))
+    return sorted(groups.values(), key=lambda group: (-group.count, group.cause.code, group.cause.detail))
 
 
-def root_cause(findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str], failed: bool) -> dict[str, str]:
-    """The first finding that blocks, as code, detail and message."""
+def root_cause(findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str], failed: bool) -> Cause:
+    """The first finding that blocks."""
     if failed:
-        return {"code": GAVE_UP, "detail": "", "message": ""}
+        return Cause(code=GAVE_UP)
     blocking = [it for it in findings if it.get("severity") == "review" and it.get("code") not in accepted]
     chosen = (blocking or list(findings) or [{}])[0]
-    return {name: str(chosen.get(name, "")) for name in ("code", "detail", "message")}
+    code, detail, message = (str(chosen.get(name, "")) for name in ("code", "detail", "message"))
+    return Cause(code=code, detail=detail, message=message)
 
 
 def group_rows(*, flow: Flow, group: ReviewGroup) -> list[TransactionRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Count
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
@@ -35,7 +36,7 @@ def rule_rows(*, flow: Flow) -> list[RuleRow]:
     ]
 
 
-def rule_versions(*, flow: Flow, key: object) -> list[Rule]:
+def rule_versions(*, flow: Flow, key: UUID) -> list[Rule]:
     """Every version of one rule, newest first. One query."""
     return list(Rule.objects.filter(flow=flow, key=key).order_by("-version"))
 

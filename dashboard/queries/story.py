@@ -67,7 +67,8 @@ class EntryStory:
 
     @property
     def lines(self) -> Sequence[Mapping[str, Any]]:
-        return (self.entry.document or {}).get("lines", ())
+        lines: Sequence[Mapping[str, Any]] = (self.entry.document or {}).get("lines", ())
+        return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +168,7 @@ def part_of_body(body: bytes, *, position: int) -> Any:
 
 def _in_books(flow: Flow, entries: Sequence[Entry]) -> dict[str, MirrorDocument]:
     ids = [entry.destination_id for entry in entries if entry.destination_id]
-    found = MirrorDocument.objects.filter(connection_id=flow.destination_id, document_id__in=ids)
+    found = MirrorDocument.objects.filter(connection=flow.destination, document_id__in=ids)
     return {document.document_id: document for document in found}
 
 
@@ -183,7 +184,9 @@ def _events(record: Record, entries: Sequence[Entry]) -> list[Event]:
 
 def _names(flow: Flow) -> tuple[dict[str, str], dict[str, str]]:
     kinds = (Reference.Kind.ACCOUNT, Reference.Kind.SOURCE_ACCOUNT)
-    found = Reference.objects.filter(connection_id__in=(flow.source_id, flow.destination_id), kind__in=kinds)
+    found = Reference.objects.filter(
+        connection_id__in=[pk for pk in (flow.source_id, flow.destination_id) if pk], kind__in=kinds
+    )
     books: dict[str, str] = {}
     wallets: dict[str, str] = {}
     for it in found.defer("payload"):

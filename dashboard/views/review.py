@@ -44,16 +44,16 @@ def review_inbox(request: TenantRequest) -> HttpResponse:
 
 
 def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> GroupCard:
-    page = fix_page(group.code)
-    title = str(word_for("cause", group.code).label)
+    page = fix_page(group.cause.code)
+    title = str(word_for("cause", group.cause.code).label)
     return GroupCard(
         key=group.key,
-        title=f"{title}: {group.detail}" if group.detail else title,
-        message=group.message,
+        title=f"{title}: {group.cause.detail}" if group.cause.detail else title,
+        message=group.cause.message,
         count=group.count,
         sums=group.sums,
-        failed=group.code == GAVE_UP,
-        can_accept=group.complete > 0 and group.code != GAVE_UP,
+        failed=group.cause.code == GAVE_UP,
+        can_accept=group.complete > 0 and group.cause.code != GAVE_UP,
         is_open=is_open,
         rows=group_rows(flow=flow, group=group) if is_open else [],
         fix_url=tenant_url(tenant, page) if page else "",

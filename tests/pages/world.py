@@ -52,6 +52,13 @@ class World:
     rule: Rule
     serial: int = 0
 
+    @property
+    def sides(self) -> tuple[Connection, Connection]:
+        """The source and the destination."""
+        assert self.flow.source is not None
+        assert self.flow.destination is not None
+        return self.flow.source, self.flow.destination
+
 
 def make_person(email: str, tenant: Tenant, role: Role) -> User:
     with tenant_scope(tenant.pk, actor="test"):
@@ -419,11 +426,11 @@ def _store_in_books(world: World, entry: Entry) -> None:
     entry.destination_type, entry.destination_id = document["kind"], str(uuid.uuid4())
     entry.confirmed_at = timezone.now()
     MirrorDocument.objects.create(
-        connection=world.flow.destination,
+        connection=world.sides[1],
         kind=document["kind"],
         document_id=entry.destination_id,
         account_id="acc-chf",
-        date=entry.booking_date,
+        date=entry.booking_date or timezone.localdate(),
         total=Decimal(document["total"]),
         currency=document["currency"],
         reference=document["reference"],
@@ -433,7 +440,7 @@ def _store_in_books(world: World, entry: Entry) -> None:
 
 
 def _references(world: World) -> None:
-    source, books = world.flow.source, world.flow.destination
+    source, books = world.sides
     wallets = [("1", "CHF", "CH9300762011623852957"), ("2", "EUR", "CH1500762011623852958"), ("3", "USD", "")]
     for wallet, currency, iban in wallets:
         Reference.objects.create(
@@ -474,10 +481,7 @@ def _references(world: World) -> None:
 
 
 def _calls(world: World) -> None:
-    for connection, path in (
-        (world.flow.source, "/api/transactions"),
-        (world.flow.destination, "/api.xro/2.0/Accounts"),
-    ):
+    for connection, path in zip(world.sides, ("/api/transactions", "/api.xro/2.0/Accounts"), strict=True):
         Call.objects.create(
             connection=connection,
             run_id=world.run.pk,
