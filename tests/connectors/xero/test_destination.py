@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from connectors.contract.errors import ActionRequired
@@ -31,6 +32,7 @@ from connectors.xero.connections import delete_connection, list_connections
 from connectors.xero.destination import XeroDestination
 from connectors.xero.reading import lines_hash
 from sandbox.faults import Effect
+from sandbox.transport import SandboxTransport
 from sandbox.xero.app import XeroSandbox
 from sandbox.xero.seed import PROPERTY, TRADING
 from tests.connectors.xero.conftest import BASE_URL, AliceToken
@@ -561,6 +563,19 @@ def test_a_link_leads_to_the_sandbox_and_health_names_the_company(destination: X
         50,
         1,
     )
+
+
+def test_each_link_opens_its_own_document(
+    destination: XeroDestination, xero: XeroSandbox, payment: Make, move: Callable[..., BankTransfer]
+) -> None:
+    push(destination, Endpoint.BANK_TRANSACTIONS, [payment(1)], key="1")
+    push(destination, Endpoint.BANK_TRANSFERS, [move(2)], key="2")
+    browser = httpx.Client(transport=SandboxTransport(xero), follow_redirects=True)
+    for endpoint in (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS):
+        for found in everything(destination.changes(endpoint, since=None)).values():
+            page = browser.get(destination.link(found.kind, found.document_id))
+            assert page.status_code == 200
+            assert found.marker in page.text
 
 
 def test_a_read_with_an_expired_token_renews_it_once(
