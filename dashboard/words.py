@@ -79,6 +79,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "unknown": _w(_("Unknown"), "warn"),
     },
     "document": {
+        "": _w(_("No document yet")),
         "SPEND": _w(_("Spend money")),
         "RECEIVE": _w(_("Receive money")),
         "BANKTRANSFER": _w(_("Bank transfer")),

@@ -66,6 +66,11 @@ class EntryStory:
     is_own: bool  # made from this very row, not from its partner
 
     @property
+    def kind(self) -> str:
+        """The kind of document it became, is to become, or "" while none could be made."""
+        return self.entry.destination_type or str((self.entry.document or {}).get("kind", ""))
+
+    @property
     def lines(self) -> Sequence[Mapping[str, Any]]:
         lines: Sequence[Mapping[str, Any]] = (self.entry.document or {}).get("lines", ())
         return lines
