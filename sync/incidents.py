@@ -31,8 +31,8 @@ def open(
     )
 
 
-def close_causes(*, tenant_id: int, flow: Flow, prefixes: Sequence[str], resolution: str) -> int:
-    """Close every open incident of the flow whose cause begins so."""
+def close_causes(*, tenant_id: int, flow: Flow | None, prefixes: Sequence[str], resolution: str) -> int:
+    """Close every open incident of the flow (of none: of the tenant itself) whose cause begins so."""
     causes = Q()
     for prefix in prefixes:
         causes |= Q(cause__startswith=prefix)

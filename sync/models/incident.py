@@ -29,7 +29,9 @@ class Incident(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "incident"
+        indexes = [models.Index(fields=["closed_at"], name="incident_to_tell")]  # open ones and those just closed
         constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="incident_tenant_id"),
             models.UniqueConstraint(
                 fields=["tenant", "cause"], name="incident_one_open", condition=models.Q(closed_at=None)
             )
