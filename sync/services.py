@@ -49,6 +49,22 @@ def flow_resume(*, tenant_id: int, flow_id: int, actor: str, reason: str = "") -
         ).update(closed_at=store.now(), resolution=f"Resumed by {actor}")
 
 
+def flow_reconnected(*, tenant_id: int, flow_id: int, actor: str) -> bool:
+    """After a reconnect: a flow that the missing connection had stopped goes on by itself, and the gap fills itself."""
+    with tenant_scope(tenant_id, actor=actor):
+        stopped = (
+            Flow.objects.filter(pk=flow_id, state=Flow.State.STOPPED).select_related("source", "destination").first()
+        )
+        waits = Incident.objects.filter(flow_id=flow_id, closed_at=None, cause="reconnect:connection").exists()
+        if stopped is None or not waits:
+            return False
+        sides = (stopped.source, stopped.destination)
+        if not all(side is not None and side.is_usable for side in sides):
+            return False
+        flow_resume(tenant_id=tenant_id, flow_id=flow_id, actor=actor, reason="reconnected")
+        return True
+
+
 def _flow_state(tenant_id: int, flow_id: int, actor: str, state: str, action: str, reason: str) -> None:
     with tenant_scope(tenant_id, actor=actor):
         flow = Flow.objects.select_for_update().get(pk=flow_id)

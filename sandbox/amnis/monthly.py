@@ -176,6 +176,8 @@ def _convert(
     result = (convert(Decimal(amount), source[1], target[1]) * wobble).quantize(Decimal("0.01"))
     value = workday(day + timedelta(days=2))
     if value <= diary.today:
+        if target[1] == "JPY":
+            result = result.quantize(Decimal(1)).quantize(Decimal("0.01"))  # no sen is ever paid
         deed = converted((source[0], amount), (target[0], str(result)), value_on=value)
         diary.note(company, day, deed, settles_in=(value - day).days)
 

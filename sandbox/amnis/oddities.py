@@ -233,8 +233,9 @@ def _planned(diary: Diary, company: Company) -> None:
         diary.note(company, today, deed)
     forward = {"value_on": today + timedelta(days=60), "executed": False, "type": "forward", "forwardPoints": "-0.0031"}
     diary.note(company, today - timedelta(days=2), converted((1, "40000.00"), (3, "45960.00"), **forward))
-    late = {"value_on": today, "second_leg_at": diary.now + timedelta(hours=3)}
-    diary.note(company, today, converted((1, "7500.00"), (2, "7914.75"), **late))
+    yesterday = today - timedelta(days=1)
+    late = {"value_on": yesterday, "second_leg_at": diary.now + timedelta(hours=3)}
+    diary.note(company, yesterday, converted((1, "7500.00"), (2, "7914.75"), **late))
     fee = charged(amount="30.00", comment="SWIFT DEBT", executed=False, executed_on=today + timedelta(days=1))
     diary.note(company, today, fee)
 

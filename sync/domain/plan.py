@@ -6,7 +6,7 @@ plan says so in findings; it never guesses and never raises on odd data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -60,7 +60,8 @@ class Rules:
     card_date: str = "settlement"
     fx_date: str = "value"
     rounding: Account | None = None
-    rates: Mapping[str, Decimal] | None = None  # foreign units per base unit, by currency; None: the destination's own
+    rate_policy: str = "xero_day"  # the destination's own rate of the day; else `rates_on` must know one
+    rates_on: Callable[[date], Mapping[str, Decimal]] | None = None  # foreign units per base unit, by currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +195,8 @@ def _single(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules) ->
     if coding.lines and coding.contact_name:
         document = _bank_transaction(part, coding.lines, MAIN, markers, rules)
     findings = coding.findings
+    if document is not None and _lacks_rate(document, rules):
+        findings = (*findings, _finding("rate_missing", _RATE_MISSING, part.transaction.amount.currency))
     if coding.review:
         findings = (*findings, _finding("review_by_rule", "A rule asks for a person to look at this movement first."))
     return Planned(part=part, leg=MAIN, document=document, findings=findings, booking_date=_day(part, rules))
@@ -212,7 +215,7 @@ def _bank_transaction(
     assert coding is not None
     assert bank is not None
     foreign = transaction.amount.currency != rules.base_currency
-    policy_rate = (rules.rates or {}).get(transaction.amount.currency)
+    rate = rate or _policy_rate(transaction, _day(part, rules), rules)
     return BankTransaction(
         kind=DocumentKind.SPEND if transaction.amount.amount < 0 else DocumentKind.RECEIVE,
         bank_account_id=bank.account_id,
@@ -224,8 +227,25 @@ def _bank_transaction(
         marker=markers[part.record_id, leg],
         lines=lines,
         tax_mode=coding.tax_mode,
-        rate=(rate or policy_rate) if foreign else None,
+        rate=rate if foreign else None,
     )
+
+
+_RATE_MISSING = (
+    "Your rate policy has no rate for this currency and day. Choose Xero's rate of the day, or add a rate, and retry."
+)
+
+
+def _lacks_rate(document: BankTransaction, rules: Rules) -> bool:
+    foreign = document.total.currency != rules.base_currency
+    return foreign and rules.rate_policy != "xero_day" and document.rate is None
+
+
+def _policy_rate(transaction: SourceTransaction, day: date, rules: Rules) -> Decimal | None:
+    """The tenant's own rate for a plain payment; None leaves it to the destination. Conversions bring their own."""
+    if transaction.movement is Movement.FX or rules.rates_on is None:
+        return None
+    return rules.rates_on(day).get(transaction.amount.currency)
 
 
 def _reference(transaction: SourceTransaction) -> str:

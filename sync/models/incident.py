@@ -34,7 +34,7 @@ class Incident(TenantModel):
             models.UniqueConstraint(fields=["tenant", "id"], name="incident_tenant_id"),
             models.UniqueConstraint(
                 fields=["tenant", "cause"], name="incident_one_open", condition=models.Q(closed_at=None)
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors import selectors
 from sync.domain.coding_case import CodingDefaults
+from sync.domain.fx import rate_for
 from sync.domain.references import ChartIndex
 from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
-from sync.models import AccountMapping, Flow, Rule
+from sync.models import AccountMapping, BookedConversion, Flow, Rule
 from tenants.models import Tenant
 
 DEFAULT_POLICIES = {
@@ -44,6 +46,11 @@ class Books:
     wallets: Mapping[str, Wallet]
     rules: tuple[RuleSpec, ...]
     chart: ChartIndex
+    deals: tuple[tuple[date, str, Decimal], ...] = ()  # value date, currency, foreign units per base unit; newest last
+
+    def rates_on(self, day: date) -> dict[str, Decimal]:
+        """By the policy "last deal": the rate of the last conversion executed up to this day, by currency."""
+        return {currency: rate for value_date, currency, rate in self.deals if value_date <= day}
 
     def policy(self, name: str) -> str:
         return self.policies.get(name) or DEFAULT_POLICIES[name]
@@ -63,6 +70,7 @@ def load_books(flow: Flow, tenant: Tenant) -> Books:
     assert flow.destination is not None
     mappings = AccountMapping.objects.filter(flow=flow)
     rules = Rule.objects.filter(flow=flow, active=True, superseded_at=None).order_by("position", "id")
+    chart = ChartIndex.of(selectors.chart(flow.destination))
     return Books(
         zone=ZoneInfo(tenant.timezone),
         policies=flow.policies,
@@ -70,8 +78,21 @@ def load_books(flow: Flow, tenant: Tenant) -> Books:
         review=flow.review,
         wallets={m.source_account_id: _wallet(m) for m in mappings},
         rules=tuple(parse_rule(rule.spec, version=rule.version) for rule in rules),
-        chart=ChartIndex.of(selectors.chart(flow.destination)),
+        chart=chart,
+        deals=_deals(flow, chart.chart.organisation.base_currency) if flow.policies.get("rate") == "last_deal" else (),
     )
+
+
+def _deals(flow: Flow, base: str) -> tuple[tuple[date, str, Decimal], ...]:
+    """Every executed conversion against the base currency as a rate, oldest first."""
+    found = []
+    for deal in BookedConversion.objects.filter(flow=flow, value_date__isnull=False).order_by("value_date", "deal_id"):
+        assert deal.value_date is not None
+        if deal.sold == base:
+            found.append((deal.value_date, deal.bought, rate_for(deal.amount_bought, deal.amount_sold)))
+        elif deal.bought == base:
+            found.append((deal.value_date, deal.sold, rate_for(deal.amount_sold, deal.amount_bought)))
+    return tuple(found)
 
 
 def _wallet(mapping: AccountMapping) -> Wallet:

@@ -60,7 +60,9 @@ def _read_source(ctx: Context) -> list[list[dict[str, Any]]]:
     pages, cursor, at_end = [], fetch.cursor_of(ctx), False
     while not at_end:
         page = ctx.source.read(cursor, pages=fetch.PAGES)
-        pages.append([fetch.row_of(ctx, key, record) for key, record in fetch.distinct(ctx, page)])
+        pages.append(
+            [fetch.row_of(ctx, key, record, ctx.source.normalise(record)) for key, record in fetch.distinct(ctx, page)]
+        )
         cursor, at_end = page.cursor, page.at_end
     return pages
 

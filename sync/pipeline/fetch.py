@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.contract.records import Cursor, Movement, Page, RawRecord, SourceTransaction
+from connectors.contract.records import Cursor, Execution, FxDetail, Movement, Page, RawRecord, SourceTransaction
 from sync import store
 from sync.domain.booking import booking_date
 from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
+from sync.models import BookedConversion
 from sync.pipeline.context import Context, Progress
 
 OVERLAP = timedelta(minutes=15)  # a row may become visible later than its stamp says
@@ -19,12 +21,15 @@ BACK_FILL = timedelta(days=35)  # rows dated after the cut-off may have been cha
 def fetch(ctx: Context) -> Progress:
     """Read up to four pages and store what is new or changed. Sets `source_at_end` when the source had no more."""
     page = ctx.source.read(cursor_of(ctx), pages=PAGES)  # no transaction is open
-    rows = [row_of(ctx, key, record) for key, record in distinct(ctx, page)]
+    read = [(key, record, ctx.source.normalise(record)) for key, record in distinct(ctx, page)]
+    rows = [row_of(ctx, key, record, transaction) for key, record, transaction in read]
+    transactions = [transaction for _, _, transaction in read]
     with ctx.commit():
         found = store.Fetched(new=0, changed=0, unchanged=0)
         if rows:
             ctx.begin_run()
             found = store.upsert_records(tenant_id=ctx.tenant_id, flow_id=ctx.flow_id, run_id=ctx.run_id, records=rows)
+            _keep_deals(ctx, transactions)
         ctx.store_flow(**_progress(ctx, page))
     ctx.source_at_end = page.at_end
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
@@ -56,8 +61,7 @@ def distinct(ctx: Context, page: Page) -> list[tuple[str, RawRecord]]:
     return list(dict(zip(keys, page.records, strict=True)).items())
 
 
-def row_of(ctx: Context, key: str, record: RawRecord) -> dict[str, Any]:
-    transaction = ctx.source.normalise(record)
+def row_of(ctx: Context, key: str, record: RawRecord, transaction: SourceTransaction) -> dict[str, Any]:
     day = booking_date(transaction, card_date=ctx.books.policy("card_date"), fx_date=ctx.books.policy("fx_date"))
     return {
         "fingerprint": fingerprint(key),
@@ -75,6 +79,38 @@ def row_of(ctx: Context, key: str, record: RawRecord) -> dict[str, Any]:
         "text": " ".join(part for part in (transaction.reference, transaction.text) if part)[:2000],
         "source_updated_at": _text(record.updated_at),
     }
+
+
+def _keep_deals(ctx: Context, transactions: Sequence[SourceTransaction]) -> None:
+    """Booked conversions are kept as the history of rates: one statement, and none where a slice has no deal."""
+    deals = {
+        transaction.fx.deal_id: transaction.fx
+        for transaction in transactions
+        if transaction.fx is not None and transaction.execution is Execution.EXECUTED
+    }
+    if deals:
+        BookedConversion.objects.bulk_create(
+            [_conversion(ctx, deal) for deal in deals.values()],
+            update_conflicts=True,
+            unique_fields=["flow", "deal_id"],
+            update_fields=["deal_date", "value_date", "amount_sold", "amount_bought", "spot_rate", "platform_rate"],
+        )
+
+
+def _conversion(ctx: Context, deal: FxDetail) -> BookedConversion:
+    return BookedConversion(
+        tenant_id=ctx.tenant_id,
+        flow=ctx.flow,
+        deal_id=deal.deal_id[:100],
+        deal_date=deal.deal_date,
+        value_date=deal.value_date,
+        sold=deal.sold.currency,
+        bought=deal.bought.currency,
+        amount_sold=deal.sold.amount,
+        amount_bought=deal.bought.amount,
+        spot_rate=deal.spot_rate,
+        platform_rate=deal.platform_rate,
+    )
 
 
 def unit_of(transaction: SourceTransaction) -> str:

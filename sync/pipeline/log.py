@@ -106,10 +106,11 @@ def _settle_incidents(ctx: Context, failure: ConnectorError | None) -> None:
     if failure is not None:
         _stop_or_wait(ctx.flow, failure)
         return
+    over = ("reconnect:", "contract:", "defect:", "vendor:unreachable")
     incidents.close_causes(
         tenant_id=ctx.tenant_id,
         flow=ctx.flow,
-        prefixes=("vendor:", "reconnect:", "contract:", "defect:"),
+        prefixes=over if ctx.flow.failures else (*over, "vendor:"),
         resolution="The next run went through.",
     )
 

@@ -24,10 +24,10 @@ from connectors.contract.records import (
     Prepared,
     Writable,
 )
-from sync import faults, store
+from sync import faults, incidents, store
 from sync.domain import documents
 from sync.models import Entry, EntryState, Flow
-from sync.pipeline import contacts, locks, mirror
+from sync.pipeline import contacts, findings, locks, mirror
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, is_connection_failure, settle
 
@@ -107,12 +107,40 @@ def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
     """
     claimed_at = time.monotonic()
     with ctx.commit():
-        batches = _due(ctx, endpoint)
+        batches = [good for good in (_fit_to_send(ctx, endpoint, rows) for rows in _due(ctx, endpoint)) if good]
         if not batches:
             ctx.exhausted.add(endpoint)
             return []
         ctx.begin_run()
         return [_claimed(ctx, endpoint, rows, claimed_at) for rows in batches]
+
+
+def _fit_to_send(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the ones that cannot be written at all: those go to review, their neighbours are sent."""
+    if endpoint is Endpoint.CONTACTS or _problem(ctx, endpoint, rows) == "":
+        return rows
+    problems = {row["id"]: _problem(ctx, endpoint, [row]) for row in rows}
+    told = "This movement cannot be written as a document for Xero ({}). Correct its coding and retry."
+    moves = [
+        {
+            "id": entry_id,
+            "state": EntryState.REVIEW,
+            "findings": findings.review("cannot_be_written", told.format(problem)),
+            "note": {"step": "push", "error": problem},
+        }
+        for entry_id, problem in problems.items()
+        if problem
+    ]
+    store.move_entries(moves, run_id=ctx.run_id)
+    return [row for row in rows if not problems[row["id"]]]
+
+
+def _problem(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> str:
+    try:
+        ctx.destination.prepare(endpoint, tuple(_writable(endpoint, row) for row in rows))
+    except ValueError as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def _claimed(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]], claimed_at: float) -> Claim:
@@ -197,6 +225,8 @@ def _react(ctx: Context, classified: Classified, answer: Answer) -> None:
         held = ctx.now() + PROBE_WHILE_HELD if failures >= FAILURES_THAT_HOLD else None
         with ctx.commit():
             ctx.store_flow(failures=failures, held_until=held)
+            if held is not None:
+                _tell_of_outage(ctx, answer)
     elif ctx.flow.failures:
         with ctx.commit():
             ctx.store_flow(failures=0, held_until=None)
@@ -204,6 +234,20 @@ def _react(ctx: Context, classified: Classified, answer: Answer) -> None:
         ctx.destination.organisation()  # renews the token once; raises ActionRequired when a person must reconnect
     if any(finding.code == "period_locked" for item in classified.items for finding in item.findings):
         locks.refresh(ctx, force=True)
+
+
+def _tell_of_outage(ctx: Context, answer: Answer) -> None:
+    """One incident for an outage, however many movements wait for its end. Inside `commit`."""
+    incidents.open(
+        tenant_id=ctx.tenant_id,
+        flow=ctx.flow,
+        cause="vendor:destination",
+        severity="warning",
+        error_class="transient",
+        title="Xero does not answer",
+        body=f"Posting is held ({answer.error or f'status {answer.status}'}). It is tried once a minute, and goes on by itself.",
+        action="connections",
+    )
 
 
 def _pause_organisation(ctx: Context, *, seconds: float) -> None:

@@ -121,6 +121,8 @@ def planning_rules(ctx: Context) -> plan.Rules:
         card_date=books.policy("card_date"),
         fx_date=books.policy("fx_date"),
         rounding=books.chart.rounding_account,
+        rate_policy=books.policy("rate"),
+        rates_on=books.rates_on if books.policy("rate") == "last_deal" else None,
     )
 
 
