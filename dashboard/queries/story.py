@@ -70,11 +70,6 @@ class EntryStory:
         """The kind of document it became, is to become, or "" while none could be made."""
         return self.entry.destination_type or str((self.entry.document or {}).get("kind", ""))
 
-    @property
-    def lines(self) -> Sequence[Mapping[str, Any]]:
-        lines: Sequence[Mapping[str, Any]] = (self.entry.document or {}).get("lines", ())
-        return lines
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
