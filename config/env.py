@@ -204,12 +204,9 @@ class _Reader:
 
     def _content(self, name: str, path: str) -> str:
         try:
-            content = Path(path).read_text(encoding="utf-8").strip()
+            return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise EnvError(f"{name}_FILE cannot be read: {path} ({_reason(error)})") from error
-        if not content:
-            raise EnvError(f"{name}_FILE is empty: {path}")
-        return content
 
     def required(self, name: str, *, min_length: int = 1) -> str:
         value = self.text(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import re
 import sys
@@ -54,6 +56,19 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 )
 
 
+class StderrHandler(logging.Handler):
+    """Writes to whatever stderr is at the moment. A record that cannot be written is replaced by a line without its content."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001  the standard reaction prints the arguments, secrets and all
+            line = json.dumps({"event": "log_record_lost", "level": "error", "logger": record.name})
+        with contextlib.suppress(OSError, ValueError):  # a closed stderr is nobody's fault at the end of a process
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+
 def configure(level: int = logging.INFO) -> None:
     """Send structlog and the standard library's loggers through the same redaction to stderr."""
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -64,7 +79,7 @@ def configure(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(default=str),
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = StderrHandler()
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]

@@ -95,9 +95,9 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Served from the packages themselves, so that a start copies nothing; only the image collects them, while it is built.
-_COLLECTED = STATIC_ROOT.is_dir()
+# Served from the packages themselves, so that a start copies nothing; the image makes this folder and collects into it.
+_COLLECTED = (BASE_DIR / "staticfiles").is_dir()
+STATIC_ROOT = BASE_DIR / "staticfiles" if _COLLECTED else None
 WHITENOISE_USE_FINDERS = not _COLLECTED
 WHITENOISE_AUTOREFRESH = False
 _STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -127,6 +127,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = urlsplit(ENV.public_url).scheme
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENV.public_is_https else 0
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Millrace"
 
