@@ -7,15 +7,11 @@ connector's to say. Both take a place in the rate budget first and leave a redac
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -23,52 +19,29 @@ import httpx
 from connectors.contract import wire
 from connectors.contract.errors import ActionRequired, ConnectorError, ContractBroken, RetryLater
 from connectors.contract.records import Answer, Prepared, Transport
-from connectors.contract.redact import excerpt, redact
-from connectors.contract.spec import CallRecord, Wiring
+from connectors.contract.redact import excerpt
+from connectors.contract.spec import Wiring
+from connectors.exchange import (
+    CONNECT_SECONDS,
+    EXCERPT_OF_READ,
+    NOT_SENT,
+    POOL_SECONDS,
+    Exchange,
+    Reply,
+    describe,
+    retry_after,
+    shared_transport,
+    withheld,
+)
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 5.0
-POOL_SECONDS = 2.0
 READ_ATTEMPTS = 3
 READ_PATIENCE = 5.0  # seconds that one read may wait in place, for a budget or a vendor's Retry-After
 WRITE_PATIENCE = 2.0
-LONGEST_WAIT = 26 * 3600.0
-EXCERPT_OF_READ, EXCERPT_OF_WRITE = 500, 8000
 USER_AGENT = "Millrace/0.1 (accounting integration)"
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _FAILURES = (httpx.RequestError, OSError)
 Query = Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """One HTTP answer, read in full."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class TooLong(httpx.ReadTimeout):
-    """The answer dripped in for longer than the whole call may take."""
-
-
-def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds until the vendor's `Retry-After` (seconds or an HTTP date), None where it gives none. At least 0."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _seconds_until(text, now=now or datetime.now(UTC))
-    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else None
-
-
-def shared_transport(base_url: str) -> httpx.BaseTransport:
-    """One pool of connections per vendor and process: TLS is set up once, not once per slice of work."""
-    return _transport(base_url, os.getpid())
 
 
 class ApiClient:
@@ -165,7 +138,7 @@ class ApiClient:
                 return call.send(token)
             except _FAILURES as error:
                 raise RetryLater(
-                    f"{self._vendor} could not be reached.", whole_connection=True, detail=_describe(error)
+                    f"{self._vendor} could not be reached.", whole_connection=True, detail=describe(error)
                 ) from error
 
     def _decode(self, reply: Reply) -> Any:
@@ -206,10 +179,10 @@ class ApiClient:
         try:
             token = self._wiring.tokens.token()
         except ConnectorError as error:
-            return _withheld(error.message, wait=_wait_of(error))
+            return withheld(error.message, wait=_wait_of(error))
         wait = self._admit(background=False, patience=WRITE_PATIENCE)
         if wait:
-            return _withheld("the call limit is used up for the moment", wait=wait)
+            return withheld("the call limit is used up for the moment", wait=wait)
         request = self._http.build_request(
             prepared.method,
             prepared.path,
@@ -227,12 +200,13 @@ class ApiClient:
                 logger.exception("the permission to send could not be read")
                 return call.withhold("the permission to send could not be read")
             try:
-                return _answer(call.send(token), call)
-            except _NOT_SENT as error:
-                return _unanswered(Transport.NOT_SENT, error, call)
+                call.send(token)
+                return call.answer()
+            except NOT_SENT as error:
+                return call.failure(Transport.NOT_SENT, error)
             except Exception as error:  # whatever it was, the request may have arrived
                 logger.exception("a write got no answer")
-                return _unanswered(Transport.NO_ANSWER, error, call)
+                return call.failure(Transport.NO_ANSWER, error)
 
     # ----------------------------------------------------------------- shared
 
@@ -247,8 +221,8 @@ class ApiClient:
         return 0.0
 
     @contextmanager
-    def _call(self, request: httpx.Request, *, write: bool) -> Iterator[_Call]:
-        call = _Call(self._http, request, limit=self._wiring.timeout_seconds, write=write)
+    def _call(self, request: httpx.Request, *, write: bool) -> Iterator[Exchange]:
+        call = Exchange(self._http, request, limit=self._wiring.timeout_seconds, write=write)
         try:
             yield call
         finally:
@@ -258,113 +232,5 @@ class ApiClient:
             self._wiring.record_call(call.record())
 
 
-class _Call:
-    """One request on its way, and what is known of it afterwards."""
-
-    def __init__(self, http: httpx.Client, request: httpx.Request, *, limit: float, write: bool) -> None:
-        self._http = http
-        self._request = request
-        self._limit = limit
-        self._write = write
-        self._started = time.monotonic()
-        self.reply: Reply | None = None
-        self.outcome = Transport.NO_ANSWER
-
-    def send(self, token: str) -> Reply:
-        self._request.headers["Authorization"] = f"Bearer {token}"
-        self._started = time.monotonic()
-        try:
-            response = self._http.send(self._request, stream=True)
-        except _NOT_SENT:
-            self.outcome = Transport.NOT_SENT
-            raise
-        try:
-            body = self._body(response)
-        finally:
-            response.close()
-        self.reply = Reply(status=response.status_code, headers=_lower(response.headers), body=body)
-        self.outcome = Transport.ANSWERED
-        return self.reply
-
-    def withhold(self, reason: str) -> Answer:
-        self.outcome = Transport.WITHHELD
-        return _withheld(reason, wait=None)
-
-    @property
-    def milliseconds(self) -> int:
-        return int((time.monotonic() - self._started) * 1000)
-
-    def record(self) -> CallRecord:
-        limit = EXCERPT_OF_WRITE if self._write else EXCERPT_OF_READ
-        status = self.reply.status if self.reply else 0
-        return CallRecord(
-            method=self._request.method,
-            path=redact(self._request.url.raw_path.decode("ascii", "replace")),
-            status=status,
-            milliseconds=self.milliseconds,
-            outcome=self.outcome.value,
-            correlation_id=_correlation_id(self.reply),
-            request_excerpt=excerpt(self._request.content, limit=limit),
-            response_excerpt=excerpt(self.reply.body, limit=limit) if self.reply else "",
-            write=self._write,
-        )
-
-    def _body(self, response: httpx.Response) -> bytes:
-        found = bytearray()
-        for chunk in response.iter_bytes():
-            found += chunk
-            if len(found) > wire.MAX_BYTES:
-                raise TooLong("the answer is too large", request=self._request)
-            if time.monotonic() - self._started > self._limit:
-                raise TooLong("the answer took too long", request=self._request)
-        return bytes(found)
-
-
-def _answer(reply: Reply, call: _Call) -> Answer:
-    return Answer(
-        transport=Transport.ANSWERED,
-        status=reply.status,
-        headers=reply.headers,
-        body=reply.body,
-        wait_seconds=retry_after(reply.headers),
-        milliseconds=call.milliseconds,
-        correlation_id=_correlation_id(reply),
-    )
-
-
-def _unanswered(transport: Transport, error: Exception, call: _Call) -> Answer:
-    return Answer(transport=transport, error=_describe(error), milliseconds=call.milliseconds)
-
-
-def _withheld(reason: str, *, wait: float | None) -> Answer:
-    return Answer(transport=Transport.WITHHELD, error=reason, wait_seconds=wait)
-
-
 def _wait_of(error: ConnectorError) -> float | None:
     return error.wait.total_seconds() if isinstance(error, RetryLater) and error.wait is not None else None
-
-
-def _describe(error: Exception) -> str:
-    return redact(f"{type(error).__name__}: {error}")[:300]
-
-
-def _lower(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _correlation_id(reply: Reply | None) -> str:
-    headers = reply.headers if reply else {}
-    return (headers.get("xero-correlation-id") or headers.get("x-request-id") or "")[:100]
-
-
-def _seconds_until(text: str, *, now: datetime) -> float:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return 60.0  # the vendor asks for patience in words we cannot read
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
-
-
-@lru_cache(maxsize=16)
-def _transport(base_url: str, process: int) -> httpx.BaseTransport:
-    return httpx.HTTPTransport(http2=False, retries=0, trust_env=False)

@@ -24,7 +24,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from connectors.contract.errors import ActionRequired, ContractBroken, RetryLater
 from connectors.contract.redact import redact
 from connectors.contract.spec import CallRecord
-from connectors.http import retry_after
+from connectors.exchange import retry_after
 
 TOKEN_SECONDS = 10.0  # a refresh holds a lease, so it has to end well before the lease does
 DEFAULT_LIFETIME = 1800

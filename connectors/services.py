@@ -4,24 +4,30 @@ and must be called outside of any transaction; everything that changes a connect
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.db.models import Value
 from django.db.models.functions import Now
 
 from connectors import consent, credentials, opening, providers
 from connectors.consent import Company, ConsentRefused, Finished
 from connectors.contract.errors import ActionRequired, ConnectorError
 from connectors.contract.ports import Health
-from connectors.models import Connection, Grant
+from connectors.models import Call, Connection, Grant
 from connectors.opening import MadeCall, connection_lost, open_destination, open_source, store_calls, take_calls
 from connectors.reference import refresh_reference
 from connectors.xero.connections import delete_connection, list_connections
 from tenants import audit
 from tenants.scoping import platform_scope, tenant_scope
 
+KEEP_CALLS = timedelta(days=90)
+
 __all__ = [
     "Company",
     "ConsentRefused",
     "Finished",
     "MadeCall",
+    "calls_purge",
     "connection_check",
     "connection_choose",
     "connection_disconnect",
@@ -146,6 +152,13 @@ def connection_check(*, connection: Connection) -> bool:
     with tenant_scope(connection.tenant_id):
         Connection.objects.filter(pk=connection.pk).update(checked_at=Now())
     return True
+
+
+def calls_purge(*, tenant_id: int, older_than: timedelta = KEEP_CALLS) -> int:
+    """Delete the tenant's call log beyond its age; how many lines went."""
+    with tenant_scope(tenant_id):
+        deleted, _ = Call.objects.filter(created_at__lt=Now() - Value(older_than)).delete()
+    return deleted
 
 
 def _first_look(connection: Connection) -> None:

@@ -19,11 +19,14 @@ logger = structlog.get_logger(__name__)
 
 @shared_task(ignore_result=True)
 def keep_alive() -> None:
-    """Once a day: refresh what nobody has used for a week, and ask whether each company is still connected."""
+    """Once a day: refresh what nobody has used for a week, ask whether each company is still connected, tidy up."""
     for grant_id in credentials.grants_to_keep_alive(older_than=UNUSED_FOR):
         refresh_grant(grant_id)
-    for tenant_id, connection_id in _active_connections():
+    connections = _active_connections()
+    for tenant_id, connection_id in connections:
         check_connection.delay(tenant_id=tenant_id, connection_id=connection_id)
+    for tenant_id in sorted({tenant_id for tenant_id, _ in connections}):
+        purge_calls.delay(tenant_id=tenant_id)
 
 
 @shared_task(base=TenantTask, ignore_result=True)
@@ -37,6 +40,12 @@ def check_connection(*, tenant_id: int, connection_id: int) -> None:
         services.connection_check(connection=connection)
     except ConnectorError as error:
         logger.warning("connection_not_checked", connection_id=connection_id, reason=error.message)
+
+
+@shared_task(base=TenantTask, ignore_result=True)
+def purge_calls(*, tenant_id: int) -> None:
+    """The call log is kept for 90 days."""
+    services.calls_purge(tenant_id=tenant_id)
 
 
 def refresh_grant(grant_id: int) -> None:

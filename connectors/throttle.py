@@ -19,7 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from connectors.http import retry_after
+from connectors.exchange import retry_after
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from connectors.amnis import assumptions, mapping
+from connectors.amnis import assumptions, kinds, mapping
 from connectors.amnis.client import AmnisClient, Query, refuse_repetition
 from connectors.amnis.details import DetailReader
 from connectors.amnis.values import Wire, flag, identifier, moment, storable, text
@@ -100,7 +100,7 @@ class AmnisSource:
         query = {"dealDate[gte]": assumptions.filter_day(since - timedelta(days=1))}
         for page in self._client.pages("fx_transaction_details", query=query):
             for item in page:
-                deal = mapping.booked_deal(item, zone=self._zone)
+                deal = kinds.booked_deal(item, zone=self._zone)
                 if deal is not None and text(item.get("status")) not in _DEAD_DEALS:
                     yield deal
 

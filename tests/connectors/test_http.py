@@ -13,7 +13,8 @@ import respx
 from connectors.contract.errors import ActionRequired, ConnectorError, ContractBroken, RetryLater
 from connectors.contract.records import Answer, Endpoint, Prepared, Transport
 from connectors.contract.spec import CallRecord, Wiring
-from connectors.http import ApiClient, retry_after
+from connectors.exchange import retry_after
+from connectors.http import ApiClient
 
 BASE = "https://vendor.example"
 
