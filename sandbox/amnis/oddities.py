@@ -236,6 +236,7 @@ def _planned(diary: Diary, company: Company) -> None:
     yesterday = today - timedelta(days=1)
     late = {"value_on": yesterday, "second_leg_at": diary.now + timedelta(hours=3)}
     diary.note(company, yesterday, converted((1, "7500.00"), (2, "7914.75"), **late))
+    diary.note(company, today, received(amount="1240.50", payer="Muster Kundin AG", reference="Rechnung 90210"))
     fee = charged(amount="30.00", comment="SWIFT DEBT", executed=False, executed_on=today + timedelta(days=1))
     diary.note(company, today, fee)
 
