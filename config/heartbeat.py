@@ -6,14 +6,13 @@ import time
 
 import redis
 
+from config.heartbeat_key import key
+
+__all__ = ["BEAT", "EVERY_SECONDS", "LASTS_SECONDS", "WORKER", "broker", "key", "say_alive"]
+
 WORKER, BEAT = "worker", "beat"
 EVERY_SECONDS = 2.0
 LASTS_SECONDS = 15
-
-
-def key(name: str) -> str:
-    """Where the heartbeat of `worker` or `beat` lies."""
-    return f"heartbeat:{name}"
 
 
 def say_alive(client: redis.Redis, name: str) -> None:

@@ -73,4 +73,6 @@ def sandbox_variables(urls: Mapping[str, str], secrets: Secrets) -> dict[str, st
 def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """Our variables out of a whole environment: what another command needs to work beside a running stack."""
     ours = NAMES | {f"{name}_FILE" for name in SECRETS}
-    return {name: value for name, value in environ.items() if name in ours or name.startswith("SANDBOX_")}
+    return {
+        name: value for name, value in environ.items() if name in ours or name.startswith(("SANDBOX_", "MILLRACE_"))
+    }

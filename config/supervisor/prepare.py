@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
+import signal
 import sys
+import time
+from collections.abc import Callable
 
+from config.supervisor import child
 from config.supervisor.environment import ROOT
 from config.supervisor.failure import StartError
 from config.supervisor.servers import Servers
@@ -13,24 +16,24 @@ from config.supervisor.servers import Servers
 APPS = ("tenants", "connectors", "sync", "notifications", "dashboard")
 
 
-def prepare(servers: Servers) -> None:
-    """Bring the database to the code's state. Raises StartError with the reason in one line."""
+def prepare(servers: Servers, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """Bring the database to the code's state. Raises StartError with the reason in one line, and what `pause` raises."""
     stamp = _stamp(servers)
-    note = servers.home.read_note("prepared")
-    if servers.postgres is not None and note.get("stamp") == stamp:
+    if servers.postgres is not None and servers.home.read_note("prepared").get("stamp") == stamp:
         return
     if servers.sandbox is not None:
         servers.sandbox.wait()
     log = servers.home.log("boot")
-    done = subprocess.run(
-        [sys.executable, "-m", "config.boot"],
-        cwd=ROOT, env=servers.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        check=False,
-    )  # fmt: skip
-    with log.open("ab") as file:
-        file.write(done.stdout)
-    if done.returncode != 0:
-        raise StartError(f"{_last_line(done.stdout)} (see {log})")
+    already = log.stat().st_size if log.exists() else 0
+    command = [sys.executable, "-m", "config.boot"]
+    boot = child.spawn(command, environ=servers.environ, log=log, cwd=ROOT, death_signal=signal.SIGKILL)
+    try:
+        while boot.poll() is None:
+            pause(0.05)
+    finally:
+        child.stop(boot, grace=1.0)
+    if boot.returncode != 0:
+        raise StartError(f"{_last_line(log.read_bytes()[already:])} (see {log})")
     servers.home.write_note("prepared", {"stamp": stamp})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import http.client
+import secrets
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from config.env import Env
+from config.heartbeat_key import RUN
 from config.supervisor.environment import ROOT, checked, handed_on
 from config.supervisor.failure import StartError
 from config.supervisor.home import Home
@@ -46,11 +48,12 @@ def up(environ: Mapping[str, str]) -> int:
 
 
 def _serve(home: Home, env: Env, environ: Mapping[str, str], sockets: list[socket.socket], alarm: Alarm) -> None:
+    # Heartbeats of an earlier run must not make this one look ready.
+    environ = {**environ, RUN: secrets.token_hex(4)}
     with _running(Servers.start(home, environ, env)) as servers, _members(Stack(home)) as stack:
         alarm.check()
         stack.members += server_members(servers)
-        prepare(servers)
-        alarm.check()
+        prepare(servers, pause=alarm.sleep)
         home.write_note("running.json", handed_on(servers.environ))
         stack.members += _programs(home, servers.environ, sockets)
         wait_until(
