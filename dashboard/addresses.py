@@ -15,7 +15,7 @@ def tenant_url(tenant: Tenant, name: str, *args: object) -> str:
 # Which page puts right what a finding complains about; anything else is decided on the movement itself.
 _FIX_PAGES: dict[str, str] = {
     **dict.fromkeys(
-        ("account_not_mapped", "currency_mismatch", "no_multi_currency", "collateral_movement", "transfer_unequal"),
+        ("account_not_mapped", "currency_mismatch", "no_multi_currency"),
         "accounts",
     ),
     **dict.fromkeys(

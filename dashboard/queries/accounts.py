@@ -91,6 +91,12 @@ def propose(
     return None
 
 
+def wallet_name(reference: Reference) -> str:
+    """The wallet's own name; "" where the source gave none and its currency and kind stand in for it."""
+    stand_in = f"{reference.currency} {reference.payload.get('kind', '')}"
+    return "" if reference.name == stand_in else reference.name
+
+
 def open_mappings(*, flow: Flow) -> int:
     """How many wallets are neither mapped nor ignored. Two queries."""
     wallets = Reference.objects.filter(connection=flow.source, kind=Reference.Kind.SOURCE_ACCOUNT)
@@ -123,7 +129,7 @@ def _wallet_facts(reference: Reference) -> dict[str, Any]:
     payload = reference.payload
     return {
         "wallet_id": reference.external_id,
-        "name": reference.name,
+        "name": wallet_name(reference),
         "kind": str(payload.get("kind") or ""),
         "currency": reference.currency,
         "ibans": tuple(str(it) for it in payload.get("ibans") or ()),

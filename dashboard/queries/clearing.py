@@ -52,7 +52,8 @@ def _leg(entry: Entry, base_currency: str) -> ClearingLeg:
     amount = sign * Decimal(document["lines"][0]["amount"])
     rate = _rate(entry)
     base = amount if document["currency"] == base_currency else base_value(amount, rate) if rate else None
-    return ClearingLeg(entry=entry, amount=amount, currency=document["currency"], rate=rate, base=base)
+    shown = None if document["currency"] == base_currency else rate
+    return ClearingLeg(entry=entry, amount=amount, currency=document["currency"], rate=shown, base=base)
 
 
 def _rate(entry: Entry) -> Decimal | None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Prefetch, Q
 
 from connectors.models import Reference
+from dashboard.queries.accounts import wallet_name
 from dashboard.queries.clearing import ClearingProof, clearing_proof
 from sync.models import (
     Entry,
@@ -189,9 +190,9 @@ def _names(flow: Flow) -> tuple[dict[str, str], dict[str, str]]:
     )
     books: dict[str, str] = {}
     wallets: dict[str, str] = {}
-    for it in found.defer("payload"):
+    for it in found:
         if it.kind == Reference.Kind.ACCOUNT:
             books[it.external_id] = f"{it.code} {it.name}".strip()
         else:
-            wallets[it.external_id] = it.name
+            wallets[it.external_id] = " ".join(filter(None, (it.external_id, wallet_name(it), it.currency)))
     return books, wallets

@@ -11,7 +11,7 @@ from itertools import islice
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
-from connectors.contract.records import Movement
+from connectors.contract.records import Execution, Movement
 from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
 from dashboard.text import clean_text
 from sync.models import Entry, EntryState, Flow, Record, RecordState
@@ -72,7 +72,14 @@ class TransactionRow:
     def state(self) -> str:
         if self.entry is not None:
             return self.entry.state
-        return "skipped" if self.record.state == RecordState.SKIPPED else "fetched"
+        return bare_state(self.record)
+
+
+def bare_state(record: Record) -> str:
+    """The state of a row that has no entry: pending at the source, left out for its reason, or just read."""
+    if record.state != RecordState.SKIPPED:
+        return "fetched"
+    return "pending" if record.execution == Execution.PENDING else "skipped"
 
 
 def transaction_page(*, flow: Flow, filters: TransactionFilter, after: str) -> ListPage[TransactionRow]:

@@ -21,6 +21,7 @@ from dashboard.addresses import tenant_url
 from dashboard.icons import ICONS
 from dashboard.text import clean_text
 from dashboard.words import Word, word_for
+from sync.models import Record
 from tenants.models import Tenant
 
 NOTHING = "\u2013"  # what a cell shows that has no value
@@ -190,6 +191,12 @@ def _decoded(value: bytes) -> object:
 def safe_text(value: object) -> str:
     """Foreign text for display: control and direction-changing characters removed. Escaping stays with the template."""
     return clean_text("" if value is None else str(value))
+
+
+@register.filter
+def record_title(record: Record) -> str:
+    """Who the movement was with, else what kind of movement it is: an exchange or a fee names nobody."""
+    return clean_text(record.counterparty) or str(word_for("movement", record.movement).label)
 
 
 @register.filter

@@ -44,7 +44,7 @@ def run_detail(request: TenantRequest, run_id: int) -> HttpResponse:
 
 
 def _figures(run: Run) -> list[tuple[str, Any]]:
-    names = {"new": _("New"), "pushed": _("Posted"), "confirmed": _("Confirmed"), "review": _("To review")}
+    names = {"new": _("New"), "pushed": _("Posted"), "confirmed": _("Confirmed"), "skipped": _("Skipped")}
     return [(label, run.counts.get(key, 0)) for key, label in names.items()]
 
 

@@ -71,7 +71,7 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "story": found,
         "record": found.record,
         "entry": entry,
-        "state": entry.state if entry else found.record.state,
+        "state": entry.state if entry else transactions.bare_state(found.record),
         "findings": shown_findings(request.tenant, entry.findings, accepted=entry.accepted) if entry else [],
         "decisions": decisions,
         "rule_hit": rule_hit,
