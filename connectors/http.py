@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from connectors.contract import wire
-from connectors.contract.errors import ActionRequired, ConnectorError, ContractBroken, RetryLater
+from connectors.contract.errors import ActionRequired, BudgetUsedUp, ConnectorError, ContractBroken, RetryLater
 from connectors.contract.records import Answer, Prepared, Transport
 from connectors.contract.redact import excerpt
 from connectors.contract.spec import Wiring
@@ -128,7 +128,7 @@ class ApiClient:
     def _exchange(self, request: httpx.Request, token: str, *, background: bool, write: bool) -> Reply:
         wait = self._admit(background=background, patience=READ_PATIENCE)
         if wait:
-            raise RetryLater(
+            raise BudgetUsedUp(
                 f"{self._vendor}'s call limit is used up for the moment.",
                 wait=timedelta(seconds=wait),
                 whole_connection=True,
@@ -155,7 +155,7 @@ class ApiClient:
         detail = f"{reply.status} {excerpt(reply.body, limit=EXCERPT_OF_READ)}"
         wait = retry_after(reply.headers)
         if reply.status == 429:
-            return RetryLater(
+            return BudgetUsedUp(
                 f"{self._vendor} asks to slow down.",
                 wait=None if wait is None else timedelta(seconds=wait),
                 whole_connection=True,

@@ -45,12 +45,15 @@ class MadeCall:
 class Recorder:
     """Keeps the calls of one adapter in memory until its slice has a transaction to write them in."""
 
-    connection_id: int
+    connection: Connection
     calls: list[MadeCall] = field(default_factory=list)
+    refused: bool = False  # the vendor said that this company is not ours to see (any more)
 
     def __call__(self, record: CallRecord) -> None:
+        # At Amnis a 403 may mean one list that our key does not open; at Xero it means the whole organisation.
+        self.refused = self.refused or (record.status == 403 and self.connection.kind == providers.XERO)
         if len(self.calls) < MOST_CALLS:
-            self.calls.append(MadeCall(connection_id=self.connection_id, at=datetime.now(UTC), record=record))
+            self.calls.append(MadeCall(connection_id=self.connection.pk, at=datetime.now(UTC), record=record))
 
 
 _recorders: WeakKeyDictionary[object, Recorder] = WeakKeyDictionary()
@@ -67,13 +70,19 @@ def open_destination(connection: Connection) -> Destination:
 
 
 def take_calls(*adapters: object) -> list[MadeCall]:
-    """The calls that these adapters made since they were last asked, oldest first."""
+    """The calls that these adapters made since they were last asked, oldest first.
+
+    A connection whose vendor refused us meanwhile is marked as needing a person.
+    """
     found: list[MadeCall] = []
     for adapter in adapters:
         recorder = _recorders.get(adapter)
-        if recorder is not None:
-            found += recorder.calls
-            recorder.calls = []
+        if recorder is None:
+            continue
+        found += recorder.calls
+        recorder.calls = []
+        if recorder.refused:
+            connection_lost(connection=recorder.connection, message=f"{recorder.connection} is no longer open to us.")
     return sorted(found, key=lambda call: call.at)
 
 
@@ -143,7 +152,7 @@ def store() -> redis.Redis:
 def _open(connection: Connection) -> object:
     if connection.grant_id is None:
         raise ActionRequired(f"{connection.get_kind_display()} is not connected. Please connect it.")
-    recorder = Recorder(connection_id=connection.pk)
+    recorder = Recorder(connection=connection)
     adapter = spec(connection.kind).open(
         wiring(
             connection,

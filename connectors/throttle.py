@@ -27,8 +27,8 @@ LEASE_MILLISECONDS = 90_000  # a concurrency place whose owner died comes back a
 OFFLINE_SECONDS = 1.0
 CONCURRENT_PAUSE = 1.0  # Xero sends no Retry-After for too many calls at once
 
-# KEYS: minute log, hour counters, concurrency leases, pause
-# ARGV: minute limit, day limit, concurrent limit, cost, lease id, lease ms, background reserve
+# KEYS: log of calls, hour counters, concurrency leases, pause
+# ARGV: calls in the window, day limit, concurrent limit, cost, lease id, lease ms, background reserve, window ms
 # -> milliseconds to wait (0: go)
 _ACQUIRE = """
 local t = redis.call('TIME')
@@ -36,13 +36,14 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local pause = redis.call('PTTL', KEYS[4])
 if pause > 0 then return pause end
 local cost = tonumber(ARGV[4])
+local window = tonumber(ARGV[8])
 local wait = 0
 if tonumber(ARGV[1]) > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 60000)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
   local over = redis.call('ZCARD', KEYS[1]) + cost - tonumber(ARGV[1])
   if over > 0 then
     local oldest = redis.call('ZRANGE', KEYS[1], over - 1, over - 1, 'WITHSCORES')
-    wait = oldest[2] and (tonumber(oldest[2]) + 60001 - now) or 60000
+    wait = oldest[2] and (tonumber(oldest[2]) + window + 1 - now) or window
   end
 end
 local hour = math.floor(now / 3600000)
@@ -68,7 +69,7 @@ end
 if wait > 0 then return wait end
 if tonumber(ARGV[1]) > 0 then
   for n = 1, cost do redis.call('ZADD', KEYS[1], now, ARGV[5] .. ':' .. n) end
-  redis.call('PEXPIRE', KEYS[1], 60000)
+  redis.call('PEXPIRE', KEYS[1], window)
 end
 if tonumber(ARGV[2]) > 0 then
   redis.call('HINCRBY', KEYS[2], hour, cost)
@@ -81,17 +82,17 @@ end
 return 0
 """
 
-# KEYS as above. ARGV: used minute (-1: unknown), used day (-1), pause ms (0: none), id
+# KEYS as above. ARGV: used in the window (-1: unknown), used day (-1), pause ms (0: none), id, window ms
 # Calls that others made under our name are written in, so that our count is never lower than the vendor's.
 _OBSERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local minute = tonumber(ARGV[1])
-if minute >= 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 60000)
-  local missing = math.min(minute - redis.call('ZCARD', KEYS[1]), 10000)
+local calls = tonumber(ARGV[1])
+if calls >= 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[5]))
+  local missing = math.min(calls - redis.call('ZCARD', KEYS[1]), 10000)
   for n = 1, missing do redis.call('ZADD', KEYS[1], now, ARGV[4] .. ':' .. n) end
-  redis.call('PEXPIRE', KEYS[1], 60000)
+  redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[5]))
 end
 local day = tonumber(ARGV[2])
 if day >= 0 then
@@ -110,17 +111,25 @@ return 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the vendor allows one organisation, and the application as a whole. 0: no such limit."""
+    """What the vendor allows one organisation, and the application as a whole. 0: no such limit.
 
-    minute: int = 0
+    `calls` may be made in any `seconds`.
+    """
+
+    calls: int = 0
+    seconds: int = 60
     day: int = 0
     concurrent: int = 0
     app_minute: int = 0
 
     @property
-    def own_minute(self) -> int:
+    def own_calls(self) -> int:
         """A little less than allowed: the vendor's clock and ours do not tick together."""
-        return max(1, self.minute * 11 // 12) if self.minute else 0
+        return max(1, self.calls * 11 // 12) if self.calls else 0
+
+    @property
+    def window(self) -> int:
+        return self.seconds * 1000
 
     @property
     def own_day(self) -> int:
@@ -206,29 +215,25 @@ class Budget:
     def _take(self, lease: str, *, cost: int, reserve: int) -> int:
         limits = self._limits
         if limits.app_minute:
-            wait = int(self._acquire(self._app_keys, [limits.own_app_minute, 0, 0, cost, lease, 60_000, 0]))
+            wait = int(self._acquire(self._app_keys, [limits.own_app_minute, 0, 0, cost, lease, 0, 0, 60_000]))
             if wait:
                 return wait
-        wait = int(
-            self._acquire(
-                self._keys,
-                [limits.own_minute, limits.own_day, limits.own_concurrent, cost, lease, LEASE_MILLISECONDS, reserve],
-            )
-        )
+        own = [limits.own_calls, limits.own_day, limits.own_concurrent]
+        wait = int(self._acquire(self._keys, [*own, cost, lease, LEASE_MILLISECONDS, reserve, limits.window]))
         if wait and limits.app_minute:
             self._store.zrem(self._app_keys[0], *(f"{lease}:{n}" for n in range(1, cost + 1)))
         return wait
 
     def _correct(self, headers: dict[str, str], *, pause: float) -> None:
-        minute = _used(headers, "x-minlimit-remaining", self._limits.minute)
+        calls = _used(headers, "x-minlimit-remaining", self._limits.calls)
         day = _used(headers, "x-daylimit-remaining", self._limits.day)
-        if minute >= 0 or day >= 0 or pause:
-            self._observe(self._keys, [minute, day, int(pause * 1000), uuid.uuid4().hex])
+        if calls >= 0 or day >= 0 or pause:
+            self._observe(self._keys, [calls, day, int(pause * 1000), uuid.uuid4().hex, self._limits.window])
 
     def _correct_app(self, headers: dict[str, str], *, pause: float) -> None:
         used = _used(headers, "x-appminlimit-remaining", self._limits.app_minute)
         if used >= self._limits.app_minute // 2 or pause:  # far from the limit our own count is good enough
-            self._observe(self._app_keys, [used, -1, int(pause * 1000), uuid.uuid4().hex])
+            self._observe(self._app_keys, [used, -1, int(pause * 1000), uuid.uuid4().hex, 60_000])
 
     def _pause(self, seconds: float) -> None:
         until = datetime.now(UTC) + timedelta(seconds=seconds)
@@ -257,7 +262,7 @@ _offline = _Offline()
 
 
 def _keys(stem: str) -> list[str]:
-    return [f"{stem}:minute", f"{stem}:day", f"{stem}:concurrent", f"{stem}:pause"]
+    return [f"{stem}:calls", f"{stem}:day", f"{stem}:concurrent", f"{stem}:pause"]
 
 
 def _used(headers: dict[str, str], name: str, limit: int) -> int:

@@ -2,6 +2,7 @@
 
 ConnectorError
 ├── RetryLater       nothing happened; try again (after `wait`, where the vendor said when: counts as no attempt)
+│   └── BudgetUsedUp the call limit is used up for the moment: nothing is wrong, nobody needs to know
 ├── OutcomeUnknown   a write without an answer: it may have happened, so look before anything else
 ├── ActionRequired   a person must act (reconnect, grant a permission, pay the vendor); the flow pauses
 ├── EntryRejected    this one item was refused, with all reasons at once; its neighbours go on
@@ -47,6 +48,10 @@ class RetryLater(ConnectorError):
         super().__init__(message, detail=detail)
         self.wait = wait
         self.whole_connection = whole_connection
+
+
+class BudgetUsedUp(RetryLater):
+    pass
 
 
 class OutcomeUnknown(ConnectorError):

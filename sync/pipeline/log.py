@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from connectors import services as connector_services
-from connectors.contract.errors import ActionRequired, ConnectorError, ContractBroken, RetryLater
+from connectors.contract.errors import ActionRequired, BudgetUsedUp, ConnectorError, ContractBroken, RetryLater
 from sync import incidents, store
 from sync.models import Flow, Run
 from sync.pipeline.context import Context
@@ -118,6 +118,8 @@ def _settle_incidents(ctx: Context, failure: ConnectorError | None) -> None:
 def _stop_or_wait(flow: Flow, error: ConnectorError) -> None:
     """What an error of the whole flow means for it, and the one incident that tells people."""
     kind = error_class(error)
+    if isinstance(error, BudgetUsedUp):
+        return  # nothing is wrong: the call limit makes us wait
     if kind == "transient":
         incidents.open(
             tenant_id=flow.tenant_id,

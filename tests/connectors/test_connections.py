@@ -324,6 +324,18 @@ def test_an_organisation_that_left_in_xero_is_found_although_the_token_still_wor
     assert audited(alice)[-1] == "connection_lost"
 
 
+def test_an_organisation_that_refuses_us_in_the_middle_of_work_needs_a_person(
+    world: Sandbox, xero_connection: Connection, alice: Tenant
+) -> None:
+    destination = services.open_destination(xero_connection)
+    world.xero.people().disconnect()
+    with pytest.raises(ActionRequired):
+        destination.organisation()
+    assert services.take_calls(destination)
+    with inside(alice):
+        assert Connection.objects.get(pk=xero_connection.pk).status == "needs_reconnect"
+
+
 def test_a_chain_that_died_marks_the_connection_by_itself(
     world: Sandbox, alice: Tenant, amnis_connection: Connection
 ) -> None:

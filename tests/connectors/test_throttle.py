@@ -26,23 +26,29 @@ def admitted(found: Budget, tries: int, *, background: bool = False) -> int:
 
 
 def test_a_minute_admits_a_little_less_than_the_vendor_allows(valkey: redis.Redis) -> None:
-    assert admitted(budget(valkey, minute=60), 100) == 55
+    assert admitted(budget(valkey, calls=60), 100) == 55
+
+
+def test_a_short_window_gives_a_short_wait(valkey: redis.Redis) -> None:
+    found = budget(valkey, calls=22, seconds=4)
+    assert admitted(found, 30) == 20
+    assert 0 < found.acquire() <= 4.01
 
 
 def test_a_full_minute_says_when_the_first_place_comes_back(valkey: redis.Redis) -> None:
-    found = budget(valkey, minute=12)
+    found = budget(valkey, calls=12)
     assert admitted(found, 11) == 11
     assert 55 < found.acquire() <= 60.1
 
 
 def test_organisations_do_not_share_a_budget(valkey: redis.Redis) -> None:
-    assert admitted(budget(valkey, minute=12), 20) == 11
-    assert admitted(budget(valkey, "org-2", minute=12), 20) == 11
+    assert admitted(budget(valkey, calls=12), 20) == 11
+    assert admitted(budget(valkey, "org-2", calls=12), 20) == 11
 
 
 def test_processes_of_one_organisation_share_its_budget(valkey: redis.Redis) -> None:
     with ThreadPoolExecutor(8) as pool:
-        counts = list(pool.map(lambda _: admitted(budget(valkey, minute=60), 20), range(8)))
+        counts = list(pool.map(lambda _: admitted(budget(valkey, calls=60), 20), range(8)))
     assert sum(counts) == 55
 
 
@@ -65,7 +71,7 @@ def test_the_place_of_a_dead_process_comes_back_by_itself(valkey: redis.Redis) -
 
 
 def test_a_refused_call_takes_nothing_of_any_budget(valkey: redis.Redis) -> None:
-    found = budget(valkey, minute=12, day=1000, concurrent=2)
+    found = budget(valkey, calls=12, day=1000, concurrent=2)
     assert found.acquire() == 0.0
     for _ in range(50):
         assert found.acquire() > 0  # the one place in flight is taken
@@ -81,16 +87,16 @@ def test_background_reads_leave_a_fifth_of_the_day(valkey: redis.Redis) -> None:
 
 
 def test_calls_that_others_made_in_our_name_count(valkey: redis.Redis) -> None:
-    found = budget(valkey, minute=60, day=5000)
+    found = budget(valkey, calls=60, day=5000)
     found.observe({"x-minlimit-remaining": "10", "x-daylimit-remaining": "5"}, 200)
     assert found.acquire() > 0  # 4,995 of the day are gone; ours end at 4,750
-    other = budget(valkey, "org-2", minute=60)
+    other = budget(valkey, "org-2", calls=60)
     other.observe({"x-minlimit-remaining": "10"}, 200)
     assert admitted(other, 60) == 5
 
 
 def test_a_vendor_that_counts_less_than_we_do_changes_nothing(valkey: redis.Redis) -> None:
-    found = budget(valkey, minute=60)
+    found = budget(valkey, calls=60)
     assert admitted(found, 50) == 50
     found.observe({"x-minlimit-remaining": "59"}, 200)
     assert admitted(found, 60) == 5
@@ -100,12 +106,12 @@ def test_a_vendor_that_counts_less_than_we_do_changes_nothing(valkey: redis.Redi
 def test_a_429_closes_the_budget_until_its_retry_after_for_every_process(
     valkey: redis.Redis, headers: dict[str, str]
 ) -> None:
-    budget(valkey, minute=60).observe(headers, 429)
-    assert 29 < budget(valkey, minute=60).acquire() <= 30
+    budget(valkey, calls=60).observe(headers, 429)
+    assert 29 < budget(valkey, calls=60).acquire() <= 30
 
 
 def test_a_429_for_the_whole_app_closes_every_organisation(valkey: redis.Redis) -> None:
-    limits = {"minute": 60, "app_minute": 10_000}
+    limits = {"calls": 60, "app_minute": 10_000}
     budget(valkey, **limits).observe({"retry-after": "20", "x-rate-limit-problem": "appminute"}, 429)
     assert 19 < budget(valkey, "org-2", **limits).acquire() <= 20
 
@@ -117,14 +123,14 @@ def test_a_429_for_too_many_at_once_is_a_short_pause(valkey: redis.Redis) -> Non
 
 
 def test_the_app_as_a_whole_has_a_budget_and_a_refusal_gives_its_place_back(valkey: redis.Redis) -> None:
-    limits = {"minute": 12, "app_minute": 40}
+    limits = {"calls": 12, "app_minute": 40}
     counts = [admitted(budget(valkey, f"org-{n}", **limits), 30) for n in range(5)]
     assert counts == [11, 11, 11, 3, 0]  # 36 of 40
 
 
 def test_a_long_pause_is_told_to_whoever_remembers_it(valkey: redis.Redis) -> None:
     told: list[datetime] = []
-    found = Budget(valkey, kind="xero", organisation="o", limits=Limits(minute=60), remember_pause=told.append)
+    found = Budget(valkey, kind="xero", organisation="o", limits=Limits(calls=60), remember_pause=told.append)
     found.observe({"retry-after": "120"}, 429)
     assert len(told) == 1
     assert timedelta(seconds=115) < told[0] - datetime.now(UTC) <= timedelta(seconds=120)
@@ -132,12 +138,12 @@ def test_a_long_pause_is_told_to_whoever_remembers_it(valkey: redis.Redis) -> No
 
 def test_a_remembered_pause_holds_when_the_store_was_flushed(valkey: redis.Redis) -> None:
     until = datetime.now(UTC) + timedelta(seconds=90)
-    found = Budget(valkey, kind="xero", organisation="o", limits=Limits(minute=60), paused_until=until)
+    found = Budget(valkey, kind="xero", organisation="o", limits=Limits(calls=60), paused_until=until)
     assert 85 < found.acquire() <= 90
 
 
 def test_without_its_store_a_process_makes_one_call_a_second() -> None:
     with connect("redis://127.0.0.1:1/0") as nobody:
-        waits = [budget(nobody, minute=60).acquire() for _ in range(5)]
+        waits = [budget(nobody, calls=60).acquire() for _ in range(5)]
     assert waits.count(0.0) <= 1  # another test may have taken this second already
     assert all(0 < wait <= 1 for wait in waits[1:])
