@@ -11,8 +11,9 @@ from sync.domain import documents, plan
 from sync.domain.contacts import contact_key
 from sync.models import ContactLink, Entry, EntryState, Record
 from sync.pipeline import contacts, findings
+from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.context import Context, Progress
-from sync.pipeline.transform import CodedRecord, coded, part_of, planning_rules
+from sync.pipeline.transform import part_of, planning_rules
 
 BOOKED = (EntryState.UNCONFIRMED, EntryState.CONFIRMED)
 

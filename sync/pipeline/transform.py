@@ -6,21 +6,19 @@ A record that changed after its entry was sent never yields a second document: a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.contract.errors import Finding, Severity
-from connectors.contract.records import BankTransaction, LedgerEntry, Movement, RawRecord, SourceTransaction
+from connectors.contract.records import BankTransaction, Movement
 from sync import store
 from sync.domain import documents, plan
-from sync.domain.coding import Coding, code
 from sync.domain.contacts import contact_key
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
-from sync.domain.rules import match
 from sync.models import ContactLink, Entry, EntryState, RecordState
 from sync.pipeline import contacts, findings
+from sync.pipeline.amendments import amendment, taken_in, withdrawn
+from sync.pipeline.coded import CodedRecord, coded_all
 from sync.pipeline.context import Context, Progress
 
 REWRITABLE = frozenset(
@@ -39,15 +37,6 @@ PARTNER_PATIENCE = timedelta(minutes=15)  # both rows of a deal are made within 
 PROVIDER = "Amnis"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodedRecord:
-    """A record with its movement, as read from the table."""
-
-    record: Mapping[str, Any]
-    transaction: SourceTransaction
-    coding: Coding
-
-
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
     with ctx.commit():
@@ -55,7 +44,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         if not records:
             return Progress.nothing()
         ctx.begin_run()
-        rows = [coded(ctx, record) for record in records]
+        rows = coded_all(ctx, records)
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit)]
         _write(ctx, records, outcomes)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
@@ -64,26 +53,6 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
 
 
 # ------------------------------------------------------------------- deciding
-
-
-def coded(ctx: Context, record: Mapping[str, Any]) -> CodedRecord:
-    transaction = normalised(ctx, record)
-    hit = match(ctx.books.rules, transaction)
-    coding = code(transaction, hit=hit, defaults=ctx.books.defaults, chart=ctx.books.chart)
-    return CodedRecord(record=record, transaction=transaction, coding=coding)
-
-
-def normalised(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction:
-    """The stored payload as a movement, exactly as it was when it was fetched."""
-    payload = {name: value for name, value in record["payload"].items() if name != "key"}
-    return ctx.source.normalise(
-        RawRecord(
-            account_id=record["account_id"],
-            source_id=record["source_id"],
-            updated_at=record["source_updated_at"],
-            payload=payload,
-        )
-    )
 
 
 def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
@@ -151,9 +120,9 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
         if old is None or (old["state"] in REWRITABLE and old["destination_id"] is None and not old["held_back"]):
             fresh.append(row)
         else:
-            moves += _amendment(old, row, outcome)
-    moves += _withdrawn(standing, outcomes)
-    moves += _taken_in(standing, planned)
+            moves += amendment(old, row, outcome)
+    moves += withdrawn(standing, outcomes)
+    moves += taken_in(standing, planned)
     if fresh:
         store.write_entries(
             tenant_id=ctx.tenant_id,
@@ -164,19 +133,6 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
         )
     store.move_entries(moves, run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
-
-
-def _taken_in(
-    standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]
-) -> list[dict[str, Any]]:
-    """A receiving row that waited under an entry of its own now belongs to the sending row's transfer."""
-    others = {outcome.other.record_id for outcome in planned if outcome.other is not None}
-    note = {"step": "transform", "reason": "carried by the sending row of the same transfer"}
-    return [
-        {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
-        for (record_id, _), old in standing.items()
-        if record_id in others and old["destination_id"] is None and old["state"] != EntryState.SKIPPED
-    ]
 
 
 def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
@@ -264,63 +220,3 @@ def _record_states(outcomes: Sequence[plan.Outcome]) -> list[tuple[int, str, str
         if outcome.other is not None:
             states.append((outcome.other.record_id, RecordState.ENTERED.value, ""))
     return states
-
-
-# ------------------------------------------------------- after it was sent
-
-
-def _amendment(old: Mapping[str, Any], row: Mapping[str, Any], outcome: Planned) -> list[dict[str, Any]]:
-    """The source says something else than what was posted: shown field by field, changed by a person alone."""
-    if old["state"] not in (EntryState.CONFIRMED, EntryState.REVIEW) or old["document"] is None:
-        return []
-    changed = changed_fields(old["document"], outcome.document)
-    if not changed:
-        return []
-    told = "; ".join(f"{name}: {before} → {after}" for name, before, after in changed)
-    finding = Finding(
-        code="source_changed",
-        message=f"Amnis changed this movement after it was posted ({told}). Correct the document in Xero, or keep it.",
-        severity=Severity.REVIEW,
-    )
-    note = {"step": "transform", "changed": [list(change) for change in changed]}
-    return [{"id": old["id"], "state": EntryState.REVIEW, "findings": findings.as_json([finding]), "note": note}]
-
-
-def changed_fields(before: Mapping[str, Any], after: LedgerEntry | None) -> list[tuple[str, str, str]]:
-    """(field, posted, now) for everything that matters in the books; a contact's id and our own text do not."""
-    if after is None:
-        return [("document", "posted", "no longer called for")]
-    now = documents.to_json(after)
-    names = ("kind", "date", "total", "currency", "bank_account_id", "from_account_id", "to_account_id", "contact_name")
-    changed = [
-        (name, str(before[name]), str(now.get(name)))
-        for name in names
-        if name in before and before[name] != now.get(name)
-    ]
-    lines = [(line["account_code"], line["amount"], line["tax_type"]) for line in before.get("lines", [])]
-    lines_now = [(line["account_code"], line["amount"], line["tax_type"]) for line in now.get("lines", [])]
-    return changed if lines == lines_now else [*changed, ("lines", str(lines), str(lines_now))]
-
-
-def _withdrawn(
-    standing: Mapping[tuple[int, str], Mapping[str, Any]], outcomes: Sequence[plan.Outcome]
-) -> list[dict[str, Any]]:
-    """Entries whose movement now yields nothing: skipped if never sent, for review if something stands in the books."""
-    reasons = {outcome.part.record_id: outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)}
-    moves = []
-    for (record_id, _), old in standing.items():
-        if record_id not in reasons:
-            continue
-        note = {"step": "transform", "reason": reasons[record_id]}
-        if old["destination_id"] is None and old["state"] in (
-            EntryState.FETCHED,
-            EntryState.WAITING,
-            EntryState.READY,
-            EntryState.REVIEW,
-        ):
-            moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
-        elif old["state"] == EntryState.CONFIRMED:
-            message = f"Amnis says now: {reasons[record_id]}. The document stands in Xero. Decide whether it stays."
-            problem = findings.review("source_withdrew", message)
-            moves.append({"id": old["id"], "state": EntryState.REVIEW, "findings": problem, "note": note})
-    return moves
