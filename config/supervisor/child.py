@@ -108,6 +108,11 @@ def stop(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTE
     """Ask, wait `grace` seconds, then kill the whole group. Returns the exit code; nothing of the group is left."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(how)
+    return await_end(process, grace=grace)
+
+
+def await_end(process: subprocess.Popen[bytes], *, grace: float) -> int:
+    """As `stop`, for a process that was asked already: some programs take a second request for impatience."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=grace)
     kill_group(process)

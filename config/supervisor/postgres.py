@@ -106,6 +106,7 @@ class Postgres:
             "port": str(PORT),
             "shared_buffers": "64MB",
             "max_connections": "60",
+            "checkpoint_timeout": "30s",  # little is left to write when the stack has to stop
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_min_messages": "warning",

@@ -18,6 +18,7 @@ from config.supervisor.failure import StartError
 from config.supervisor.home import Home
 from config.supervisor.restart import Deaths
 
+GRACE_SECONDS = 2.5
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -59,7 +60,7 @@ def program(name: str, argv: list[str], *, home: Home, environ: dict[str, str], 
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    child.stop(process, grace=2.0)
+    child.await_end(process, grace=GRACE_SECONDS)
 
 
 class Alarm:
