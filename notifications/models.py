@@ -61,7 +61,9 @@ class Delivery(TenantModel):
     """
 
     channel = models.CharField(max_length=5, choices=Channel.choices)
-    address = models.CharField(max_length=254, default="", blank=True)  # of an e-mail; Slack and the bell have one place
+    address = models.CharField(
+        max_length=254, default="", blank=True
+    )  # of an e-mail; Slack and the bell have one place
     kind = models.CharField(max_length=8, choices=Kind.choices)
     key = models.CharField(max_length=60)  # e.g. "alert:31", "resolved:31", "daily:2026-11-20"
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, null=True, related_name="+")
