@@ -1,0 +1,67 @@
+"""`./run chaos --size crash`: kill real processes at the four points around a push, and compare both vendors' books."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+
+from config.supervisor.failure import StartError
+from tests.chaos.campaign import CampaignError
+from tests.chaos.plan import dealt, planned
+from tests.chaos.report import Report
+from tests.chaos.stage import stage
+
+LIMIT_SECONDS = 900.0
+
+
+def main() -> int:
+    options = _options()
+    seed = options.seed if options.seed is not None else random.randrange(2**31)
+    trials = planned(times=options.times, seed=seed)
+    sys.stderr.write(f"seed {seed}: {len(trials)} deaths, load average {os.getloadavg()[0]:.1f}\n")
+    started = time.monotonic()
+    try:
+        with stage() as campaign:
+            hands = dealt(trials, hands=min(options.cells, len(trials)))
+            outcomes = campaign.run(hands, seconds=LIMIT_SECONDS, progress=_progress(len(trials)))
+    except (CampaignError, StartError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    report = Report(outcomes=outcomes, times=options.times, seed=seed, seconds=time.monotonic() - started)
+    print(report.table())
+    print(json.dumps(report.as_json()))
+    return 0 if report.passed else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
+    parser.add_argument("--size", choices=("crash",), default="crash")
+    parser.add_argument("--times", type=int, default=20, help="deaths at each point (20)")
+    parser.add_argument("--seed", type=int, help="repeat a campaign")
+    parser.add_argument(
+        "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
+    )
+    return parser.parse_args()
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    """A counter for whoever watches; nothing where the output goes to a file."""
+    shown = -1
+
+    def show(done: int) -> None:
+        nonlocal shown
+        if done != shown and sys.stderr.isatty():
+            sys.stderr.write(f"\r{done} of {total}")
+            sys.stderr.flush()
+        shown = done
+
+    return show
+
+
+if __name__ == "__main__":
+    sys.exit(main())

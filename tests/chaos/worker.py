@@ -1,0 +1,139 @@
+"""Real processes that run our commands: forked from one that has Django ready, so that a death costs no start.
+
+The parent holds no connection to database or broker. A child that is to die at a named point has it in its environment
+before `sync.faults` reads it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import django
+
+django.setup()  # once, before the models are imported; every worker is forked from here
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
+
+from config.commands import guarded  # noqa: E402
+from config.supervisor.child import die_with_parent  # noqa: E402
+from sync import faults  # noqa: E402
+from sync.models import PushIntent  # noqa: E402
+from sync.selectors import flow_of  # noqa: E402
+from tenants.scoping import tenant_scope  # noqa: E402
+from tenants.selectors import tenant_by_slug  # noqa: E402
+
+SLUG = "chaos"
+Task = Callable[[], Any]
+
+
+class Stuck(Exception):
+    """A process did not end in the time it was given."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One forked process and the pipe on which it tells its result."""
+
+    pid: int
+    pipe: int
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def result(self, *, seconds: float) -> tuple[int, Any]:
+        """Wait for the end: (exit code, or minus the signal; what the task returned, None after a death)."""
+        told = self._read(time.monotonic() + seconds)
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status), json.loads(told) if told else None
+
+    def _read(self, deadline: float) -> bytes:
+        told = b""
+        try:
+            while select.select([self.pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                part = os.read(self.pipe, 65536)
+                if not part:
+                    return told
+                told += part
+        finally:
+            os.close(self.pipe)
+        self.kill()
+        os.waitpid(self.pid, 0)
+        raise Stuck(f"process {self.pid} was still running")
+
+
+def start(task: Task, *, point: str = "") -> Worker:
+    """Fork, and run `task` there. With `point`, the process kills itself at this fault point ("name:2": the second time)."""
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ours)
+        os._exit(_live(task, point, theirs))
+    os.close(theirs)
+    return Worker(pid=pid, pipe=ours)
+
+
+def done(task: Task, *, seconds: float = 30.0) -> Any:
+    """Run `task` in a process of its own and return its result. Raises RuntimeError when it ends badly."""
+    code, found = start(task).result(seconds=seconds)
+    if code != 0:
+        raise RuntimeError(f"a process ended with {code}")
+    return found
+
+
+def _live(task: Task, point: str, pipe: int) -> int:
+    """The child's whole life."""
+    try:
+        die_with_parent()
+        if point:
+            os.environ["MILLRACE_FAULT_POINT"] = point
+            importlib.reload(faults)
+        told = json.dumps(task()).encode()
+        while told:
+            told = told[os.write(pipe, told) :]
+        connections.close_all()
+        return 0
+    except BaseException:  # noqa: BLE001  nothing may return into the parent's code
+        traceback.print_exc()
+        return 1
+
+
+# --------------------------------------------------------------- what they do
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    """One of our commands: its exit code and what it printed."""
+    printed = io.StringIO()
+
+    def run() -> int:
+        call_command(*arguments, stdout=printed)
+        return 0
+
+    return guarded(run), printed.getvalue()
+
+
+def audit() -> dict[str, Any]:
+    """What we say ourselves, through the public commands."""
+    _, entries = command("entries", SLUG, "--csv")
+    _, proof = command("proof", SLUG, "--json")
+    return {"entries": entries, "proof": json.loads(proof.splitlines()[-1])}
+
+
+def open_requests() -> list[str]:
+    """The endpoints of requests that were claimed and never settled: what a dead process leaves behind."""
+    tenant = tenant_by_slug(SLUG)
+    flow = flow_of(tenant.pk)
+    assert flow is not None
+    with tenant_scope(tenant.pk):
+        left = PushIntent.objects.filter(flow=flow, state=PushIntent.State.OPEN, unknown=False)
+        return list(left.order_by("id").values_list("endpoint", flat=True))
