@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from connectors.amnis.values import Wire, amount, identifier, text
+from connectors.amnis.values import Wire, amount, flag, identifier, text
 from connectors.contract.money import round_half_up
 from connectors.contract.records import Execution
 
@@ -56,7 +56,7 @@ def page_query(number: int) -> dict[str, str | int]:
     return {"page": number, "itemsPerPage": PAGE_SIZE, "order[id]": "ASC"}
 
 
-def is_last_page(found: Collection, number: int) -> bool:
+def is_last_page(found: Collection) -> bool:
     """A9: a page that is not full ends the list."""
     return len(found.items) < PAGE_SIZE
 
@@ -122,7 +122,7 @@ def direction(row: Wire, detail: Wire, *, signed: bool | None) -> int | None:
         case "payout" | "fee":
             return 1 if signed else -1
         case "card":
-            return 1 if signed or is_reversal(detail) else -1
+            return 1 if signed or (is_reversal(detail) and flag(row.get("executed"))) else -1
         case "peer":
             return _peer_direction(row, detail)
         case "fx":
@@ -150,7 +150,7 @@ def _fx_direction(row: Wire, detail: Wire) -> int | None:
 
 
 def is_reversal(detail: Wire) -> bool:
-    """A17: a refund or a reversal is a card detail of type `reversal`."""
+    """A17: a refund is a card detail of type `reversal`; so is an authorisation that expired, but that never executes."""
     return text(detail.get("type")) == "reversal"
 
 

@@ -32,18 +32,14 @@ class AmnisClient:
             raise RetryLater("Amnis sent a page that is not complete.", wait=timedelta(seconds=30))
         return found
 
-    def pages(self, path: str, *, query: Query | None = None, newest_first: bool = False) -> Iterator[list[Wire]]:
+    def pages(self, path: str, *, query: Query | None = None) -> Iterator[list[Wire]]:
         """Every page to the end of the list. Raises ContractBroken where the list never ends."""
-        order = {"order[id]": "DESC"} if newest_first else {}
         before: list[Wire] = []
         for number in range(1, MAX_PAGES):
-            found = self._list(path, {**(query or {}), **assumptions.page_query(number), **order}, missing_ok=False)
-            assert found is not None
+            found = self.page(path, number, query=query)
             refuse_repetition(before, found.items, path)
-            if assumptions.is_cut_short(found, number):
-                raise RetryLater("Amnis sent a page that is not complete.", wait=timedelta(seconds=30))
             yield found.items
-            if assumptions.is_last_page(found, number):
+            if assumptions.is_last_page(found):
                 return
             before = found.items
         raise ContractBroken(f"Amnis' list {path} does not end.")
@@ -60,7 +56,7 @@ class AmnisClient:
                 return
             refuse_repetition(before, found.items, path)
             yield from found.items
-            if assumptions.is_last_page(found, number):
+            if assumptions.is_last_page(found):
                 return
             number, before = number + 1, found.items
 

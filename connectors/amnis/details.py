@@ -15,7 +15,7 @@ from connectors.amnis.values import Wire, identifier, moment
 
 Key = tuple[str, str]
 MARGIN = timedelta(days=1)
-LOOK_BACK_PAGES = 40
+MOST_SINGLE_DAYS = 5  # more calls than a search by id takes
 _DATE_FIELD = {"fx_transaction_details": "valueDate"}
 _EXACT_DAYS_ONLY = "payin_transaction_details"  # the one list whose date filter takes no range
 
@@ -26,6 +26,7 @@ class DetailReader:
     def __init__(self, client: AmnisClient) -> None:
         self._client = client
         self._known: dict[Key, Wire] = {}
+        self._pages: dict[tuple[str, int], list[Wire]] = {}
         self._read_days: dict[str, set[date]] = defaultdict(set)
 
     def details_of(self, rows: Sequence[Wire]) -> list[Wire | None]:
@@ -41,8 +42,10 @@ class DetailReader:
             if key is not None and key not in self._known:
                 by_list[key[0]].append(row)
         for name, group in by_list.items():
-            self._read_days_of(name, {found for row in group for found in _days(row)})
-            self._look_back(name, {wanted[id(row)][1] for row in group})
+            days = {found for row in group for found in _days(row)}
+            if name != _EXACT_DAYS_ONLY or len(days) <= MOST_SINGLE_DAYS:
+                self._read_days_of(name, days)
+            self._search(name, {wanted[id(row)][1] for row in group})
 
     def _read_days_of(self, name: str, days: set[date]) -> None:
         missing = days - self._read_days[name]
@@ -50,17 +53,37 @@ class DetailReader:
             self._keep(name, self._client.pages(name, query=query))
             self._read_days[name] |= read
 
-    def _look_back(self, name: str, numbers: set[str]) -> None:
-        """For details whose own date is another one: newest first, until all are found or are surely not there."""
-        missing = {number for number in numbers if (name, number) not in self._known}
+    def _search(self, name: str, numbers: set[str]) -> None:
+        """For details whose own date is another one, or whose dates are too many: by id, which the list runs up by."""
+        missing = {int(number) for number in numbers if number.isdecimal() and (name, number) not in self._known}
         if not missing:
             return
-        pages = self._client.pages(name, newest_first=True)
-        for items, _ in zip(pages, range(LOOK_BACK_PAGES), strict=False):
-            self._keep(name, [items])
-            missing -= {identifier(item.get("id")) for item in items}
-            if not missing or _is_below(items, missing):
-                return
+        number = self._page_of(name, min(missing))
+        while _last_id(items := self._page(name, number)) < max(missing) and len(items) == assumptions.PAGE_SIZE:
+            number += 1
+
+    def _page_of(self, name: str, wanted: int) -> int:
+        """The page on which this id stands if it stands anywhere: by doubling, then by halving."""
+        below, above = 0, 1
+        while not self._reaches(name, above, wanted):
+            below, above = above, above * 2
+        while above - below > 1:
+            middle = (below + above) // 2
+            if self._reaches(name, middle, wanted):
+                above = middle
+            else:
+                below = middle
+        return above
+
+    def _reaches(self, name: str, number: int, wanted: int) -> bool:
+        items = self._page(name, number)
+        return not items or _last_id(items) >= wanted
+
+    def _page(self, name: str, number: int) -> list[Wire]:
+        if (name, number) not in self._pages:
+            self._pages[name, number] = self._client.page(name, number).items
+            self._keep(name, [self._pages[name, number]])
+        return self._pages[name, number]
 
     def _keep(self, name: str, pages: Iterable[list[Wire]]) -> None:
         for items in pages:
@@ -105,9 +128,7 @@ def _stretches(days: list[date]) -> list[list[date]]:
     return found
 
 
-def _is_below(items: list[Wire], numbers: set[str]) -> bool:
-    """Has a list that runs down by id passed all of these?"""
-    if not items or not all(number.isdecimal() for number in numbers):
-        return not items
-    lowest = identifier(items[-1].get("id"))
-    return lowest.isdecimal() and int(lowest) < min(int(number) for number in numbers)
+def _last_id(items: list[Wire]) -> int:
+    """The id that a page ends with; 0 where it has none to compare by."""
+    found = identifier(items[-1].get("id")) if items else ""
+    return int(found) if found.isdecimal() else 0

@@ -66,27 +66,27 @@ class AmnisSource:
 
     def read(self, cursor: Cursor, *, pages: int) -> Page:
         query = {**_EMBED, **assumptions.changed_since(cursor.since)}
-        number, high, records, calls = cursor.page, cursor.high, list[RawRecord](), self._client.calls
+        number, rows, calls = cursor.page, list[Wire](), self._client.calls
         before, at_end = list[Wire](), False
         while not at_end and number < cursor.page + pages:
             found = self._client.page("transactions", number, query=query)
             refuse_repetition(before, found.items, "transactions")
-            records += self._records(found.items)
-            high = _newest(high, found.items)
-            at_end, before, number = assumptions.is_last_page(found, number), found.items, number + 1
-        after = (
-            Cursor(since=_later(high, cursor.since)) if at_end else Cursor(since=cursor.since, page=number, high=high)
-        )
-        return Page(records=tuple(records), cursor=after, at_end=at_end, calls=self._client.calls - calls)
+            rows += found.items
+            at_end, before, number = assumptions.is_last_page(found), found.items, number + 1
+        records = self._records(rows)  # the details of all pages at once: fewer calls
+        high = _newest(cursor.high, rows)
+        after = Cursor(since=cursor.since, page=number, high=high)
+        if at_end:
+            after = Cursor(since=_later(high, cursor.since))
+        return Page(records=records, cursor=after, at_end=at_end, calls=self._client.calls - calls)
 
     def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
         query: Query = {**_EMBED, **assumptions.executed_range(since, until)}
         calls, number = self._client.calls, 1
         for items in self._client.pages("transactions", query=query):
-            records = self._records(items)
             number += 1
             yield Page(
-                records=tuple(records),
+                records=self._records(items),
                 cursor=Cursor(since=None, page=number),
                 at_end=len(items) < assumptions.PAGE_SIZE,
                 calls=self._client.calls - calls,
@@ -123,10 +123,10 @@ class AmnisSource:
             country=text(mine.get("country")) or text(told.get("countryOfIncorporation")),
         )
 
-    def _records(self, rows: Sequence[Wire]) -> list[RawRecord]:
+    def _records(self, rows: Sequence[Wire]) -> tuple[RawRecord, ...]:
         signed = self._shows_signs(rows)
         details = self._details.details_of(rows)
-        return [mapping.raw_record(row, detail, signed=signed) for row, detail in zip(rows, details, strict=True)]
+        return tuple(mapping.raw_record(row, detail, signed=signed) for row, detail in zip(rows, details, strict=True))
 
     def _shows_signs(self, rows: Sequence[Wire]) -> bool | None:
         """A12, asked only where a row of this page needs the answer: from the page itself, else from a probe."""

@@ -296,6 +296,31 @@ def test_pay_ins_at_odd_times_are_found_although_their_list_takes_exact_days_onl
     assert len(calls) <= 4
 
 
+def test_the_oldest_pay_ins_of_a_long_history_are_found_in_few_calls(
+    bank: AmnisSandbox, company: Company, open_source: OpenSource, calls: list[CallRecord]
+) -> None:
+    for number in range(600):
+        company.pay_in(amount="1.00", payer=f"Person {number}", executed_on=DAY + timedelta(days=number // 3))
+    bank.switch(embed_details=False)
+    page = open_source().read(BEGINNING, pages=2)
+    names = [open_source().normalise(record).counterparty.name for record in page.records]
+    assert names == [f"Person {number}" for number in range(100)]
+    # 34 days are too many for one call each: 2 pages of rows, then 2 pages of details, found at the list's start
+    assert len(calls) <= 5
+
+
+def test_pay_ins_in_the_middle_of_a_long_history_are_found_by_halving(
+    bank: AmnisSandbox, company: Company, open_source: OpenSource, calls: list[CallRecord]
+) -> None:
+    for number in range(1000):
+        company.pay_in(amount="1.00", payer=f"Person {number}", executed_on=DAY + timedelta(days=number // 4))
+    bank.switch(embed_details=False)
+    page = open_source().read(Cursor(since=None, page=13), pages=1)
+    names = [open_source().normalise(record).counterparty.name for record in page.records]
+    assert names == [f"Person {number}" for number in range(600, 650)]
+    assert len(calls) <= 1 + 2 * 5 + 1  # the page itself, doubling and halving among 20 pages, one more to read on
+
+
 def test_a_detail_that_is_not_there_is_a_finding_and_its_neighbours_are_whole(
     bank: AmnisSandbox, company: Company, open_source: OpenSource
 ) -> None:
