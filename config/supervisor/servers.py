@@ -52,7 +52,7 @@ class Sandbox:
 
     def stop(self) -> None:
         if self.process is not None:
-            child.stop(self.process, grace=2.0)
+            child.stop(self.process, grace=1.0)
             self.process = None
 
 

@@ -45,7 +45,7 @@ class Valkey:
     def stop(self) -> None:
         """Flush the append-only file and end."""
         if self.process is not None:
-            child.stop(self.process, how=signal.SIGTERM, grace=4.0)
+            child.stop(self.process, how=signal.SIGTERM, grace=1.0)
             self.process = None
 
     @property
