@@ -72,9 +72,13 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of RFC 7636."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
 def consent_url(provider: Provider, *, state: str, verifier: str) -> str:
     """Where the person gives consent: authorisation code with PKCE (S256)."""
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     if provider.json_body:
         query = {
             "response_type": "code",
@@ -82,7 +86,7 @@ def consent_url(provider: Provider, *, state: str, verifier: str) -> str:
             "redirect_uri": provider.redirect_uri,
             **({"scope": provider.scope} if provider.scope else {}),
             "state": state,
-            "code_challenge": challenge,
+            "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
         }
         return f"{provider.authorize_url}{'&' if '?' in provider.authorize_url else '?'}{urlencode(query)}"
