@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.addresses import tenant_url
-from sync.models import Entry, EntryState, Incident
+from notifications.selectors import unread_count
+from sync.models import Entry, EntryState
+from tenants.middleware import TenantRequest
 from tenants.models import Tenant
 
 
@@ -80,7 +81,7 @@ _PAGES: tuple[tuple[Promise, tuple[tuple[str, Promise, str], ...]], ...] = (
 )
 
 
-def shell_for(request: HttpRequest, tenant: Tenant, tenants: Sequence[Tenant]) -> Shell:
+def shell_for(request: TenantRequest, tenant: Tenant, tenants: Sequence[Tenant]) -> Shell:
     """Two queries, inside the tenant's scope."""
     counts = {"review": Entry.objects.filter(state__in=(EntryState.REVIEW, EntryState.FAILED)).count()}
     match = request.resolver_match
@@ -92,7 +93,7 @@ def shell_for(request: HttpRequest, tenant: Tenant, tenants: Sequence[Tenant]) -
         nav=[_group(tenant, title, items, page, counts) for title, items in _PAGES],
         account_links=account_links(),
         alerts_url=tenant_url(tenant, "alerts"),
-        unread=Incident.objects.filter(closed_at=None).count(),
+        unread=unread_count(user_id=request.user.pk),
     )
 
 

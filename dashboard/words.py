@@ -258,6 +258,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "rule.save": _w(_("Rule saved")),
         "rule.switch": _w(_("Rule switched on or off")),
         "rules_changed": _w(_("Rules changed")),
+        "notifications.change": _w(_("Alerts changed")),
         "run": _w(_("Run")),
         "signed_in": _w(_("Signed in")),
         "signed_out_everywhere": _w(_("Signed out everywhere")),

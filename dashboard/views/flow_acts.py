@@ -18,7 +18,8 @@ from dashboard.pages import back_to, render_page
 from sync import selectors, services
 from sync.models import Flow
 from sync.pipeline.dryrun import dry_run
-from sync.pipeline.run import LeaseHeld, NotConnected
+from sync.pipeline.result import NotConnected
+from sync.pipeline.run import LeaseHeld
 from sync.proving import flow_prove
 from sync.tasks import run_slice
 from tenants.middleware import TenantRequest

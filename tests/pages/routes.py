@@ -79,6 +79,8 @@ ROUTES: dict[str, Route] = {
     "rules-remove": act(WORKING, "rule"),
     "settings": Route(reads=EVERYBODY, writes=OWNING),
     "alerts": page(),
+    "alerts-read": act(EVERYBODY),
+    "alerts-settings": act(OWNING, owners="on"),
     "audit": page(),
     "audit-export": page(),
     "audit-verify": act(EVERYBODY),
