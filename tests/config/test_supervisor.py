@@ -318,6 +318,17 @@ def test_a_command_alone_brings_its_own_servers_and_takes_them_away(prepared: Pa
     assert not home.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_servers_of_your_own_are_used_and_none_is_started(process_environ: dict[str, str], folder: Path) -> None:
+    given = {name: process_environ[name] for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL")}
+
+    ended = supervise("manage", "migrate", "--check", DATA_DIR=str(folder / "data"), **given)
+
+    assert ended.returncode == 0, ended.stderr
+    assert not (folder / "data" / "postgres").exists()
+    assert not (folder / "data" / "valkey").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the database as somebody else")
 def test_root_in_a_closed_folder_keeps_the_folder_closed(folder: Path) -> None:
     closed = folder / "closed"
