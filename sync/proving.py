@@ -97,4 +97,5 @@ def _ours(row: dict[str, Any]) -> Ours:
         reason=row["reason"] or "",
         document_id=row["destination_id"] or "",
         marker=row["marker"] or "",
+        day=date.fromisoformat(row["day"]) if row["day"] else None,
     )

@@ -529,7 +529,7 @@ def posted_by_fingerprint(flow_id: int) -> list[dict[str, Any]]:
     return rows(
         f"""SELECT record.fingerprint, coalesce(entry.state, record.state) AS state,
                    coalesce(nullif(record.reason, ''), entry.findings -> 0 ->> 'message', entry.state) AS reason,
-                   entry.destination_id, entry.marker
+                   entry.destination_id, entry.marker, entry.document ->> 'date' AS day
               FROM record LEFT JOIN ({_ENTRIES_OF_RECORDS}) AS entry ON entry.of_record = record.id
              WHERE record.flow_id = %(flow)s""",
         {"flow": flow_id},
@@ -551,13 +551,16 @@ def entry_lines(flow_id: int, *, source_kind: str) -> list[dict[str, Any]]:
 
 
 def twins(*, connection_id: int) -> list[dict[str, Any]]:
-    """Markers that more than one live document carries, with those documents and the one that our entry names."""
+    """Markers on more than one live document, or on one that our entry does not know of, with those documents."""
     return rows(
         """SELECT mirror.marker, array_agg(mirror.document_id ORDER BY mirror.document_id) AS documents,
                   max(entry.destination_id) AS linked
              FROM mirror_document AS mirror LEFT JOIN entry ON entry.marker = mirror.marker
             WHERE mirror.connection_id = %s AND mirror.marker <> '' AND mirror.status NOT IN ('DELETED', 'VOIDED')
-            GROUP BY mirror.marker HAVING count(DISTINCT mirror.document_id) > 1""",
+            GROUP BY mirror.marker
+           HAVING count(DISTINCT mirror.document_id) > 1
+               OR bool_or(entry.destination_id IS DISTINCT FROM mirror.document_id
+                          AND entry.state IN ('failed', 'review', 'skipped', 'duplicate'))""",
         [connection_id],
     )
 

@@ -8,7 +8,8 @@ import structlog
 from celery import shared_task
 
 from sync import selectors, watch
-from sync.pipeline.run import SLICE_SECONDS, LeaseHeld, NotConnected, run_pass
+from sync.pipeline.result import NotConnected
+from sync.pipeline.run import SLICE_SECONDS, LeaseHeld, run_pass
 from tenants.tasks import TenantTask
 
 logger = structlog.get_logger(__name__)

@@ -51,9 +51,9 @@ def look_for_twins(*, tenant_id: int, flow_id: int) -> int:
                 cause=f"twin:{row['marker']}",
                 severity="critical",
                 error_class="data",
-                title="One movement stands twice in Xero",
-                body=f"Documents {', '.join(row['documents'])} carry the marker {row['marker']}. Delete the one that is not "
-                f"linked here ({row['linked'] or 'none is'}).",
+                title="A movement stands in Xero more often than it should",
+                body=f"Documents {', '.join(row['documents'])} carry the marker {row['marker']}; linked here is "
+                f"{row['linked'] or 'none of them'}. Delete what is too much, or retry the movement to link it.",
                 action="transactions",
             )
         return len(twins)

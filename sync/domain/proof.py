@@ -39,6 +39,7 @@ class Ours:
     reason: str
     document_id: str
     marker: str
+    day: date | None = None  # of the document: another than the booking date where a lock date moved it on purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +138,9 @@ def prove(
 def _count_row(
     result: Balance, row: SourceRow, mine: Ours | None, standing: set[tuple[str, str]], bank_of: Mapping[str, str]
 ) -> None:
-    lines = (result.accounts[row.account_id], result.days[row.account_id][row.booking_date])
     posted = mine is not None and mine.document_id != ""
+    day = (mine.day if mine is not None and posted else None) or row.booking_date
+    lines = (result.accounts[row.account_id], result.days[row.account_id][day])
     for line in lines:
         line.source_sum += row.amount
         if posted:

@@ -11,7 +11,7 @@ from connectors.contract.errors import ActionRequired, BudgetUsedUp, ConnectorEr
 from sync import incidents, store
 from sync.models import Flow, Run
 from sync.pipeline.context import Context
-from sync.pipeline.result import Result
+from sync.pipeline.result import NotConnected, Result
 from tenants.scoping import tenant_scope
 
 logger = structlog.get_logger(__name__)
@@ -69,22 +69,34 @@ def defect(ctx: Context, error: Exception) -> None:
             error=f"Something unforeseen happened ({type(error).__name__}). The team has been told; nothing is lost.",
             error_class="system",
         )
-        incidents.open(
-            tenant_id=ctx.tenant_id,
-            flow=ctx.flow,
-            cause=f"defect:{type(error).__name__}",
-            severity="critical",
-            error_class="system",
-            title="A sync run ended unexpectedly",
-            body=f"{type(error).__name__}: processing goes on with the next run. Tell the operators if it repeats.",
-            action="runs",
-        )
+        _tell_of_defect(ctx.flow, error)
         store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=timedelta(minutes=1))
+
+
+def _tell_of_defect(flow: Flow, error: Exception) -> None:
+    incidents.open(
+        tenant_id=flow.tenant_id,
+        flow=flow,
+        cause=f"defect:{type(error).__name__}",
+        severity="critical",
+        error_class="system",
+        title="A sync run ended unexpectedly",
+        body=f"{type(error).__name__}: processing goes on with the next run. Tell the operators if it repeats.",
+        action="runs",
+    )
 
 
 def failed_to_open(flow: Flow, epoch: int, error: ConnectorError) -> None:
     with tenant_scope(flow.tenant_id):
         _stop_or_wait(flow, error)
+        store.end_lease(flow.pk, epoch=epoch, wait=timedelta(minutes=1))
+
+
+def could_not_open(flow: Flow, epoch: int, error: Exception) -> None:
+    """The lease goes back at once; what is no missing connection but a defect is told to people."""
+    with tenant_scope(flow.tenant_id):
+        if not isinstance(error, NotConnected):
+            _tell_of_defect(flow, error)
         store.end_lease(flow.pk, epoch=epoch, wait=timedelta(minutes=1))
 
 

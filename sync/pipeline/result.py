@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+class NotConnected(Exception):
+    """The flow lacks a working connection; the text says which and what to do."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Result:
     """What one pass did. `error`: the sentence for people, "" when it went through."""

@@ -26,7 +26,7 @@ from sync.pipeline.dependents import release
 from sync.pipeline.fetch import fetch
 from sync.pipeline.push import push
 from sync.pipeline.reconcile import reconcile
-from sync.pipeline.result import Result
+from sync.pipeline.result import NotConnected, Result
 from sync.pipeline.transform import transform
 from sync.pipeline.validate import validate
 from tenants.models import Tenant
@@ -44,10 +44,6 @@ logger = structlog.get_logger(__name__)
 
 class LeaseHeld(Exception):
     """Somebody else works on this flow at the moment."""
-
-
-class NotConnected(Exception):
-    """The flow lacks a working connection; the text says which and what to do."""
 
 
 def run_pass(
@@ -97,9 +93,8 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
     except ConnectorError as error:
         log.failed_to_open(flow, epoch, error)
         raise NotConnected(error.message) from error
-    except NotConnected:
-        with tenant_scope(tenant_id):
-            store.end_lease(flow_id, epoch=epoch, wait=timedelta(minutes=1))
+    except Exception as error:
+        log.could_not_open(flow, epoch, error)
         raise
     return Context(
         flow=flow,

@@ -141,6 +141,8 @@ def _free_wait(ctx: Context, classified: Classified, answer: Answer) -> timedelt
     """The wait where this failure counts as no attempt: a limit, a missing right, our own holding back, a held flow."""
     if classified.pause_seconds is not None:
         return timedelta(seconds=classified.pause_seconds)
+    if any(item.outcome is Outcome.REFUSED for item in classified.items):
+        return timedelta()  # a neighbour was refused by name; this one may go again at once
     if classified.reauthorise or answer.transport is Transport.WITHHELD:
         return timedelta(seconds=answer.wait_seconds or 1)
     if is_connection_failure(answer) and ctx.flow.failures + 1 >= FAILURES_THAT_HOLD:

@@ -28,6 +28,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
                 return Progress.nothing()
         mirror.read_changes(ctx)
     with ctx.commit():
+        mirror.adopt(ctx)  # what stands in the books already is never made ready to be sent
         rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:limit])
         if not rows:
             return Progress.nothing()

@@ -11,6 +11,7 @@ import pytest
 
 from connectors import services as connector_services
 from connectors.models import Connection, Grant
+from connectors.selectors import chart
 from sandbox.amnis.company import Company
 from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
@@ -79,8 +80,21 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def world(transactional_db: None, sandbox: Sandbox, settings: Any, valkey: Any) -> World:
-    """A connected, mapped, empty company. Times are compressed; the cut-off is the first of January."""
+def world(db: None, sandbox: Sandbox, settings: Any, valkey: Any) -> World:
+    """A connected, mapped, empty company. Times are compressed; the cut-off is the first of January.
+
+    All of it in one transaction that is rolled back: a second process or thread would see nothing.
+    """
+    return company(sandbox, settings)
+
+
+@pytest.fixture
+def committed_world(transactional_db: None, sandbox: Sandbox, settings: Any, valkey: Any) -> World:
+    """The same with real commits, for tests about several connections, processes or transactions."""
+    return company(sandbox, settings)
+
+
+def company(sandbox: Sandbox, settings: Any) -> World:
     settings.ENV = compressed(settings.ENV)
     settings.CONNECTOR_TRANSPORTS = {
         settings.ENV.amnis_base_url: SandboxTransport(sandbox.amnis),
@@ -103,6 +117,8 @@ def compressed(env: Any) -> Any:
         probe_gap_seconds=0.05,
         retry_schedule_seconds=(0.05, 0.05, 0.05, 0.05),
         lease_seconds=60.0,
+        xero_limit_minute=100_000,
+        xero_limit_day=1_000_000,
     )
 
 
@@ -141,7 +157,5 @@ def mapped_flow(tenant: Tenant, source: Connection, destination: Connection) -> 
 
 
 def _chart(tenant: Tenant, destination: Connection) -> Any:
-    from connectors.selectors import chart
-
     with tenant_scope(tenant.pk):
         return chart(destination).accounts

@@ -16,6 +16,7 @@ import pytest
 from django.db import connection
 
 from config.database import as_owner
+from sandbox.amnis.bulk import add_random_movements
 from sync.models import PushAttempt, PushIntent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
@@ -164,8 +165,9 @@ def test_a_document_somebody_typed_by_hand_is_offered_instead_of_doubled(world: 
     assert "already_in_xero" in [finding["code"] for finding in entry.findings]
 
 
-def test_a_lost_database_finds_its_own_documents_again(world: World) -> None:
+def test_a_lost_database_finds_its_own_documents_again(committed_world: World) -> None:
     """Markers are natural keys: after everything of ours is gone, what was posted is adopted and not repeated."""
+    world = committed_world
     add_pay_ins(world)
     settle(world)
     forget_everything_of_ours(world)
@@ -175,6 +177,20 @@ def test_a_lost_database_finds_its_own_documents_again(world: World) -> None:
 
     assert_once(world)
     assert set(world.states()) == {"confirmed"}
+
+
+def test_a_lost_database_adopts_thousands_over_many_slices(committed_world: World) -> None:
+    world = committed_world
+    add_random_movements(world.amnis, 1200, seed=5)
+    settle(world, seconds=60)
+    posted = Counter(world.books.markers())
+    forget_everything_of_ours(world)
+
+    world.sandbox.xero.idempotency.forget_everything()
+    settle(world, seconds=60)
+
+    assert Counter(world.books.markers()) == posted
+    assert set(posted.values()) == {1}
 
 
 def forget_everything_of_ours(world: World) -> None:

@@ -10,8 +10,8 @@ from sync import selectors
 from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, TenantCommand
 from sync.models import Flow
 from sync.pipeline.dryrun import dry_run
-from sync.pipeline.result import Result
-from sync.pipeline.run import LeaseHeld, NotConnected, run_pass
+from sync.pipeline.result import NotConnected, Result
+from sync.pipeline.run import LeaseHeld, run_pass
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
