@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -26,6 +27,9 @@ def main() -> int:
 
 def _boot() -> int:
     django.setup()
+    call_command(
+        "check", stdout=io.StringIO()
+    )  # a broken installation is told here and not by five deaths of the worker
     with as_owner():
         call_command("migrate", interactive=False, verbosity=0)
     require_plain_role()

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 import django
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line, get_commands
+from django.core.management import CommandError, execute_from_command_line, get_commands
 from django.db import InterfaceError, OperationalError
 
 from config import celery
@@ -39,6 +39,9 @@ def guarded(run: Callable[[], int]) -> int:
         return run()
     except (EnvError, ImproperlyConfigured) as error:
         return _refuse(str(error))
+    except CommandError as error:
+        sys.stderr.write(f"millrace: {error}\n")
+        return error.returncode
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:

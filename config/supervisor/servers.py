@@ -113,7 +113,7 @@ class Servers:
     def _start_postgres(self, secrets: Secrets) -> None:
         place = find_place(self.home.path)
         if place.moved_to is not None:
-            sys.stdout.write(f"database folder: {place.moved_to} (removed by ./run clean)\n")
+            sys.stderr.write(f"database folder: {place.moved_to} (removed by ./run clean)\n")
         passwords = Passwords(
             superuser=secrets.database_superuser, owner=secrets.database_owner, app=secrets.database_app
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError
 from django.db import OperationalError
 
 from config.commands import guarded
@@ -32,6 +33,7 @@ def run(environ: dict[str, str], *argv: str) -> subprocess.CompletedProcess[str]
         (ImproperlyConfigured("the role owns tables"), 2, "millrace: the role owns tables\n"),
         (OperationalError("no\nroute"), 3, "millrace: the database cannot be reached: no\n"),
         (psycopg.OperationalError("no"), 3, "millrace: the database cannot be reached: no\n"),
+        (CommandError("not now", returncode=3), 3, "millrace: not now\n"),
         (SystemExit(3), 3, ""),
         (SystemExit(None), 0, ""),
         (SystemExit("text"), 1, ""),
