@@ -99,7 +99,7 @@ class Cell:
         self._made += 1
         add_movements(self._control, random.Random(trial.seed), name=f"{self._number}-{self._made}")
         status, evidence = self._death(trial)
-        code, _ = self._successor()
+        code = self._successor()
         found = self._judgement()
         new, self._before = found.since(self._before), found
         problems = sorted(new.problems) + ([f"the successor ended with {code}"] if code != 0 else [])
@@ -146,9 +146,10 @@ class Cell:
             return f"{arrived} requests had arrived, {carried_out} had been carried out"
         return ""
 
-    def _successor(self) -> tuple[int, str]:
+    def _successor(self) -> int:
+        """Another process runs until everything is at rest; its exit code."""
         wait = partial(worker.command, "sync", worker.SLUG, "--wait", f"{REST_SECONDS:g}")
-        return tuple(worker.done(wait, seconds=REST_SECONDS * 2))  # type: ignore[return-value]
+        return int(worker.done(wait, seconds=REST_SECONDS * 2)[0])
 
     def _judgement(self) -> Judgement:
         ours: dict[str, Any] = worker.done(worker.audit)

@@ -13,7 +13,9 @@ from config.supervisor.environment import ROOT
 from tests.chaos.campaign import Outcomes
 from tests.chaos.plan import Point, Target
 
-COLUMNS = ("point", "trials", "killed there", "contacts", "transactions", "transfers", "duplicates", "losses", "cents")
+COLUMNS = (
+    "point", "trials", "killed there", "contacts", "transactions", "transfers", "duplicates", "losses", "cents", "seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Report:
             "duplicates": _total(mine, "duplicates"),
             "losses": _total(mine, "losses"),
             "cents": f"{_cents(mine):.2f}",
+            "seconds": round(sum(float(outcome["seconds"]) for outcome in mine), 1),
         }
 
     def _row(self, point: Point) -> tuple[Any, ...]:
@@ -78,6 +81,7 @@ class Report:
             line["duplicates"],
             line["losses"],
             line["cents"],
+            line["seconds"],
         )
 
     def _of(self, point: Point, *, hit: bool, target: Target | None = None) -> int:

@@ -22,7 +22,7 @@ import django
 
 django.setup()  # once, before the models are imported; every worker is forked from here
 
-from django.core.management import call_command  # noqa: E402
+from django.core.management import call_command, load_command_class  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from config.commands import guarded  # noqa: E402
@@ -34,6 +34,7 @@ from tenants.scoping import tenant_scope  # noqa: E402
 from tenants.selectors import tenant_by_slug  # noqa: E402
 
 SLUG = "chaos"
+COMMANDS = {name: load_command_class("sync", name) for name in ("sync", "entries", "proof", "tenant_import")}
 Task = Callable[[], Any]
 
 
@@ -111,12 +112,12 @@ def _live(task: Task, point: str, pipe: int) -> int:
 # --------------------------------------------------------------- what they do
 
 
-def command(*arguments: str) -> tuple[int, str]:
+def command(name: str, *arguments: str) -> tuple[int, str]:
     """One of our commands: its exit code and what it printed."""
     printed = io.StringIO()
 
     def run() -> int:
-        call_command(*arguments, stdout=printed)
+        call_command(COMMANDS[name], *arguments, stdout=printed)
         return 0
 
     return guarded(run), printed.getvalue()
