@@ -414,7 +414,9 @@ def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Map
                   currency = EXCLUDED.currency, rate = coalesce(EXCLUDED.rate, mirror_document.rate),
                   reference = EXCLUDED.reference, marker = EXCLUDED.marker, status = EXCLUDED.status,
                   reconciled = EXCLUDED.reconciled, lines_hash = EXCLUDED.lines_hash, updated_at = EXCLUDED.updated_at,
-                  read_at = clock_timestamp()""",
+                  read_at = clock_timestamp()
+            WHERE (mirror_document.updated_at, mirror_document.status, mirror_document.reconciled, mirror_document.lines_hash)
+                  IS DISTINCT FROM (EXCLUDED.updated_at, EXCLUDED.status, EXCLUDED.reconciled, EXCLUDED.lines_hash)""",
         {"rows": json.dumps(list(documents)), "tenant": tenant_id, "connection": connection_id},
     )
 
@@ -514,13 +516,13 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
     return None if found is None else float(found)
 
 
-_ENTRIES_OF_RECORDS = """
-    SELECT entry.record_id AS of_record, entry.* FROM entry
-     WHERE entry.flow_id = %(flow)s
-       AND NOT EXISTS (SELECT FROM entry AS shared WHERE shared.other_record_id = entry.record_id)
+# The entries of one record: those that carry it for another one, else its own. By index for each record, because no
+# statistics are needed then: as one big join it takes seconds at a few hundred rows of a table never analysed.
+_ENTRIES_OF_RECORD = """
+    SELECT entry.* FROM entry WHERE entry.flow_id = record.flow_id AND entry.record_id = record.id
+       AND NOT EXISTS (SELECT FROM entry AS shared WHERE shared.other_record_id = record.id)
     UNION ALL
-    SELECT entry.other_record_id AS of_record, entry.* FROM entry
-     WHERE entry.flow_id = %(flow)s AND entry.other_record_id IS NOT NULL
+    SELECT entry.* FROM entry WHERE entry.flow_id = record.flow_id AND entry.other_record_id = record.id
 """
 
 
@@ -530,7 +532,7 @@ def posted_by_fingerprint(flow_id: int) -> list[dict[str, Any]]:
         f"""SELECT record.fingerprint, coalesce(entry.state, record.state) AS state,
                    coalesce(nullif(record.reason, ''), entry.findings -> 0 ->> 'message', entry.state) AS reason,
                    entry.destination_id, entry.marker, entry.document ->> 'date' AS day
-              FROM record LEFT JOIN ({_ENTRIES_OF_RECORDS}) AS entry ON entry.of_record = record.id
+              FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s""",
         {"flow": flow_id},
     )
@@ -544,7 +546,7 @@ def entry_lines(flow_id: int, *, source_kind: str) -> list[dict[str, Any]]:
                    coalesce(entry.booking_date, record.booking_date) AS booking_date, record.amount, record.currency,
                    coalesce(entry.destination_type, '') AS destination_type,
                    coalesce(entry.destination_id, '') AS destination_id, coalesce(entry.marker, '') AS marker
-              FROM record LEFT JOIN ({_ENTRIES_OF_RECORDS}) AS entry ON entry.of_record = record.id
+              FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s ORDER BY record.booking_date, record.id, entry.leg""",
         {"flow": flow_id, "kind": source_kind},
     )

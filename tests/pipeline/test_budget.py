@@ -14,7 +14,8 @@ from tests.pipeline.conftest import World
 CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
-def test_a_thousand_new_rows_stay_within_their_budget(world: World) -> None:
+def test_a_thousand_new_rows_stay_within_their_budget(committed_world: World) -> None:
+    world = committed_world
     add_random_movements(world.amnis, 200, seed=1)
     world.sync()  # a living company: its contacts and settings are known
     world.sandbox.xero.forget_calls()

@@ -9,7 +9,8 @@ from sync.proving import flow_prove
 from tests.pipeline.conftest import World
 
 
-def test_the_demo_company_is_in_balance_and_a_second_sync_writes_nothing(world: World) -> None:
+def test_the_demo_company_is_in_balance_and_a_second_sync_writes_nothing(committed_world: World) -> None:
+    world = committed_world
     scenarios.seed(world.sandbox)
 
     world.sync()
@@ -23,7 +24,8 @@ def test_the_demo_company_is_in_balance_and_a_second_sync_writes_nothing(world: 
     assert world.books.base_balance("850") == Decimal("0.00"), "the clearing account of all conversions"
 
 
-def test_every_held_row_is_listed_with_its_reason_and_nothing_else_is_missing(world: World) -> None:
+def test_every_held_row_is_listed_with_its_reason_and_nothing_else_is_missing(committed_world: World) -> None:
+    world = committed_world
     scenarios.seed(world.sandbox)
     world.sync()
 
