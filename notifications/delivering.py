@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 
-from notifications.channels.base import Letter, NotSent, Sender, TryAgain
+from notifications.channels.base import Letter, NotSent, Refused, Sender, TryAgain
 from notifications.channels.email import Email
 from notifications.channels.slack import Slack
 from notifications.messages import Message
@@ -50,6 +50,8 @@ class Claim:
 
     def sender(self) -> Sender:
         if self.place.channel is Channel.SLACK:
+            if not self.webhook:
+                raise Refused("The webhook cannot be read any more. Enter it again in the settings.")
             return Slack(self.webhook, base_url=settings.ENV.slack_base_url)
         return Email(self.place.address)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -51,7 +52,7 @@ class Company:
         with tenant_scope(self.tenant.pk):
             return list(Delivery.objects.filter(**wanted).order_by("id"))
 
-    def saves(self, **changes: object) -> None:
+    def saves(self, **changes: Any) -> None:
         with tenant_scope(self.tenant.pk):
             services.settings_save(actor=self.owner.email, **changes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +65,8 @@ def slack_server() -> Iterator[FakeSlack]:
                 if answer.status == 200:
                     slack.posts.append((self.path, body))
             threading.Event().wait(answer.delay)
-            self._say(answer)
+            with contextlib.suppress(OSError):  # who asked has gone
+                self._say(answer)
 
         def do_GET(self) -> None:
             slack.requests.append(f"GET {self.path}")
@@ -118,6 +121,7 @@ class FakeMail:
 
 @contextmanager
 def mail_server() -> Iterator[FakeMail]:
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # else every line of SMTP
     mail = FakeMail()
     controller = Controller(mail, hostname=mail.host, port=_free_port())
     controller.start()

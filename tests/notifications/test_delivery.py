@@ -7,7 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import IntegrityError, connection, transaction
+from pytest_django import Settings
 
 from notifications import collecting, delivering, selectors, services
 from notifications.channels.base import Refused, TryAgain
@@ -182,10 +184,8 @@ def test_when_slack_works_again_its_incident_is_closed(company: Company, slack: 
     services.collect()
     until_quiet(company)
     with tenant_scope(company.tenant.pk):
-        assert list(Incident.objects.filter(closed_at=None).values_list("cause", flat=True)) == [
-            "reconnect:xero",
-            "another",
-        ]
+        still_open = Incident.objects.filter(closed_at=None).order_by("id")
+        assert [incident.cause for incident in still_open] == ["reconnect:xero", "another"]
     assert mail.mails[-1]["Subject"] == "Resolved: Alerts do not reach Slack (Muster AG)"
     assert len(slack.posts) == 1  # Slack hears neither of its own failure nor of its end
 
@@ -208,6 +208,22 @@ def test_slack_says_when_and_that_counts_as_no_try(company: Company, slack: Fake
     [row] = company.rows(channel="slack")
     assert (row.state, row.attempts) == ("failed", 0)
     assert timedelta(seconds=0.9) < row.not_before - before < timedelta(seconds=1.5)
+    until_quiet(company)
+    assert len(slack.posts) == 1
+
+
+def test_a_webhook_whose_key_is_lost_is_said_and_holds_up_no_mail(
+    company: Company, slack: FakeSlack, mail: FakeMail, settings: Settings
+) -> None:
+    settings.FIELD_ENCRYPTION_KEY = [Fernet.generate_key().decode()]
+    company.opens()
+    until_quiet(company)
+    assert [letter["Subject"].split(" (")[0] for letter in mail.mails] == [
+        "Action needed: A connection needs you",
+        "Action needed: Alerts do not reach Slack",
+    ]
+    company.saves(slack_webhook=slack.webhook)  # entered again
+    company.opens("another")
     until_quiet(company)
     assert len(slack.posts) == 1
 
