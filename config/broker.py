@@ -71,7 +71,7 @@ def beat_schedule(env: Env) -> dict[str, dict[str, Any]]:
     return {
         "tick": _entry("sync.tasks.tick", every=env.tick_seconds, queue="sync"),
         "deliver": _entry("notifications.tasks.deliver", every=min(3.0, env.tick_seconds * 3), queue="notify"),
-        "daily": _entry("notifications.tasks.daily", every=hour, queue="notify"),
+        "daily": _entry("notifications.tasks.daily", every=300.0, queue="notify"),
         "keep-alive": _entry("connectors.tasks.keep_alive", every=day, queue="maintenance"),
         "nightly": _entry("sync.tasks.nightly", every=hour, queue="maintenance"),
     }

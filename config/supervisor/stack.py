@@ -18,7 +18,8 @@ from config.supervisor.failure import StartError
 from config.supervisor.home import Home
 from config.supervisor.restart import Deaths
 
-GRACE_SECONDS = 2.5
+# Enough for what a program is doing; an idle pool takes longer to say goodbye, and may be cut short.
+GRACE_SECONDS = 1.5
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
