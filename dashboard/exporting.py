@@ -10,7 +10,9 @@ from itertools import chain
 from django.http import HttpResponse
 
 from connectors.contract.money import MINOR_UNITS
-from dashboard.text import csv_cell
+from dashboard.text import clean_text, csv_cell
+from tenants import audit
+from tenants.middleware import TenantRequest
 
 
 class _Line:
@@ -39,6 +41,12 @@ def csv_response(name: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     response.write("\ufeff")  # tells spreadsheets that this is UTF-8
     response.writelines(csv_lines(columns, rows))
     return response
+
+
+def write_down(request: TenantRequest, what: str) -> None:
+    """An export is an act that an auditor may ask about. Inside the tenant's scope, after everything else."""
+    shown = {name: clean_text(request.GET.get(name, ""))[:200] for name in request.GET}
+    audit.record("export", target=what, actor=request.user.email, after=shown or None)
 
 
 def amount(value: Decimal | None, currency: str) -> str:

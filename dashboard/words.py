@@ -53,7 +53,6 @@ WORDS: dict[str, dict[str, Word]] = {
         "paused": _w(_("Paused"), "warn"),
         "stopped": _w(_("Stopped"), "bad"),
     },
-    "incident": {"open": _w(_("Open"), "bad"), "closed": _w(_("Closed"), "good")},
     "severity": {
         "note": _w(_("Note"), "info"),
         "review": _w(_("Needs review"), "warn"),
@@ -239,6 +238,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "entry.link": _w(_("Movement linked to a document")),
         "entry.retry": _w(_("Movements tried again")),
         "entry.skip": _w(_("Movements skipped")),
+        "export": _w(_("List exported")),
         "flow.create": _w(_("Sync set up")),
         "flow_created": _w(_("Sync set up")),
         "flow.pause": _w(_("Sync paused")),

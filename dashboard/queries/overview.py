@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from connectors.models import Call, Connection
 from dashboard.queries.transactions import STATE_GROUPS
-from sync.models import DailyStat, Entry, EntryState, Flow, Incident, Proof, Record, RecordState, Run
+from sync.models import DailyStat, Entry, EntryState, Flow, Proof, Record, RecordState, Run
 
 CHART_DAYS = 30
 
@@ -157,10 +157,6 @@ def _health(connection: Connection, timing: Mapping[str, Any]) -> VendorHealth:
         p95=timing.get("p95"),
         last_call=timing.get("last_call"),
     )
-
-
-def open_incidents(*, limit: int = 20) -> list[Incident]:
-    return list(Incident.objects.filter(closed_at=None).order_by("severity", "-last_seen_at")[:limit])
 
 
 def latest_proof(*, flow: Flow) -> Proof | None:

@@ -75,12 +75,6 @@ def _money(amount: Decimal | str | None, currency: str, *, tone: str) -> SafeStr
     )
 
 
-@register.filter
-def plain_money(amount: Decimal | str | None, currency: str = "") -> str:
-    """The same figures as text, for sentences."""
-    return NOTHING if amount is None else f"{currency} {format_amount(Decimal(amount), currency)}".strip()
-
-
 def format_amount(value: Decimal, currency: str) -> str:
     """Grouped digits with a real minus sign; never fewer digits than the amount has."""
     digits = max(MINOR_UNITS.get(currency, 2), -int(value.normalize().as_tuple().exponent))

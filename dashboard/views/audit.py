@@ -33,7 +33,9 @@ def audit_list(request: TenantRequest) -> HttpResponse:
 
 @tenant_page(Action.EXPORT)
 def audit_csv(request: TenantRequest) -> HttpResponseBase:
-    return exporting.csv_response("audit.csv", COLUMNS, _rows(AuditFilter.of(request.GET)))
+    answer = exporting.csv_response("audit.csv", COLUMNS, _rows(AuditFilter.of(request.GET)))
+    exporting.write_down(request, "audit")
+    return answer
 
 
 @tenant_action(Action.AUDIT_VIEW)

@@ -25,7 +25,7 @@ def overview(request: TenantRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "flow": flow,
         "checklist": checklist(tenant=request.tenant, flow=flow),
-        "incidents": [shown_incident(request.tenant, it) for it in queries.open_incidents()],
+        "incidents": [shown_incident(request.tenant, it) for it in selectors.open_incidents()],
     }
     if flow is not None:
         context |= _live(flow) | _figures(flow)

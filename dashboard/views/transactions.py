@@ -56,7 +56,9 @@ def transaction_export(request: TenantRequest) -> HttpResponseBase:
     flow = current_flow()
     filters = transactions.TransactionFilter.of(request.GET)
     rows = transactions.transaction_export(flow=flow, filters=filters) if flow else iter(())
-    return exporting.csv_response("transactions.csv", EXPORT_COLUMNS, _export_rows(rows))
+    answer = exporting.csv_response("transactions.csv", EXPORT_COLUMNS, _export_rows(rows))
+    exporting.write_down(request, "transactions")
+    return answer
 
 
 @tenant_page()

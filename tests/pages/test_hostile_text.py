@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from dashboard.text import clean_text, csv_cell
+from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pages.routes import PAGES, ROUTES
 from tests.pages.world import World, add_movement, finding
@@ -82,6 +83,14 @@ def test_the_export_runs_in_no_spreadsheet(as_alice: Client, marked: World) -> N
     assert [cell for cell in cells if cell.lstrip()[:1] in tuple("=+-@")] == []
     assert any(cell.startswith("'=HYPERLINK") for cell in cells)
     assert {"-120.50", "8400.00"} <= {row["amount"] for row in rows}
+
+
+def test_an_export_is_written_down(as_alice: Client, world: World) -> None:
+    as_alice.get(f"/t/{world.tenant.public_id}/transactions/export.csv?q=Kunde")
+    with tenant_scope(world.tenant.pk):
+        last = AuditEvent.objects.order_by("-position")[0]
+    assert (last.action, last.target, last.actor) == ("export", "transactions", "alice@muster.example")
+    assert last.after == {"q": "Kunde"}
 
 
 @pytest.mark.parametrize(
