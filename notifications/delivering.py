@@ -51,7 +51,7 @@ class Claim:
     def sender(self) -> Sender:
         if self.place.channel is Channel.SLACK:
             if not self.webhook:
-                raise Refused("The webhook cannot be read any more. Enter it again in the settings.")
+                raise Refused("The webhook cannot be read any more. Enter it again under Alerts.")
             return Slack(self.webhook, base_url=settings.ENV.slack_base_url)
         return Email(self.place.address)
 
@@ -106,7 +106,7 @@ def _makes_sense(row: Delivery, wanted: list[Place], now: datetime) -> bool:
     """False for a row that has been settled or put off here instead of being sent."""
     place = Place(channel=Channel(row.channel), address=row.address)
     if place not in wanted:
-        return _without_sending(row, DeliveryState.GIVEN_UP, error="This place was taken out of the settings.")
+        return _without_sending(row, DeliveryState.GIVEN_UP, error="This place is told no more.")
     if row.attempts > len(_schedule()):
         return _without_sending(row, DeliveryState.GIVEN_UP, error="Sending it was cut short every time.")
     opening = _unsent_opening(row)
@@ -208,8 +208,8 @@ def _tell_of_the_place(tenant_id: int, place: Place, verdict: Verdict) -> None:
             severity="critical",
             error_class="system",
             title=f"Alerts do not reach {name}",
-            body=f"{verdict.error} Until it works, look at the alerts here.",
-            action="settings",
+            body=f"{verdict.error} Until it works, look at the alerts in Millrace.",
+            action="alerts",
         )
 
 

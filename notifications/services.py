@@ -20,4 +20,4 @@ def alert_read(*, alert_id: int, user_id: int) -> None:
 
 def alerts_read_all(*, user_id: int) -> None:
     """This person has read every alert that there is. Inside the tenant's scope."""
-    inapp.mark_read(list(inapp.unread(user_id).values_list("id", flat=True)), user_id=user_id)
+    inapp.mark_read(list(inapp.never_read(user_id).values_list("id", flat=True)), user_id=user_id)

@@ -46,4 +46,4 @@ class Email:
 def _refusal(code: int) -> TryAgain | Refused:
     if 400 <= code < 500:
         return TryAgain(f"The mail server asks to try later ({code}).")
-    return Refused(f"The mail server refuses this address ({code}). Correct it in the settings.")
+    return Refused(f"The mail server refuses this address ({code}). Correct it under Alerts.")

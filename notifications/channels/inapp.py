@@ -19,7 +19,12 @@ def alerts_of(user_id: int) -> QuerySet[Delivery]:
 
 def unread(user_id: int) -> QuerySet[Delivery]:
     """The alerts of the last thirty days that this person has not read."""
-    return _bell().filter(~_read_by(user_id), created_at__gt=datetime.now(UTC) - KEPT_UNREAD)
+    return never_read(user_id).filter(created_at__gt=datetime.now(UTC) - KEPT_UNREAD)
+
+
+def never_read(user_id: int) -> QuerySet[Delivery]:
+    """Every alert that this person has not read, however old."""
+    return _bell().filter(~_read_by(user_id))
 
 
 def _bell() -> QuerySet[Delivery]:

@@ -115,12 +115,12 @@ def _judge(answer: WebhookResponse) -> None:
     if status == 429:
         raise TryAgain("Slack asks to wait.", wait=_wait(answer))
     if 300 <= status < 400:
-        raise Refused("The webhook leads somewhere else. Make a new one in Slack.")
+        raise Refused("The webhook leads somewhere else. Make a new one in Slack and enter it under Alerts.")
     if status == 408 or status >= 500:
         raise TryAgain(f"Slack answered with an error ({status}).")
     said = answer.body.strip()
     word = said if _ERROR_WORD.fullmatch(said) else str(status)
-    raise Refused(f"Slack refused it ({word}). Make a new webhook in Slack and enter it in the settings.")
+    raise Refused(f"Slack refused it ({word}). Make a new webhook in Slack and enter it under Alerts.")
 
 
 def _wait(answer: WebhookResponse) -> timedelta:
