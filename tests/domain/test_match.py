@@ -1,0 +1,136 @@
+"""Is what stands in the books our document? Does something look like it that somebody else made?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connectors.contract.errors import Severity
+from connectors.contract.money import Money
+from connectors.contract.records import BankTransaction, BankTransfer, DocumentKind, LineItem, MirrorDocument
+from sync.domain.match import differences, index_lookalikes, lookalike
+
+DAY = date(2026, 3, 4)
+LINE = LineItem(description="Miete", amount=Decimal("120.00"), account_id="id-469")
+SPEND = BankTransaction(
+    kind=DocumentKind.SPEND,
+    bank_account_id="bank-chf",
+    contact_id="c-1",
+    contact_name="Beispiel AG",
+    date=DAY,
+    total=Money.of("120.00", "CHF"),
+    reference="Miete",
+    marker="MR-7QK3P9ZD4WXYZ",
+    lines=(LINE,),
+)
+TRANSFER = BankTransfer(
+    from_account_id="bank-chf",
+    to_account_id="bank-reserve",
+    date=DAY,
+    total=Money.of("120.00", "CHF"),
+    reference="",
+    marker="MR-7QK3P9ZD4WXYZ",
+)
+
+
+def found(**fields: Any) -> MirrorDocument:
+    known: dict[str, Any] = {
+        "kind": DocumentKind.SPEND,
+        "document_id": "d-1",
+        "account_id": "bank-chf",
+        "date": DAY,
+        "total": Money.of("120.00", "CHF"),
+        "marker": "MR-7QK3P9ZD4WXYZ",
+    }
+    return MirrorDocument(**{**known, **fields})
+
+
+def test_an_equal_document_shows_no_difference() -> None:
+    assert differences(SPEND, found()) == ()
+    as_read = found(kind=DocumentKind.BANK_TRANSFER, other_account_id="bank-reserve")
+    assert differences(TRANSFER, as_read) == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "fields"),
+    [
+        ("type", {"kind": DocumentKind.RECEIVE}),
+        ("account", {"account_id": "bank-eur"}),
+        ("date", {"date": DAY + timedelta(days=1)}),
+        ("currency", {"total": Money.of("120.00", "EUR")}),
+        ("amount", {"total": Money.of("120.01", "CHF")}),
+    ],
+)
+def test_each_difference_is_named_for_review(named: str, fields: dict[str, Any]) -> None:
+    [finding] = differences(SPEND, found(**fields))
+
+    assert finding.detail == named
+    assert finding.severity is Severity.REVIEW
+
+
+def test_an_echoed_rate_that_differs_from_the_one_sent_is_a_difference() -> None:
+    wanted = replace(SPEND, total=Money.of("120.00", "EUR"), rate=Decimal("1.055245"))
+    as_read = found(total=Money.of("120.00", "EUR"))
+
+    assert differences(wanted, replace(as_read, rate=Decimal("1.0552450000"))) == ()
+    assert [finding.detail for finding in differences(wanted, replace(as_read, rate=Decimal("1.055246")))] == ["rate"]
+    assert [finding.detail for finding in differences(wanted, as_read)] == ["rate"], (
+        "a rate that is missing differs too"
+    )
+
+
+def test_a_rate_that_was_left_to_xero_is_no_difference() -> None:
+    assert differences(SPEND, found(rate=Decimal("1.05"))) == ()
+
+
+def test_a_transfer_into_another_account_is_a_difference() -> None:
+    as_read = found(kind=DocumentKind.BANK_TRANSFER, other_account_id="bank-eur")
+
+    assert [finding.detail for finding in differences(TRANSFER, as_read)] == ["receiving account"]
+
+
+# ------------------------------------------------------------------ lookalikes
+
+
+def seen(wanted: BankTransaction | BankTransfer, *documents: MirrorDocument) -> str | None:
+    twin = lookalike(wanted, index_lookalikes(documents))
+    return twin.document_id if twin else None
+
+
+@pytest.mark.parametrize("days", [-3, 0, 3])
+def test_a_document_without_our_marker_within_three_days_looks_like_it(days: int) -> None:
+    assert seen(SPEND, found(marker="", date=DAY + timedelta(days=days))) == "d-1"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"marker": "MR-0000000000000"},
+        {"status": "DELETED"},
+        {"status": "VOIDED"},
+        {"date": DAY + timedelta(days=4)},
+        {"date": DAY - timedelta(days=4)},
+        {"account_id": "bank-eur"},
+        {"total": Money.of("120.01", "CHF")},
+        {"kind": DocumentKind.RECEIVE},
+    ],
+    ids=["it is ours", "deleted", "voided", "too late", "too early", "another account", "another amount", "money in"],
+)
+def test_these_do_not(fields: dict[str, Any]) -> None:
+    assert seen(SPEND, found(**{"marker": "", **fields})) is None
+
+
+def test_the_nearest_one_is_offered() -> None:
+    far, near = found(marker="", document_id="far", date=DAY - timedelta(days=2)), found(marker="", document_id="near")
+
+    assert seen(SPEND, far, near) == "near"
+
+
+def test_a_hand_made_transfer_looks_like_a_transfer() -> None:
+    hand_made = found(kind=DocumentKind.BANK_TRANSFER, marker="", other_account_id="bank-reserve")
+
+    assert seen(TRANSFER, hand_made) == "d-1"

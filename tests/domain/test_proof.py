@@ -1,0 +1,179 @@
+"""The balance proof over small, hand-made books: every kind of difference is found and named."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connectors.contract.money import Money
+from connectors.contract.records import DocumentKind, MirrorDocument
+from sync.domain.proof import Balance, Leg, Ours, SourceRow, Wallet, legs, prove, report
+
+CHF = Wallet(source_account_id="1", bank_account_id="bank-chf", currency="CHF")
+RESERVE = Wallet(source_account_id="8", bank_account_id="bank-reserve", currency="CHF")
+DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
+
+
+def row(number: int, amount: str, *, day: date = DAY, account: str = "1") -> SourceRow:
+    return SourceRow(
+        fingerprint=f"v1:{number}",
+        source_id=str(number),
+        account_id=account,
+        booking_date=day,
+        amount=Decimal(amount),
+        currency="CHF",
+    )
+
+
+def posted(number: int, **fields: Any) -> Ours:
+    known: dict[str, Any] = {"state": "confirmed", "reason": "", "document_id": f"d{number}", "marker": f"MR-{number}"}
+    return Ours(**{**known, **fields})
+
+
+def held(reason: str, *, state: str = "review") -> Ours:
+    return Ours(state=state, reason=reason, document_id="", marker="MR-9")
+
+
+def document(number: int, amount: str, *, kind: str = "RECEIVE", day: date = DAY, **fields: Any) -> MirrorDocument:
+    known: dict[str, Any] = {"account_id": "bank-chf", "marker": f"MR-{number}", "document_id": f"d{number}"}
+    return MirrorDocument(kind=DocumentKind(kind), date=day, total=Money.of(amount, "CHF"), **{**known, **fields})
+
+
+def balance(rows: list[SourceRow], ours: dict[int, Ours], *documents: MirrorDocument) -> Balance:
+    known = {f"v1:{number}": mine for number, mine in ours.items()}
+    return prove(wallets=[CHF, RESERVE], rows=rows, ours=known, books=legs(documents))
+
+
+def test_books_that_hold_every_row_once_are_in_balance() -> None:
+    rows = [row(1, "100.00"), row(2, "-30.00", day=NEXT)]
+
+    result = balance(
+        rows, {1: posted(1), 2: posted(2)}, document(1, "100.00"), document(2, "30.00", kind="SPEND", day=NEXT)
+    )
+
+    assert result.balanced
+    line = result.accounts["1"]
+    assert (line.source_sum, line.held, line.ours, line.xero_sum, line.difference) == (70, 0, 70, 70, 0)
+    assert {day: line.xero_sum for day, line in result.days["1"].items()} == {DAY: 100, NEXT: -30}
+
+
+def test_held_rows_are_listed_with_their_reason_and_do_not_unbalance() -> None:
+    result = balance([row(1, "100.00"), row(2, "50.00")], {1: posted(1), 2: held("no contact")}, document(1, "100.00"))
+
+    assert result.balanced
+    assert result.accounts["1"].held == 50
+    [item] = result.held_items
+    assert (item["source_id"], item["state"], item["reason"], item["amount"]) == ("2", "review", "no contact", "50.00")
+
+
+def test_a_row_that_was_never_fetched_is_held_and_says_so() -> None:
+    result = balance([row(1, "100.00")], {})
+
+    assert result.balanced
+    assert [item["reason"] for item in result.held_items] == ["not fetched yet"]
+
+
+def test_a_document_that_is_gone_is_missing() -> None:
+    result = balance([row(1, "100.00")], {1: posted(1)})
+
+    assert not result.balanced
+    assert result.accounts["1"].difference == 100
+    [item] = result.missing
+    assert (item["document"], item["marker"], item["source_id"]) == ("d1", "MR-1", "1")
+
+
+@pytest.mark.parametrize("status", ["DELETED", "VOIDED"])
+def test_a_dead_document_does_not_stand_in_the_books(status: str) -> None:
+    assert legs([document(1, "100.00", status=status)]) == []
+
+
+def test_a_marker_twice_is_a_duplicate_and_the_second_document_unexpected() -> None:
+    second = document(1, "100.00", document_id="d2")
+
+    result = balance([row(1, "100.00")], {1: posted(1)}, document(1, "100.00"), second)
+
+    assert not result.balanced
+    assert result.duplicated == [{"marker": "MR-1", "documents": 2}]
+    assert [item["document"] for item in result.unexpected] == ["d2"]
+    assert result.accounts["1"].difference == -100
+
+
+def test_a_document_without_a_row_is_unexpected_and_described() -> None:
+    result = balance([], {}, document(7, "12.00", marker="", reference="typed by hand", kind="SPEND"))
+
+    assert not result.balanced
+    [item] = result.unexpected
+    assert (item["type"], item["amount"], item["reference"], item["source"]) == (
+        "SPEND",
+        "-12.00",
+        "typed by hand",
+        "1",
+    )
+
+
+def test_two_hand_made_documents_are_no_duplicate_of_each_other() -> None:
+    result = balance([], {}, document(1, "5.00", marker=""), document(2, "5.00", marker=""))
+
+    assert result.duplicated == []
+    assert len(result.unexpected) == 2
+
+
+def test_an_account_that_is_not_mapped_is_no_part_of_the_proof() -> None:
+    assert balance([], {}, document(1, "5.00", account_id="bank-other")).balanced
+
+
+def test_an_own_transfer_moves_both_wallets_with_one_document() -> None:
+    rows = [row(1, "-40.00"), row(2, "40.00", account="8")]
+    transfer = document(1, "40.00", kind="BANKTRANSFER", other_account_id="bank-reserve")
+
+    result = balance(rows, {1: posted(1), 2: posted(1)}, transfer)
+
+    assert result.balanced
+    assert [leg.amount for leg in legs([transfer])] == [-40, 40]
+    assert (result.accounts["1"].xero_sum, result.accounts["8"].xero_sum) == (-40, 40)
+
+
+def test_a_transfer_into_the_wrong_account_is_missing_there() -> None:
+    rows = [row(1, "-40.00"), row(2, "40.00", account="8")]
+    astray = document(1, "40.00", kind="BANKTRANSFER", other_account_id="bank-other")
+
+    result = balance(rows, {1: posted(1), 2: posted(1)}, astray)
+
+    assert [item["source"] for item in result.missing] == ["8"]
+
+
+def test_two_days_that_cancel_out_are_still_not_in_balance() -> None:
+    """The sum is right, the days are not: 10 moved from one day to the other in the books."""
+    rows = [row(1, "100.00"), row(2, "100.00", day=NEXT)]
+    documents = (document(1, "110.00"), document(2, "90.00", day=NEXT))
+
+    result = balance(rows, {1: posted(1), 2: posted(2)}, *documents)
+
+    assert result.accounts["1"].difference == 0
+    assert not result.balanced
+
+
+def test_a_document_that_a_lock_date_moved_counts_on_its_own_day() -> None:
+    result = balance([row(1, "100.00")], {1: posted(1, day=NEXT)}, document(1, "100.00", day=NEXT))
+
+    assert result.balanced
+
+
+def test_the_two_halves_of_a_transfer_count_once_each() -> None:
+    halves = [Leg(document_id="h", account_id="bank-chf", day=DAY, amount=Decimal(5), marker="", reference="", kind="")]
+    assert prove(wallets=[CHF], rows=[], ours={}, books=halves).accounts["1"].xero_sum == 5
+    spend, receive = document(1, "5.00", kind="SPEND-TRANSFER"), document(2, "5.00", kind="RECEIVE-TRANSFER")
+    assert [leg.amount for leg in legs([spend, receive])] == [-5, 5]
+
+
+def test_the_report_has_the_promised_keys_and_decimal_strings() -> None:
+    result = report(balance([row(1, "100.5")], {1: posted(1)}, document(1, "100.50")), [CHF, RESERVE])
+
+    assert set(result) == {"balanced", "accounts", "held_items", "missing", "duplicated", "unexpected"}
+    first = result["accounts"][0]
+    figures = {"source_sum": "100.50", "held": "0.00", "ours": "100.50", "xero_sum": "100.50", "difference": "0.00"}
+    assert first == {"source": "1", "currency": "CHF", **figures, "days": [{"date": "2026-03-02", **figures}]}
+    assert result["accounts"][1]["source"] == "8", "a wallet without movements is told too"
