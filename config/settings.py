@@ -89,7 +89,9 @@ CACHES = {
 }
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("it", "Italiano")]
+LANGUAGES = [
+    ("en", "English")
+]  # the others join when their catalogue is whole: half a page in each language helps nobody
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -71,3 +71,10 @@ def test_errors_obey_it_too(as_alice: Client, path: str) -> None:
     answer = as_alice.get(path)
     assert answer.status_code == 404
     assert "script-src 'self'" in answer["Content-Security-Policy"]
+
+
+def test_a_browser_that_prefers_german_gets_one_language(as_alice: Client, world: World) -> None:
+    """The catalogue is English alone so far: the page says so, and the parts that libraries bring say it too."""
+    html = as_alice.get(f"/t/{world.tenant.public_id}/", headers={"accept-language": "de-CH,de;q=0.9"}).content.decode()
+    assert '<html lang="en">' in html
+    assert "Transactions" in html
