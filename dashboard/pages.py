@@ -10,6 +10,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
+from connectors.models import Connection
 from dashboard.access import may
 from dashboard.addresses import tenant_url
 from dashboard.shell import shell_for
@@ -39,6 +40,12 @@ def render_part(request: TenantRequest, template: str, context: Mapping[str, Any
 def current_flow() -> Flow | None:
     """The tenant's flow with both of its connections, or None before anything is set up. Inside the scope."""
     return Flow.objects.select_related("source__grant", "destination__grant").order_by("id").first()
+
+
+def unconnected(flow: Flow) -> list[str]:
+    """The sides of the flow that cannot be reached until a person connects them, by the vendor's name."""
+    sides = ((flow.source, Connection.Kind.AMNIS), (flow.destination, Connection.Kind.XERO))
+    return [str(kind.label) for side, kind in sides if side is None or not side.is_usable]
 
 
 def back_to(request: TenantRequest, name: str, *args: object, said: str = "", failed: str = "") -> HttpResponseRedirect:

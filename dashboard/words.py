@@ -52,6 +52,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "active": _w(_("Running"), "good"),
         "paused": _w(_("Paused"), "warn"),
         "stopped": _w(_("Stopped"), "bad"),
+        "unconnected": _w(_("Not connected"), "bad"),
     },
     "severity": {
         "note": _w(_("Note"), "info"),

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from connectors.contract.errors import ConnectorError
 from dashboard.access import tenant_action
-from dashboard.pages import back_to, render_page
+from dashboard.pages import back_to, render_page, unconnected
 from sync import selectors, services
 from sync.models import Flow
 from sync.pipeline.dryrun import dry_run
@@ -35,6 +35,9 @@ def flow_sync(request: TenantRequest) -> HttpResponse:
     flow = flow_or_404(request)
     if flow.state != Flow.State.ACTIVE:
         return back_to(request, "overview", failed=_("The sync is paused. Resume it first."))
+    if missing := unconnected(flow):
+        said = _("%(vendors)s is not connected. Connect it first; the gap fills itself.")
+        return back_to(request, "connections", failed=said % {"vendors": ", ".join(missing)})
     who = request.user.email
     services.flow_sync_now(tenant_id=request.tenant.pk, flow_id=flow.pk, actor=who)
     _hint(request.tenant.pk, flow.pk, who)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from dashboard import charts
 from dashboard.access import tenant_page
-from dashboard.pages import current_flow, render_page, render_part
+from dashboard.pages import current_flow, render_page, render_part, unconnected
 from dashboard.presenting import shown_incident
 from dashboard.queries import overview as queries
 from dashboard.queries.checklist import checklist
@@ -28,7 +28,7 @@ def overview(request: TenantRequest) -> HttpResponse:
         "incidents": [shown_incident(request.tenant, it) for it in selectors.open_incidents()],
     }
     if flow is not None:
-        context |= _live(flow) | _figures(flow)
+        context |= _live(flow) | _figures(flow) | {"unconnected": unconnected(flow)}
     return render_page(request, "dashboard/overview.html", context)
 
 

@@ -147,5 +147,9 @@ def test_the_connection_of_another_company_is_not_found(client: Client, world: W
 def test_disconnecting_keeps_mappings_and_rules(as_alice: Client, world: World) -> None:
     as_alice.post(address(world.tenant, f"{world.flow.source_id}/disconnect/"))
     assert "disconnected" in statuses(world.tenant).values()
+    overview = as_alice.get(f"/t/{world.tenant.public_id}/").content.decode()
+    assert "until Amnis is connected again" in overview
+    asked = as_alice.post(f"/t/{world.tenant.public_id}/flow/sync/", follow=True).content.decode()
+    assert "Amnis is not connected. Connect it first" in asked
     page = as_alice.get(f"/t/{world.tenant.public_id}/rules/").content.decode()
     assert "Rent" in page
