@@ -9,7 +9,7 @@ from config.supervisor.child import die_with_parent
 
 wsgi_app = "config.wsgi"
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_PROCESSES", "1"))
+workers = 1
 threads = 8
 timeout = 60
 graceful_timeout = 1

@@ -85,6 +85,15 @@ class Home:
         if self.is_taken():
             self._refuse()
 
+    def refuse_if_lost(self) -> None:
+        """Raise StartError when the folder that we took is not there any more, or another stands in its place."""
+        try:
+            same = os.stat(self.path / "lock").st_ino in {os.fstat(descriptor).st_ino for descriptor in self._locks}
+        except OSError:
+            same = False
+        if not same:
+            raise StartError(f"the data folder {self.path} was taken away while it was in use")
+
     def is_taken(self) -> bool:
         """Whether somebody runs here at this moment."""
         with contextlib.suppress(OSError):
@@ -115,6 +124,8 @@ class Home:
     def secrets(self) -> Secrets:
         """The folder's secrets, made on the first call. Raises StartError when the file is damaged."""
         path = self.path / "secrets.json"
+        if not path.exists() and (self.path / "prepared").exists():
+            raise StartError(f"{path} is gone, and the database in {self.path} cannot be read without it: restore it")
         if not path.exists():
             _write(path, json.dumps(asdict(Secrets.fresh()), indent=1))
         try:

@@ -66,8 +66,17 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Create the cluster if there is none, start it and wait until it answers. Repeatable."""
-        _stop_orphan(self.place)
+        """Create the cluster if there is none, start it and wait until it answers.
+
+        A server that an earlier, killed run left is stopped first. When ours has died in between, somebody else's is a
+        reason to refuse: two would ruin the files.
+        """
+        if self.process is None:
+            _stop_orphan(self.place)
+        elif (other := _first_line(self.place.cluster)) not in (None, self.process.pid) and _serves(
+            other, self.place.cluster
+        ):
+            raise StartError(f"another process ({other}) serves {self.place.cluster}")
         if not (self.place.cluster / "PG_VERSION").exists():
             hurry = ["--no-sync", "--wal-segsize=1"] if self.settings.get("fsync") == "off" else []
             _create_cluster(self.place, self.passwords, self.log, options=hurry)
@@ -260,7 +269,7 @@ def _stop_orphan(place: Place) -> None:
     child.run(command, account=place.account)
 
 
-def _serves(pid: int, cluster: Path) -> bool:
+def _serves(pid: int | None, cluster: Path) -> bool:
     """Whether this process is a server on these files: its number may belong to somebody else by now."""
     if Path("/proc/self").exists():
         with contextlib.suppress(OSError):

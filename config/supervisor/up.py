@@ -112,11 +112,12 @@ def server_members(servers: Servers) -> list[Member]:
         "valkey": servers.valkey,
         "postgres": servers.postgres,
     }
-    return [_server_member(name, server) for name, server in found.items() if server is not None]
+    return [_server_member(name, server, servers.home) for name, server in found.items() if server is not None]
 
 
-def _server_member(name: str, server: Server) -> Member:
+def _server_member(name: str, server: Server, home: Home) -> Member:
     def start() -> subprocess.Popen[bytes]:
+        home.refuse_if_lost()
         server.start()
         return running()
 

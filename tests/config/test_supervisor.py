@@ -27,7 +27,7 @@ from config.supervisor.postgres import Passwords, Postgres, find_place
 from config.supervisor.valkey import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 60.0
+PATIENCE = 120.0
 FOREIGN = ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL", "DATA_DIR", "DJANGO_SETTINGS_MODULE", "SECRET_KEY",
            "FIELD_ENCRYPTION_KEY")  # fmt: skip
 
