@@ -309,9 +309,9 @@ def refresh_now(grant_id: int) -> None:
 
 
 def grants_to_keep_alive(*, older_than: timedelta) -> list[int]:
-    """Active grants with a refresh token that nobody has used for that long (Xero ends them after 60 days)."""
+    """Active chains that nobody has used for that long (Xero ends them after 60 days). A company's own key never ends."""
     unused = Q(refreshed_at=None) | Q(refreshed_at__lt=Now() - Value(older_than))
-    found = Grant.objects.filter(unused, status=Grant.Status.ACTIVE).exclude(provider=providers.AMNIS)
+    found = Grant.objects.filter(unused, status=Grant.Status.ACTIVE, client_id="")
     return list(found.order_by("refreshed_at").values_list("pk", flat=True))
 
 

@@ -78,7 +78,6 @@ class ApiClient:
         params: Query | None = None,
         headers: Mapping[str, str] | None = None,
         missing_ok: bool = False,
-        background: bool = False,
     ) -> Any:
         """GET and decode. None for a 404 where `missing_ok`, and for a 304.
 
@@ -87,7 +86,7 @@ class ApiClient:
         request = self._http.build_request("GET", path, params=dict(params or {}), headers=dict(headers or {}))
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                return self._read(request, missing_ok=missing_ok, background=background)
+                return self._read(request, missing_ok=missing_ok)
             except RetryLater as error:
                 pause = self._pause(error, attempt)
                 if pause is None:
@@ -97,7 +96,7 @@ class ApiClient:
 
     def delete(self, path: str) -> None:
         """DELETE something that may already be gone. Raises like `get_json`, does not retry."""
-        reply = self._authorised(self._http.build_request("DELETE", path), background=False, write=True)
+        reply = self._authorised(self._http.build_request("DELETE", path), write=True)
         if reply.status not in (200, 202, 204, 404):
             raise self._error_of(reply)
 
@@ -108,8 +107,8 @@ class ApiClient:
             return None
         return wait if wait is not None else 0.5 * 2 ** (attempt - 1) + random.uniform(0, 0.25)
 
-    def _read(self, request: httpx.Request, *, missing_ok: bool, background: bool) -> Any:
-        reply = self._authorised(request, background=background, write=False)
+    def _read(self, request: httpx.Request, *, missing_ok: bool) -> Any:
+        reply = self._authorised(request, write=False)
         if reply.status == 304 or (reply.status == 404 and missing_ok):
             return None
         if reply.status == 304:  # nothing changed since the If-Modified-Since that we sent
@@ -118,15 +117,15 @@ class ApiClient:
             raise self._error_of(reply)
         return self._decode(reply)
 
-    def _authorised(self, request: httpx.Request, *, background: bool, write: bool) -> Reply:
+    def _authorised(self, request: httpx.Request, *, write: bool) -> Reply:
         token = self._wiring.tokens.token()
-        reply = self._exchange(request, token, background=background, write=write)
+        reply = self._exchange(request, token, write=write)
         if reply.status == 401 and "insufficient_scope" not in reply.headers.get("www-authenticate", ""):
-            reply = self._exchange(request, self._wiring.tokens.renew(token), background=background, write=write)
+            reply = self._exchange(request, self._wiring.tokens.renew(token), write=write)
         return reply
 
-    def _exchange(self, request: httpx.Request, token: str, *, background: bool, write: bool) -> Reply:
-        wait = self._admit(background=background, patience=READ_PATIENCE)
+    def _exchange(self, request: httpx.Request, token: str, *, write: bool) -> Reply:
+        wait = self._admit(READ_PATIENCE)
         if wait:
             raise BudgetUsedUp(
                 f"{self._vendor}'s call limit is used up for the moment.",
@@ -180,7 +179,7 @@ class ApiClient:
             token = self._wiring.tokens.token()
         except ConnectorError as error:
             return withheld(error.message, wait=_wait_of(error))
-        wait = self._admit(background=False, patience=WRITE_PATIENCE)
+        wait = self._admit(WRITE_PATIENCE)
         if wait:
             return withheld("the call limit is used up for the moment", wait=wait)
         request = self._http.build_request(
@@ -210,10 +209,10 @@ class ApiClient:
 
     # ----------------------------------------------------------------- shared
 
-    def _admit(self, *, background: bool, patience: float) -> float:
+    def _admit(self, patience: float) -> float:
         """0.0 with a place in the budget, else the seconds to wait for one, when that is more than `patience`."""
         waited = 0.0
-        while wait := self._wiring.throttle.acquire(background=background):
+        while wait := self._wiring.throttle.acquire(background=self._wiring.background):
             if waited + wait > patience:
                 return wait
             self._sleep(wait)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import cast
@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import redis
 from django.conf import settings
+from django.db.models.functions import Now
 
 from connectors import providers
 from connectors.contract.errors import ActionRequired
@@ -59,14 +60,17 @@ class Recorder:
 _recorders: WeakKeyDictionary[object, Recorder] = WeakKeyDictionary()
 
 
-def open_source(connection: Connection) -> Source:
-    """The source behind this connection. Reads two rows, calls nobody. Raises ActionRequired where it has ended."""
-    return cast(Source, _open(connection))
+def open_source(connection: Connection, *, background: bool = False) -> Source:
+    """The source behind this connection. Calls nobody. Raises ActionRequired where it was never connected.
+
+    `background`: for reads that may wait until tomorrow; they leave a fifth of the day's budget to everything else.
+    """
+    return cast(Source, _open(connection, background=background))
 
 
-def open_destination(connection: Connection) -> Destination:
-    """The destination behind this connection. Raises like `open_source`."""
-    return cast(Destination, _open(connection))
+def open_destination(connection: Connection, *, background: bool = False) -> Destination:
+    """The destination behind this connection; see `open_source`."""
+    return cast(Destination, _open(connection, background=background))
 
 
 def take_calls(*adapters: object) -> list[MadeCall]:
@@ -87,11 +91,14 @@ def take_calls(*adapters: object) -> list[MadeCall]:
 
 
 def store_calls(tenant_id: int, calls: Sequence[MadeCall], *, run_id: int | None = None) -> None:
-    """Write these calls into the call log in one statement. Works inside or outside of the tenant's scope."""
+    """Write these calls into the call log, and which vendor answered. Works inside or outside of the tenant's scope."""
     rows = [_row(tenant_id, call, run_id) for call in calls]
+    answered = {call.connection_id for call in calls if call.record.status == 200}
     if rows:
         with tenant_scope(tenant_id):
             Call.objects.bulk_create(rows, batch_size=500)
+            well = Connection.objects.filter(pk__in=answered, status=Connection.Status.ACTIVE)
+            well.update(last_ok_at=Now(), last_error="")
 
 
 def connection_lost(*, connection: Connection, message: str, actor: str = "millrace") -> None:
@@ -149,19 +156,18 @@ def store() -> redis.Redis:
     return _store(settings.ENV.redis_url, os.getpid())
 
 
-def _open(connection: Connection) -> object:
+def _open(connection: Connection, *, background: bool) -> object:
     if connection.grant_id is None:
         raise ActionRequired(f"{connection.get_kind_display()} is not connected. Please connect it.")
     recorder = Recorder(connection=connection)
-    adapter = spec(connection.kind).open(
-        wiring(
-            connection,
-            grant_id=connection.grant_id,
-            recorder=recorder,
-            timezone=_timezone(connection.tenant_id),
-            limits=providers.limits(connection.kind),
-        )
+    wired = wiring(
+        connection,
+        grant_id=connection.grant_id,
+        recorder=recorder,
+        timezone=_timezone(connection.tenant_id),
+        limits=providers.limits(connection.kind),
     )
+    adapter = spec(connection.kind).open(replace(wired, background=background))
     _recorders[adapter] = recorder
     return adapter
 

@@ -29,6 +29,7 @@ class Wiring:
     short_code: str = ""
     timeout_seconds: float = 30.0
     transport: httpx.BaseTransport | None = None
+    background: bool = False  # reads that may wait for tomorrow: they leave a part of the day's budget to the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

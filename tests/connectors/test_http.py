@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -193,6 +193,23 @@ def test_without_a_place_in_the_budget_nothing_is_called(bench: Bench, vendor: r
         bench.client.get_json("/a")
     assert raised.value.wait == timedelta(seconds=40)
     assert bench.calls == []
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_an_adapter_for_background_reads_says_so_to_the_budget(vendor: respx.MockRouter, background: bool) -> None:
+    asked: list[bool] = []
+
+    class Throttle(OpenThrottle):
+        def acquire(self, *, cost: int = 1, background: bool = False) -> float:
+            asked.append(background)
+            return 0.0
+
+    vendor.get("/a").respond(json=1)
+    wiring = Wiring(
+        base_url=BASE, tokens=Tokens(), throttle=Throttle(), record_call=lambda _: None, background=background
+    )
+    ApiClient(replace(wiring, transport=httpx.HTTPTransport()), vendor="Vendor").get_json("/a")
+    assert asked == [background]
 
 
 def test_every_place_taken_is_given_back(bench: Bench, vendor: respx.MockRouter) -> None:
