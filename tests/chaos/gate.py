@@ -30,6 +30,7 @@ class _Hold:
     when: str
     reached: threading.Event = field(default_factory=threading.Event)
     told: threading.Event = field(default_factory=threading.Event)
+    arrived: float = 0.0  # monotonic
     commit: bool = False
     after: float = 0.0
 
@@ -69,7 +70,7 @@ class Gate:
         return self._held is not None and self._held.reached.wait(seconds)
 
     def let_go(self, *, commit: bool, after: float) -> None:
-        """A held request goes on `after` seconds from now, or is lost. One that never came is no longer waited for."""
+        """A held request goes on `after` seconds from its arrival, or is lost; nobody waits for one that never came."""
         with self._lock:
             hold, self._armed, self._held = self._held, None, None
         if hold is not None:
@@ -90,11 +91,12 @@ class Gate:
 
     def _wait(self, hold: _Hold) -> None:
         """Stand here until told; raises ConnectionCut where the request or its answer is lost."""
+        hold.arrived = time.monotonic()
         hold.reached.set()
         hold.told.wait(LONGEST_HOLD)
         if not hold.commit:
             raise ConnectionCut("lost at the gate")
-        time.sleep(hold.after)
+        time.sleep(max(0.0, hold.arrived + hold.after - time.monotonic()))
 
     def _note_done(self, endpoint: str) -> None:
         self._forget_keys()

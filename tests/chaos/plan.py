@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-QUARANTINE, PROBE_GAP, SEND_DEADLINE, HTTP_TIMEOUT, LEASE = 4.0, 0.3, 0.5, 1.5, 2.1
-# Everything that waits for minutes in production, in seconds. The lease ends well before the quarantine, so that a
-# successor looks while a request may still be on its way.
+QUARANTINE, PROBE_GAP, SEND_DEADLINE, HTTP_TIMEOUT, LEASE = 5.5, 0.3, 0.5, 1.5, 2.1
+# Everything that waits for minutes in production, in seconds. The lease ends long before the quarantine, so that a
+# successor looks several times while a request may still be on its way.
 COMPRESSED = {
     "QUARANTINE_SECONDS": f"{QUARANTINE:g}",
     "PROBE_SECONDS": "0.2,0.8",
@@ -41,7 +41,7 @@ class Target(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One death. `arrives_after`: seconds from the death until a held request is carried out; None: never."""
+    """One death. `arrives_after`: seconds from its sending until a held request is carried out; None: never."""
 
     point: Point
     target: Target
@@ -81,8 +81,8 @@ def planned(*, times: int, seed: int) -> list[Trial]:
 
 
 def _arrival(number: int, dice: random.Random) -> float | None:
-    """In turn: before a successor may look, between its first look and the quarantine's end, never."""
-    early, late = (0.1, LEASE - 0.3), (LEASE + 0.5, QUARANTINE - 0.6)
+    """In turn: just before the quarantine ends, when a successor has long begun to look; never; before it may look."""
+    early, late = (0.1, LEASE - 0.3), (QUARANTINE - 1.3, QUARANTINE - 0.8)
     match number // len(Target) % 3:
         case 0:
             return round(dice.uniform(*late), 2)

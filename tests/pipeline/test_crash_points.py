@@ -19,7 +19,7 @@ pytestmark = pytest.mark.crash
 PATIENCE = 120.0
 DEATHS = (
     Trial(point=Point.AFTER_CLAIM, target=Target.BANK_TRANSFERS, seed=1),
-    Trial(point=Point.DURING_CALL, target=Target.BANK_TRANSACTIONS, seed=2, arrives_after=QUARANTINE - 1),
+    Trial(point=Point.DURING_CALL, target=Target.BANK_TRANSACTIONS, seed=2, arrives_after=QUARANTINE - 0.8),
     Trial(point=Point.ANSWER_UNREAD, target=Target.BANK_TRANSACTIONS, seed=3),
     Trial(point=Point.AFTER_ANSWER, target=Target.CONTACTS, seed=4),
 )
