@@ -211,10 +211,11 @@ def rate_per_sold(quoted: Decimal | None, *, sold: Decimal, bought: Decimal) -> 
 def executed_range(since: date, until: date | None) -> dict[str, str]:
     """A25: rows whose execution, settlement or value date may lie in the range.
 
-    A card settles up to ten days after its execution, and a zone moves a date by one; 35 days are generous.
+    A card settles up to ten days after its execution, and a zone moves a date by one; 35 days are generous. A spot deal
+    executes up to two bank days after it was made, so a week more finds it by its deal date too.
     """
     lower = {"executionDate[gte]": filter_day(since - timedelta(days=35))}
-    return lower if until is None else lower | {"executionDate[lt]": filter_day(until + timedelta(days=2))}
+    return lower if until is None else lower | {"executionDate[lt]": filter_day(until + timedelta(days=8))}
 
 
 def changed_since(since: datetime | None) -> dict[str, str]:

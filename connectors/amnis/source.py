@@ -74,10 +74,7 @@ class AmnisSource:
             rows += found.items
             at_end, before, number = assumptions.is_last_page(found), found.items, number + 1
         records = self._records(rows)  # the details of all pages at once: fewer calls
-        high = _newest(cursor.high, rows)
-        after = Cursor(since=cursor.since, page=number, high=high)
-        if at_end:
-            after = Cursor(since=_later(high, cursor.since))
+        after = Cursor(since=cursor.since, page=1 if at_end else number, high=_newest(cursor.high, rows))
         return Page(records=records, cursor=after, at_end=at_end, calls=self._client.calls - calls)
 
     def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
@@ -148,10 +145,6 @@ class AmnisSource:
 def _newest(high: datetime | None, rows: Sequence[Wire]) -> datetime | None:
     moments = [found for row in rows if (found := moment(row.get("updatedAt"))) is not None]
     return max([*moments, *([high] if high else [])], default=None)
-
-
-def _later(first: datetime | None, second: datetime | None) -> datetime | None:
-    return max((found for found in (first, second) if found is not None), default=None)
 
 
 def _reference(kind: str, item: Wire, *, code: str) -> SourceReference:

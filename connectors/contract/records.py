@@ -190,7 +190,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Records of one slice of reading, and the cursor after them. `at_end`: the source had nothing more."""
+    """Records of one slice of reading, and the cursor after them. `at_end`: the source had nothing more.
+
+    At the end the cursor keeps its `since`, stands on page 1 and tells the newest change in `high`: the next reading
+    begins at `high` less the overlap that the reader wants.
+    """
 
     records: tuple[RawRecord, ...]
     cursor: Cursor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import cast
 
 import pytest
@@ -55,14 +55,16 @@ def test_reading_again_gives_the_same_payloads(source_stage: Stage) -> None:
     assert read_all(source_stage.source()) == read_all(source_stage.source())
 
 
-def test_an_empty_answer_is_the_end_and_keeps_the_place(source_stage: Stage) -> None:
+def test_at_the_end_the_cursor_tells_the_newest_change_and_an_empty_reading_forgets_nothing(
+    source_stage: Stage,
+) -> None:
     source_stage.add_movements(3)
     page = source_stage.source().read(Cursor(since=None), pages=5)
-    later = source_stage.source().read(page.cursor, pages=5)
+    changes = [record.updated_at for record in page.records if record.updated_at is not None]
     assert page.at_end
-    assert later.cursor.since is not None
-    assert page.cursor.since is not None
-    assert later.cursor.since >= page.cursor.since
+    assert page.cursor == Cursor(since=None, page=1, high=max(changes))
+    later = Cursor(since=max(changes) + timedelta(days=1))
+    assert source_stage.source().read(later, pages=5).cursor == later
 
 
 def test_payloads_are_plain_json(source_stage: Stage) -> None:

@@ -182,13 +182,25 @@ def test_the_cursor_goes_on_where_the_slice_ended(company: Company, open_source:
     assert {record.source_id for record in first.records}.isdisjoint(record.source_id for record in rest.records)
 
 
-def test_at_the_end_the_cursor_stands_at_the_newest_change(company: Company, open_source: OpenSource) -> None:
+def test_at_the_end_the_cursor_tells_the_newest_change_and_leaves_the_overlap_to_the_reader(
+    company: Company, open_source: OpenSource
+) -> None:
+    first, newest = datetime(2026, 3, 5, tzinfo=UTC), datetime(2026, 3, 6, 8, 0, tzinfo=UTC)
+    company.pay_in(amount="1.00", created_at=first, updated_at=newest)
+    company.pay_in(amount="2.00", created_at=first, updated_at=first)
+    began = Cursor(since=datetime(2026, 3, 1, tzinfo=UTC))
+    page = open_source().read(began, pages=3)
+    assert page.at_end
+    assert page.cursor == Cursor(since=began.since, page=1, high=newest)
+
+
+def test_the_newest_change_is_remembered_from_slice_to_slice(company: Company, open_source: OpenSource) -> None:
     newest = datetime(2026, 3, 6, 8, 0, tzinfo=UTC)
-    company.pay_in(amount="1.00", created_at=datetime(2026, 3, 5, tzinfo=UTC), updated_at=newest)
-    company.pay_in(amount="2.00", created_at=datetime(2026, 3, 5, tzinfo=UTC))
-    page = open_source().read(Cursor(since=None), pages=3)
-    assert page.cursor.since is not None
-    assert page.cursor.since >= newest
+    for number in range(60):
+        changed = newest - timedelta(minutes=number)
+        company.pay_in(amount="1.00", created_at=changed, updated_at=changed)
+    first = open_source().read(BEGINNING, pages=1)
+    assert open_source().read(first.cursor, pages=1).cursor == Cursor(since=None, page=1, high=newest)
 
 
 def test_only_what_changed_since_is_read_again(company: Company, open_source: OpenSource) -> None:
