@@ -233,7 +233,7 @@ _MOVE_ENTRIES = """
            confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
       FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
            document jsonb, destination_id text, posted_rate numeric, contact_id bigint, wait double precision,
-           attempts int, batch_limit int)
+           attempts int, batch_limit int, intent bigint)
      WHERE entry.id = x.id
 """
 
@@ -263,7 +263,7 @@ _MOVE_CONTACTS = """
                              ELSE clock_timestamp() + make_interval(secs => x.wait) END,
            updated_at = clock_timestamp()
       FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, contact_id text, findings jsonb,
-           wait double precision, attempts int)
+           wait double precision, attempts int, intent bigint)
      WHERE contact_link.id = x.id
 """
 
@@ -296,70 +296,80 @@ def due_contacts(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
     )
 
 
-_OPEN_INTENT = """
+_OPEN_INTENTS = """
 WITH intent AS (
     INSERT INTO push_intent (tenant_id, flow_id, run_id, organisation_id, endpoint, method, path, body, idempotency_key,
                              state, epoch, first_send, last_send, lease_until, unknown, probes, absences)
-    VALUES (%(tenant)s, %(flow)s, %(run)s, %(organisation)s, %(endpoint)s, %(method)s, %(path)s, %(body)s, %(key)s,
-            'open', 1, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(lease)s),
-            false, 0, 0)
-    RETURNING id
+    SELECT %(tenant)s, %(flow)s, %(run)s, %(organisation)s, %(endpoint)s, x.method, x.path, x.body, x.key,
+           'open', 1, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => %(lease)s),
+           false, 0, 0
+      FROM ROWS FROM (jsonb_to_recordset(%(intents)s::jsonb) AS (key text, method text, path text),
+                      unnest(%(bodies)s::bytea[])) AS x(key, method, path, body)
+    RETURNING id, idempotency_key
 ), items AS (
     INSERT INTO push_intent_item (tenant_id, intent_id, {subject}, deed, marker, position, open, outcome)
-    SELECT %(tenant)s, intent.id, x.id, 'create', x.marker, x.position - 1, true, ''
-      FROM intent, unnest(%(ids)s::bigint[], %(markers)s::text[]) WITH ORDINALITY AS x(id, marker, position)
+    SELECT %(tenant)s, intent.id, x.id, 'create', x.marker, x.position, true, ''
+      FROM jsonb_to_recordset(%(items)s::jsonb) AS x(key text, id bigint, marker text, position int)
+      JOIN intent ON intent.idempotency_key = x.key
 ), moved AS (
-    UPDATE {table} SET state = 'in_flight', {moved} WHERE id = ANY(%(ids)s)
+    UPDATE {table} SET state = 'in_flight', {moved}
+     WHERE id IN (SELECT x.id FROM jsonb_to_recordset(%(items)s::jsonb) AS x(id bigint))
 )
-SELECT id FROM intent
+SELECT id, idempotency_key FROM intent
 """
-OPEN_ENTRY_INTENT = _OPEN_INTENT.format(
+_OPEN_ENTRY_INTENTS = _OPEN_INTENTS.format(
     subject="entry_id",
     table="entry",
     moved="run_id = coalesce(%(run)s, run_id), changed_at = clock_timestamp(), note = '{}'::jsonb",
 )
-OPEN_CONTACT_INTENT = _OPEN_INTENT.format(
+_OPEN_CONTACT_INTENTS = _OPEN_INTENTS.format(
     subject="contact_id", table="contact_link", moved="updated_at = clock_timestamp()"
 )
 
 
-def open_intent(statement: str, parameters: Mapping[str, Any]) -> int:
-    """Write the intent, its items and the subjects' new state in one statement; the id of the intent."""
-    return int(rows(statement, parameters)[0]["id"])
+def open_intents(parameters: Mapping[str, Any], *, contacts: bool) -> dict[str, int]:
+    """Write intents, their items and the subjects' new state in one statement; the ids by idempotency key."""
+    found = rows(_OPEN_CONTACT_INTENTS if contacts else _OPEN_ENTRY_INTENTS, parameters)
+    return {row["idempotency_key"]: row["id"] for row in found}
 
 
-_SETTLE_INTENT = """
-WITH mine AS (
-    UPDATE push_intent SET state = %(state)s, unknown = %(unknown)s,
-           next_probe = CASE WHEN %(probe)s::double precision IS NULL THEN NULL
-                             ELSE clock_timestamp() + make_interval(secs => %(probe)s) END,
-           closed_at = CASE WHEN %(state)s = 'open' THEN NULL ELSE clock_timestamp() END,
-           lease_until = NULL
-     WHERE id = %(intent)s AND epoch = %(epoch)s AND state = 'open' RETURNING id, tenant_id, last_send
+_SETTLE_INTENTS = """
+WITH answered AS (
+    SELECT * FROM jsonb_to_recordset(%(settlements)s::jsonb) AS x(
+        intent bigint, epoch int, state text, unknown boolean, probe double precision, outcome text, http_status int,
+        milliseconds int, correlation text, error text, answer text, answer_sha256 text)
+), mine AS (
+    UPDATE push_intent SET state = x.state, unknown = x.unknown, lease_until = NULL,
+           next_probe = clock_timestamp() + make_interval(secs => x.probe),
+           closed_at = CASE WHEN x.state = 'open' THEN NULL ELSE clock_timestamp() END
+      FROM answered AS x
+     WHERE push_intent.id = x.intent AND push_intent.epoch = x.epoch AND push_intent.state = 'open'
+    RETURNING push_intent.id, push_intent.tenant_id, push_intent.last_send
 ), told AS (
     INSERT INTO push_attempt (tenant_id, intent_id, epoch, sent_at, outcome, http_status, milliseconds, correlation_id,
                               error, answer, answer_sha256)
-    SELECT tenant_id, id, %(epoch)s, last_send, %(outcome)s, %(http_status)s, %(milliseconds)s, %(correlation)s,
-           %(error)s, %(answer)s, %(answer_sha256)s FROM mine
+    SELECT mine.tenant_id, mine.id, x.epoch, mine.last_send, x.outcome, x.http_status, x.milliseconds, x.correlation,
+           x.error, x.answer, x.answer_sha256
+      FROM mine JOIN answered AS x ON x.intent = mine.id
 ), items AS (
-    UPDATE push_intent_item SET open = x.open, outcome = x.outcome
-      FROM jsonb_to_recordset(%(items)s::jsonb) AS x(position int, open boolean, outcome text), mine
-     WHERE push_intent_item.intent_id = mine.id AND push_intent_item.position = x.position
+    UPDATE push_intent_item AS item SET open = x.open, outcome = x.outcome
+      FROM jsonb_to_recordset(%(items)s::jsonb) AS x(intent bigint, position int, open boolean, outcome text)
+     WHERE item.intent_id = x.intent AND item.position = x.position AND x.intent IN (SELECT id FROM mine)
 ), moved AS (
-    {moved} AND EXISTS (SELECT FROM mine)
+    {moved} AND x.intent IN (SELECT id FROM mine)
 )
 SELECT id FROM mine
 """
-_SETTLE_ENTRIES = _SETTLE_INTENT.format(moved=_MOVE_ENTRIES.strip())
-_SETTLE_CONTACTS = _SETTLE_INTENT.format(moved=_MOVE_CONTACTS.strip())
+_SETTLE_ENTRIES = _SETTLE_INTENTS.format(moved=_MOVE_ENTRIES.strip())
+_SETTLE_CONTACTS = _SETTLE_INTENTS.format(moved=_MOVE_CONTACTS.strip())
 
 
-def settle_intent(parameters: Mapping[str, Any], *, contacts: bool) -> bool:
+def settle_intents(parameters: Mapping[str, Any], *, contacts: bool) -> set[int]:
     """Record what came back and move every subject, in one statement, where the epoch is still ours.
 
-    False: somebody else settles this intent by now; nothing was changed.
+    The ids of the intents that were settled; of one that somebody else settles by now, nothing is changed.
     """
-    return bool(rows(_SETTLE_CONTACTS if contacts else _SETTLE_ENTRIES, parameters))
+    return {row["id"] for row in rows(_SETTLE_CONTACTS if contacts else _SETTLE_ENTRIES, parameters)}
 
 
 # ------------------------------------------------------------------ reconcile
@@ -427,7 +437,7 @@ def entries_in_books(*, flow_id: int, connection_id: int) -> list[dict[str, Any]
         """SELECT entry.id, entry.state, entry.attempts, mirror.document_id, mirror.status, mirror.rate, mirror.kind
              FROM entry JOIN mirror_document AS mirror
                ON mirror.connection_id = %(connection)s AND mirror.marker = entry.marker
-            WHERE entry.flow_id = %(flow)s AND entry.destination_id IS NULL
+            WHERE entry.flow_id = %(flow)s AND entry.destination_id IS NULL AND entry.document IS NOT NULL
               AND entry.state IN ('fetched', 'ready', 'waiting', 'unconfirmed')
             ORDER BY entry.id, mirror.document_id""",
         {"flow": flow_id, "connection": connection_id},

@@ -29,7 +29,8 @@ def confirm(ctx: Context) -> Progress:
             flow=ctx.flow, state=EntryState.UNCONFIRMED, destination_id__isnull=False, not_before__lte=Now()
         ).exists():
             return Progress.nothing()
-    mirror.read_changes(ctx)
+    if ctx.sent_since_read:
+        mirror.read_changes(ctx)
     moved = 0
     with ctx.commit():
         rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)

@@ -85,6 +85,7 @@ class Context:
     push_prepared: bool = False  # books and lock dates were read, so that sending may begin
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False
+    sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
     contacts_fresh: bool = False
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 
@@ -156,16 +157,17 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What one step did: `moved` items changed; nothing moved means nothing was due."""
+    """What one step did: `moved` items changed; nothing moved means nothing was due. `more`: there may be more due."""
 
     moved: int = 0
+    more: bool = False
 
     @classmethod
     def nothing(cls) -> Progress:
         return cls()
 
     def __add__(self, other: Progress) -> Progress:
-        return Progress(moved=self.moved + other.moved)
+        return Progress(moved=self.moved + other.moved, more=self.more or other.more)
 
     def __bool__(self) -> bool:
         return self.moved > 0

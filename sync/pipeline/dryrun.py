@@ -23,7 +23,7 @@ def dry_run(*, tenant_id: int, flow_id: int, actor: str) -> dict[str, Any]:
     ctx = opened(tenant_id=tenant_id, flow_id=flow_id, trigger="dry_run", actor=actor, seconds=None)
     with hold_lease(ctx):
         pages = _read_source(ctx)
-        changes = [document for endpoint in mirror.ENDPOINTS for document in mirror.read(ctx, endpoint, None)]
+        changes = [page for endpoint in mirror.ENDPOINTS for page in mirror.read(ctx, endpoint, None)]
         known = list(ctx.destination.contacts(since=None))
         with ctx.commit(), _taken_back():
             run = Run.objects.create(
@@ -32,9 +32,10 @@ def dry_run(*, tenant_id: int, flow_id: int, actor: str) -> dict[str, Any]:
             ctx.run = run
             rows = [row for page in pages for row in page]
             found = store.upsert_records(tenant_id=tenant_id, flow_id=flow_id, run_id=run.pk, records=rows)
-            mirror.keep_documents(ctx, changes)
-            for page in known:
-                contacts.keep(ctx, page)
+            for page in changes:
+                mirror.keep_documents(ctx, page)
+            for listed in known:
+                contacts.keep(ctx, listed)
             mirror.adopt(ctx)
             ctx.mirror_fresh = True
             while transform(ctx) or release(ctx) or validate(ctx):

@@ -12,6 +12,7 @@ from sync.pipeline import findings
 from sync.pipeline.context import Context
 
 FRESH = timedelta(minutes=10)
+REFERENCE_ROOM = 100  # what is left of a reference beside the marker; the original date must not be what is cut off
 
 
 def refresh(ctx: Context, *, force: bool = False) -> None:
@@ -69,6 +70,6 @@ def locked(entry_id: int, document: dict[str, Any], *, lock_date: date, policy: 
 
 def redated(document: dict[str, Any], day: date) -> dict[str, Any]:
     """The document on another day, its original date told in the reference."""
-    original = date.fromisoformat(document["date"])
-    told = f"{document['reference']} (booked {original:%d.%m.%Y})".strip()
-    return {**document, "date": day.isoformat(), "reference": told}
+    told = f"(booked {date.fromisoformat(document['date']):%d.%m.%Y})"
+    kept = document["reference"][: REFERENCE_ROOM - len(told) - 1].strip()
+    return {**document, "date": day.isoformat(), "reference": f"{kept} {told}".strip()}

@@ -5,7 +5,7 @@ Presence is proof at any time: an entry without an id whose marker stands in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -25,17 +25,19 @@ def read_changes(ctx: Context, *, endpoints: Sequence[Endpoint] = ENDPOINTS, sin
     Returns the database's time from before the reading. A read that fails raises and proves nothing.
     """
     started = ctx.now()
-    with ctx.commit():
-        if is_stale(ctx, started):
-            ctx.store_flow(held_until=started + ctx.timing.quarantine)
-    for endpoint in endpoints:
-        documents = read(ctx, endpoint, since)
+    if is_stale(ctx, started):
         with ctx.commit():
-            _keep(ctx, endpoint, documents)
+            ctx.store_flow(held_until=started + ctx.timing.quarantine)
+    watermarks = dict(ctx.flow.mirror_watermarks)
+    for endpoint in endpoints:
+        for page in read(ctx, endpoint, since):  # page by page, so that a long history needs little memory
+            with ctx.commit():
+                keep_documents(ctx, page)
+            watermarks[endpoint.value] = _newest(watermarks.get(endpoint.value), page)
     with ctx.commit():
         adopt(ctx)
-        ctx.store_flow(mirror_read_at=started)
-    ctx.mirror_fresh = True
+        ctx.store_flow(mirror_read_at=started, mirror_watermarks={name: at for name, at in watermarks.items() if at})
+    ctx.mirror_fresh, ctx.sent_since_read = True, False
     return started
 
 
@@ -45,23 +47,21 @@ def is_stale(ctx: Context, now: datetime) -> bool:
     return read_at is not None and now - read_at > STALE_MIRROR
 
 
-def read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> list[MirrorDocument]:
+def read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> Iterator[tuple[MirrorDocument, ...]]:
+    """Every page of changes since the watermark (or `since`, if that is earlier)."""
     stored = ctx.flow.mirror_watermarks.get(endpoint.value)
     watermark = datetime.fromisoformat(stored) - ctx.timing.quarantine - WATERMARK_MARGIN if stored else None
     start = min((moment for moment in (watermark, since) if moment is not None), default=None)
     first_day = None if watermark else ctx.flow.cutoff - FIRST_LOAD
-    pages = ctx.destination.changes(endpoint, since=start if watermark else None, from_date=first_day)
-    return [document for page in pages for document in page]
+    return ctx.destination.changes(endpoint, since=start if watermark else None, from_date=first_day)
 
 
-def _keep(ctx: Context, endpoint: Endpoint, documents: Sequence[MirrorDocument]) -> None:
-    if not documents:
-        return
-    keep_documents(ctx, documents)
-    newest = max((document.updated_at for document in documents if document.updated_at), default=None)
-    known = ctx.flow.mirror_watermarks.get(endpoint.value)
-    if newest and (not known or newest > datetime.fromisoformat(known)):
-        ctx.store_flow(mirror_watermarks={**ctx.flow.mirror_watermarks, endpoint.value: newest.isoformat()})
+def _newest(known: str | None, page: Sequence[MirrorDocument]) -> str | None:
+    """The watermark after a page: the largest change stamp seen. It is stored once the reading has come to its end."""
+    stamps = [document.updated_at for document in page if document.updated_at]
+    if known:
+        stamps.append(datetime.fromisoformat(known))
+    return max(stamps).isoformat() if stamps else None
 
 
 def keep_documents(ctx: Context, documents: Sequence[MirrorDocument]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,6 @@ from connectors.contract.records import (
     Classified,
     ContactDraft,
     Endpoint,
-    Prepared,
     Writable,
 )
 from sync import faults, incidents, store
@@ -29,7 +28,7 @@ from sync.domain import documents
 from sync.models import Entry, EntryState, Flow
 from sync.pipeline import contacts, findings, locks, mirror
 from sync.pipeline.context import Context, Progress
-from sync.pipeline.settle import FAILURES_THAT_HOLD, is_connection_failure, settle
+from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
 TYPES = {Endpoint.BANK_TRANSACTIONS: ("SPEND", "RECEIVE"), Endpoint.BANK_TRANSFERS: ("BANKTRANSFER",)}
 ENDPOINTS = (Endpoint.CONTACTS, Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
@@ -38,44 +37,50 @@ CAUTION_AFTER = 2
 PROBE_WHILE_HELD = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A committed intent that is ours: what will be sent, and the rows it speaks for, in the order of the body."""
-
-    intent_id: int
-    epoch: int
-    key: str
-    prepared: Prepared
-    items: tuple[Writable, ...]
-    subjects: tuple[dict[str, Any], ...]
-    claimed_at: float  # monotonic, from before the commit
-
-    @property
-    def is_contacts(self) -> bool:
-        return self.prepared.endpoint is Endpoint.CONTACTS
-
-
 def push(ctx: Context) -> Progress:
-    """Send one batch: first the contacts that entries wait for, then documents. Nothing due: no call at all."""
+    """Send what is due: first the contacts that entries wait for, then documents. Nothing due: no call at all."""
     if not _may_push(ctx):
         return Progress.nothing()
-    for endpoint in ENDPOINTS:
-        claims = [] if endpoint in ctx.exhausted else _claim(ctx, endpoint)
-        for claim in claims:
-            _send(ctx, claim)
-        if claims:
-            return Progress(moved=sum(len(claim.items) for claim in claims))
-    return Progress.nothing()
+    moved = sum(_push_to(ctx, endpoint) for endpoint in ENDPOINTS if endpoint not in ctx.exhausted)
+    return Progress(moved=moved, more=ctx.contacts_stale)
 
 
-def _send(ctx: Context, claim: Claim) -> None:
+def _push_to(ctx: Context, endpoint: Endpoint) -> int:
+    """Batch after batch; what came back from one and the claim of the next share a commit."""
+    moved, claims = 0, _claim(ctx, endpoint)
+    while claims:
+        calls = [_call(ctx, claim) for claim in claims]
+        moved += sum(len(claim.items) for claim in claims)
+        with ctx.commit():
+            settle(ctx, calls)
+            claims = _claim(ctx, endpoint) if _may_go_on(ctx, calls) else []
+        for called in calls:
+            _follow_up(ctx, called.classified)
+        ctx.renew_lease()
+    return moved
+
+
+def _may_go_on(ctx: Context, calls: Sequence[Called]) -> bool:
+    """Not where the slice's time is over, the organisation is held, or an answer asks for a look at the vendor first."""
+    return ctx.may_continue() and not ctx.is_held and not any(_needs_look(called.classified) for called in calls)
+
+
+def _needs_look(classified: Classified) -> bool:
+    return classified.reauthorise or _met_lock(classified)
+
+
+def _met_lock(classified: Classified) -> bool:
+    return any(finding.code == "period_locked" for item in classified.items for finding in item.findings)
+
+
+def _call(ctx: Context, claim: Claim) -> Called:
     """The dangerous line, with nothing open: the call. An answer with ids is never followed by a second send."""
     faults.point("after_claim_before_call")
     answer = ctx.destination.send(claim.prepared, key=claim.key, allowed=_in_time(ctx, claim.claimed_at))
     faults.point("after_answer_before_settle")
     classified = ctx.destination.classify(claim.prepared, answer, items=claim.items)
-    settle(ctx, claim, answer, classified)
-    _react(ctx, classified, answer)
+    _hold(ctx, classified, answer)
+    return Called(claim=claim, answer=answer, classified=classified)
 
 
 def _may_push(ctx: Context) -> bool:
@@ -112,7 +117,9 @@ def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
             ctx.exhausted.add(endpoint)
             return []
         ctx.begin_run()
-        return [_claimed(ctx, endpoint, rows, claimed_at) for rows in batches]
+        drafts = [_draft(ctx, endpoint, rows, claimed_at) for rows in batches]
+        ids = _write_intents(ctx, endpoint, drafts)
+        return [replace(draft, intent_id=ids[draft.key]) for draft in drafts]
 
 
 def _fit_to_send(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -143,15 +150,12 @@ def _problem(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> st
     return ""
 
 
-def _claimed(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]], claimed_at: float) -> Claim:
+def _draft(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]], claimed_at: float) -> Claim:
+    """One call to be: its exact bytes and its key, not yet written."""
     items = tuple(_writable(endpoint, row) for row in rows)
-    prepared = ctx.destination.prepare(endpoint, items)
-    key = f"{ctx.connection.external_id}-{uuid.uuid4().hex}"  # the vendor keeps keys per app, not per organisation
     return Claim(
-        intent_id=_write_intent(ctx, prepared, rows, key),
-        epoch=1,
-        key=key,
-        prepared=prepared,
+        key=f"{ctx.connection.external_id}-{uuid.uuid4().hex}",  # the vendor keeps keys per app, not per organisation
+        prepared=ctx.destination.prepare(endpoint, items),
         items=items,
         subjects=tuple(rows),
         claimed_at=claimed_at,
@@ -187,23 +191,28 @@ def _writable(endpoint: Endpoint, row: dict[str, Any]) -> Writable:
     return entry
 
 
-def _write_intent(ctx: Context, prepared: Prepared, rows: Sequence[dict[str, Any]], key: str) -> int:
-    return store.open_intent(
-        store.OPEN_CONTACT_INTENT if prepared.endpoint is Endpoint.CONTACTS else store.OPEN_ENTRY_INTENT,
+def _write_intents(ctx: Context, endpoint: Endpoint, drafts: Sequence[Claim]) -> dict[str, int]:
+    return store.open_intents(
         {
             "tenant": ctx.tenant_id,
             "flow": ctx.flow_id,
             "run": ctx.run_id,
             "organisation": ctx.connection.external_id,
-            "endpoint": prepared.endpoint.value,
-            "method": prepared.method,
-            "path": prepared.path,
-            "body": prepared.body,
-            "key": key,
+            "endpoint": endpoint.value,
             "lease": ctx.timing.lease,
-            "ids": [row["id"] for row in rows],
-            "markers": [row["marker"] for row in rows],
+            "bodies": [draft.prepared.body for draft in drafts],
+            "intents": store.as_json(
+                [{"key": it.key, "method": it.prepared.method, "path": it.prepared.path} for it in drafts]
+            ),
+            "items": store.as_json(
+                [
+                    {"key": draft.key, "id": row["id"], "marker": row["marker"], "position": position}
+                    for draft in drafts
+                    for position, row in enumerate(draft.subjects)
+                ]
+            ),
         },
+        contacts=endpoint is Endpoint.CONTACTS,
     )
 
 
@@ -211,13 +220,21 @@ def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:
     """Asked right before the first byte. The claim's commit stamped the send; one that is late by now must not leave."""
 
     def allowed() -> bool:
-        return time.monotonic() - claimed_at <= ctx.timing.send_deadline
+        return time.monotonic() - claimed_at <= ctx.timing.send_deadline and not ctx.is_held
 
     return allowed
 
 
-def _react(ctx: Context, classified: Classified, answer: Answer) -> None:
-    """What the answer means for the whole connection: pause, hold, or look whether we are still allowed in."""
+def _follow_up(ctx: Context, classified: Classified) -> None:
+    """After settling, because these ask the vendor again and may raise: are we still allowed in, is the period open?"""
+    if classified.reauthorise:
+        ctx.destination.organisation()  # renews the token once; raises ActionRequired when a person must reconnect
+    if _met_lock(classified):
+        locks.refresh(ctx, force=True)
+
+
+def _hold(ctx: Context, classified: Classified, answer: Answer) -> None:
+    """What the answer means for the whole organisation: a pause, one more failure, or the end of an outage."""
     if classified.pause_seconds is not None:
         _pause_organisation(ctx, seconds=classified.pause_seconds)
     elif is_connection_failure(answer):
@@ -230,10 +247,6 @@ def _react(ctx: Context, classified: Classified, answer: Answer) -> None:
     elif ctx.flow.failures:
         with ctx.commit():
             ctx.store_flow(failures=0, held_until=None)
-    if classified.reauthorise:
-        ctx.destination.organisation()  # renews the token once; raises ActionRequired when a person must reconnect
-    if any(finding.code == "period_locked" for item in classified.items for finding in item.findings):
-        locks.refresh(ctx, force=True)
 
 
 def _tell_of_outage(ctx: Context, answer: Answer) -> None:

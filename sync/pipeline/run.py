@@ -35,7 +35,7 @@ from tenants.scoping import tenant_scope
 Step = Callable[[Context], Progress]
 DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
 SENDING: tuple[tuple[str, Step], ...] = (("push", push),)
-SETTLING: tuple[tuple[str, Step], ...] = (("transform", release), ("reconcile", reconcile), ("confirm", confirm))
+SETTLING: tuple[tuple[str, Step], ...] = (("transform", release), ("confirm", confirm))
 SLICE_SECONDS = 20.0
 FETCHES = 5  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
@@ -179,7 +179,7 @@ def _fetch_some(ctx: Context) -> ConnectorError | None:
 
 def _drain(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> None:
     """Repeat these steps until none of them finds anything due, or the slice's time is over."""
-    while ctx.may_continue() and _each(ctx, steps):
+    while ctx.may_continue() and _each(ctx, steps).more:
         ctx.renew_lease()
 
 

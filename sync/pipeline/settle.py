@@ -3,40 +3,98 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.contract.errors import RetryLater
-from connectors.contract.records import Answer, Classified, ItemOutcome, Outcome, Transport
+from connectors.contract.records import (
+    Answer,
+    Classified,
+    Endpoint,
+    ItemOutcome,
+    Outcome,
+    Prepared,
+    Transport,
+    Writable,
+)
 from sync import store
 from sync.domain.retry import Move, judge
 from sync.models import EntryState
 from sync.pipeline import contacts, findings
 from sync.pipeline.context import Context
 
-if TYPE_CHECKING:
-    from sync.pipeline.push import Claim
-
 EXCERPT = 20_000
 FAILURES_THAT_HOLD = 3
 APPLIED = (Outcome.APPLIED, Outcome.UNPROVEN)
 
 
-def settle(ctx: Context, claim: Claim, answer: Answer, classified: Classified) -> None:
-    """Record every item's outcome. If somebody else took the intent over meanwhile, nothing is changed."""
-    moves = [
-        _move(ctx, row, item, classified, answer) for row, item in zip(claim.subjects, classified.items, strict=True)
-    ]
-    if claim.is_contacts:
-        moves = [contacts.link_move(ctx, move) for move in moves]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A committed intent that is ours: what will be sent, and the rows it speaks for, in the order of the body."""
+
+    key: str
+    prepared: Prepared
+    items: tuple[Writable, ...]
+    subjects: tuple[dict[str, Any], ...]
+    claimed_at: float  # monotonic, from before the commit
+    intent_id: int = 0  # given by the commit
+    epoch: int = 1
+
+    @property
+    def is_contacts(self) -> bool:
+        return self.prepared.endpoint is Endpoint.CONTACTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A claim, what came back for it, and what that means."""
+
+    claim: Claim
+    answer: Answer
+    classified: Classified
+
+
+def settle(ctx: Context, calls: Sequence[Called]) -> None:
+    """Record every item's outcome. Of an intent that somebody else took over meanwhile, nothing is changed."""
+    contact_calls = calls[0].claim.is_contacts
+    moves = [move for called in calls for move in _moves(ctx, called)]
     with ctx.commit():
-        settlement = {**_settlement(ctx, claim, answer, classified), "moves": store.as_json(moves), "run": ctx.run_id}
-        if not store.settle_intent(settlement, contacts=claim.is_contacts):
-            return
-        if claim.is_contacts:
+        store.settle_intents(
+            {
+                "settlements": store.as_json([_settlement(ctx, called) for called in calls]),
+                "items": store.as_json([item for called in calls for item in _items(called)]),
+                "moves": store.as_json(moves),
+                "run": ctx.run_id,
+            },
+            contacts=contact_calls,
+        )
+        if contact_calls:
             contacts.hold_waiting(ctx, moves)
-    if not claim.is_contacts:
-        ctx.counts["pushed"] += sum(item.outcome in APPLIED for item in classified.items)
+    if not contact_calls:
+        ctx.sent_since_read = True
+        ctx.counts["pushed"] += sum(item.outcome in APPLIED for called in calls for item in called.classified.items)
+
+
+def _moves(ctx: Context, called: Called) -> list[dict[str, Any]]:
+    pairs = zip(called.claim.subjects, called.classified.items, strict=True)
+    moves = [_move(ctx, row, item, called.classified, called.answer) for row, item in pairs]
+    if called.claim.is_contacts:
+        moves = [contacts.link_move(ctx, move) for move in moves]
+    return [{**move, "intent": called.claim.intent_id} for move in moves]
+
+
+def _items(called: Called) -> list[dict[str, Any]]:
+    return [
+        {
+            "intent": called.claim.intent_id,
+            "position": position,
+            "open": item.outcome is Outcome.UNKNOWN,
+            "outcome": item.outcome.value,
+        }
+        for position, item in enumerate(called.classified.items)
+    ]
 
 
 def is_connection_failure(answer: Answer) -> bool:
@@ -44,7 +102,8 @@ def is_connection_failure(answer: Answer) -> bool:
     return answer.transport in (Transport.NOT_SENT, Transport.NO_ANSWER) or answer.status >= 500
 
 
-def _settlement(ctx: Context, claim: Claim, answer: Answer, classified: Classified) -> dict[str, Any]:
+def _settlement(ctx: Context, called: Called) -> dict[str, Any]:
+    claim, answer, classified = called.claim, called.answer, called.classified
     outcomes = {item.outcome for item in classified.items}
     unknown = Outcome.UNKNOWN in outcomes
     first_look = ctx.timing.evidence.probes[0] if ctx.timing.evidence.probes else ctx.timing.quarantine
@@ -61,12 +120,6 @@ def _settlement(ctx: Context, claim: Claim, answer: Answer, classified: Classifi
         "error": (answer.error or classified.message)[:2000],
         "answer": answer.body[:EXCERPT].decode("utf-8", "replace").replace("\x00", ""),
         "answer_sha256": hashlib.sha256(answer.body).hexdigest() if answer.body else "",
-        "items": store.as_json(
-            [
-                {"position": position, "open": item.outcome is Outcome.UNKNOWN, "outcome": item.outcome.value}
-                for position, item in enumerate(classified.items)
-            ]
-        ),
     }
 
 

@@ -49,7 +49,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         _write(ctx, records, outcomes)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
-    return Progress(moved=len(records))
+    return Progress(moved=len(records), more=len(records) >= limit)
 
 
 # ------------------------------------------------------------------- deciding

@@ -39,7 +39,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         moves = [_move(ctx, row, entries.get(row.pk), links.get(row.contact_id or 0), lookalikes) for row in rows]
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
-    return Progress(moved=len(moves))
+    return Progress(moved=len(moves), more=len(rows) >= limit)
 
 
 def _fetched(ctx: Context) -> Any:
@@ -75,7 +75,9 @@ def _move(
         redated = _behind_lock(ctx, row)
         if redated is not None:
             return redated
-        return {"id": row.pk, "state": EntryState.READY, "findings": found, "wait": 0, "note": {"step": "validate"}}
+        told = {name: row.note[name] for name in ("redated_from", "to") if name in row.note}
+        note: dict[str, Any] = {"step": "validate", **told}  # re-dating alone changes no state, so it is told here
+        return {"id": row.pk, "state": EntryState.READY, "findings": found, "wait": 0, "note": note}
     note = {"step": "validate", "findings": [f["code"] for f in blocking]}
     return {"id": row.pk, "state": EntryState.REVIEW, "findings": _distinct(found), "note": note}
 
