@@ -12,7 +12,7 @@ from sync.pipeline import findings
 from sync.pipeline.context import Context
 
 FRESH = timedelta(minutes=10)
-REFERENCE_ROOM = 100  # what is left of a reference beside the marker; the original date must not be what is cut off
+REFERENCE_ROOM = 83  # of 100, beside the marker: the original date must not be what is cut off
 
 
 def refresh(ctx: Context, *, force: bool = False) -> None:
