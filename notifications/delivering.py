@@ -184,7 +184,8 @@ def _settle(tenant_id: int, claim: Claim, verdict: Verdict) -> None:
         )
         if is_ours:
             _tell_of_the_place(tenant_id, claim.place, verdict)
-    log.info(
+    tell = log.info if verdict.state is DeliveryState.SENT else log.warning
+    tell(
         f"delivery_{verdict.state.value}",
         delivery=row.pk,
         channel=row.channel,
