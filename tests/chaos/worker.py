@@ -6,6 +6,7 @@ before `sync.faults` reads it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -36,6 +37,7 @@ from tenants.selectors import tenant_by_slug  # noqa: E402
 SLUG = "chaos"
 COMMANDS = {name: load_command_class("sync", name) for name in ("sync", "entries", "proof", "tenant_import")}
 Task = Callable[[], Any]
+gc.freeze()  # what is loaded by now stays shared between all the processes
 
 
 class Stuck(Exception):
