@@ -76,7 +76,7 @@ def _look_after(stack: Stack, alarm: Alarm, environ: Mapping[str, str]) -> None:
             alarm.sleep(1.0)
     except StartError as error:
         command = [sys.executable, "-m", "config.supervisor.watch", str(error)]
-        subprocess.run(command, env=dict(environ), cwd=ROOT, timeout=20, check=False)
+        subprocess.run(command, env=dict(environ), cwd=ROOT, stdout=subprocess.DEVNULL, timeout=20, check=False)
         raise
 
 
