@@ -1,0 +1,211 @@
+"""What a person decides: retry, accept, skip, link, map once and let everything follow. And what the program may not."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from sync import services
+from sync.models import AccountMapping, Event
+from sync.proving import flow_prove
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import ORGANISATION, World
+
+D = Decimal
+MARCH = date(2026, 3, 2)
+BOB = "bob@muster.example"
+
+
+def act(world: World) -> dict[str, object]:
+    return {"tenant_id": world.tenant.pk, "entry_ids": [entry.pk for entry in world.entries()], "actor": BOB}
+
+
+def unmap(world: World, wallet: str) -> str:
+    """Take the mapping away; the bank account it had."""
+    with tenant_scope(world.tenant.pk):
+        mapping = AccountMapping.objects.get(flow_id=world.flow_id, source_account_id=wallet)
+        mapping.delete()
+    return mapping.destination_account_id
+
+
+def test_mapping_a_wallet_once_lets_everything_that_waited_for_it_follow(world: World) -> None:
+    bank = unmap(world, "2")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", account=2, executed_on=MARCH)
+    world.amnis.payout(amount="40.00", to="Probst Logistik AG", account=2, executed_on=MARCH)
+    world.amnis.fx(sold=(1, "100.00"), bought=(2, "110.00"), value_on=MARCH)
+    world.settle()
+    assert world.books.bank_transactions() == []
+    assert set(world.codes()) == {"account_not_mapped", "other_half_held"}
+
+    services.mapping_set(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, source_account_id="2", destination_account_id=bank, actor=BOB
+    )
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert world.books.balance("EUR Amnis") == D("170.00")
+    assert world.books.base_balance("850") == D("0.00")
+
+
+def test_a_wallet_that_was_left_out_comes_back_when_it_is_mapped(world: World) -> None:
+    bank = unmap(world, "2")
+    target = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "source_account_id": "2", "actor": BOB}
+    services.mapping_ignore(**target, reason="private")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", account=2, executed_on=MARCH)
+    world.settle()
+    assert [record.reason for record in world.records()] == ["its wallet is left out: private"]
+
+    services.mapping_set(**target, destination_account_id=bank)
+    world.settle()
+
+    assert world.books.balance("EUR Amnis") == D("100.00")
+
+
+def test_a_large_amount_is_posted_once_somebody_accepts_it(world: World) -> None:
+    world.set_flow(review={"amount_over": {"CHF": "1000.00"}})
+    world.amnis.pay_in(amount="1000.01", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="1000.00", payer="Zweite AG", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["large_amount"]
+    assert len(world.books.bank_transactions()) == 1
+
+    assert services.entry_accept(**act(world)) == 1, "what is confirmed already is left alone"
+    world.settle()
+
+    assert world.states() == ["confirmed", "confirmed"]
+    assert len(world.books.bank_transactions()) == 2
+    with tenant_scope(world.tenant.pk):
+        acts = Event.objects.filter(from_state="review", to_state="fetched").values_list("actor", "note")
+        assert [(actor, note.get("accepted")) for actor, note in acts] == [(BOB, True)]
+
+
+def test_a_retry_decides_anew_with_the_settings_of_today(world: World) -> None:
+    world.set_flow(defaults={"expense": "400"})
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert "default_missing" in world.codes()
+
+    services.entry_retry(**act(world))
+    world.settle()
+    assert world.states() == ["review"], "nothing was fixed, so nothing is posted"
+
+    world.set_flow(defaults={"income": "200", "tax_income": "NONE"})
+    services.entry_retry(**act(world))
+    world.settle()
+
+    assert world.states() == ["confirmed"]
+
+
+def test_what_is_skipped_stays_out_with_its_reason_until_somebody_retries(world: World) -> None:
+    world.amnis.pay_in(amount="75.50", payer=None, executed_on=MARCH)
+    world.settle()
+
+    with pytest.raises(services.NotPossible):
+        services.entry_skip(**act(world), reason=" ")
+    assert services.entry_skip(**act(world), reason="booked in the old system") == 1
+    world.settle()
+
+    assert world.states() == ["skipped"]
+    proof = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+    assert proof["balanced"]
+    assert [(item["state"], item["reason"]) for item in proof["held_items"]] == [
+        ("skipped", "booked in the old system")
+    ]
+    assert services.entry_retry(**act(world)) == 1
+    world.settle()
+    assert world.states() == ["review"]
+
+
+def test_a_hand_typed_document_is_linked_instead_of_doubled(world: World) -> None:
+    people = world.sandbox.xero.people(ORGANISATION)
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": 100, "AccountCode": "200", "TaxType": "NONE"}
+    typed = people.type_bank_transaction(
+        Type="RECEIVE",
+        Contact={"Name": "Beispiel AG"},
+        BankAccount={"AccountID": world.books.account("090")["AccountID"]},
+        Date="2026-03-03",
+        LineItems=[line],
+    )
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    [finding] = [finding for finding in entry.findings if finding["code"] == "already_in_xero"]
+    assert finding["detail"] == typed["BankTransactionID"]
+
+    services.entry_is_duplicate(
+        tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB, document_id=typed["BankTransactionID"]
+    )
+    world.settle()
+
+    assert world.states() == ["duplicate"]
+    assert len(world.books.bank_transactions()) == 1
+
+
+def test_somebody_may_insist_that_the_hand_typed_one_is_another_movement(world: World) -> None:
+    people = world.sandbox.xero.people(ORGANISATION)
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": 100, "AccountCode": "200", "TaxType": "NONE"}
+    people.type_bank_transaction(
+        Type="RECEIVE",
+        Contact={"Name": "Beispiel AG"},
+        BankAccount={"AccountID": world.books.account("090")["AccountID"]},
+        Date="2026-03-02",
+        LineItems=[line],
+    )
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    services.entry_accept(**act(world))
+    world.settle()
+
+    assert world.states() == ["confirmed"]
+    assert world.books.balance("090") == D("200.00")
+
+
+def test_what_was_posted_is_not_posted_again_by_a_retry(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    world.sandbox.xero.people(ORGANISATION).edit(document["BankTransactionID"], Date="2026-03-05")
+    world.set_flow(mirror_read_at=world.sandbox.clock.now().replace(year=2025), held_until=None)
+    world.sync()
+    assert world.states() == ["review"]
+
+    assert services.entry_retry(**act(world)) == 0
+    assert services.entry_accept(**act(world)) == 0
+    world.settle()
+
+    assert len(world.books.bank_transactions()) == 1
+
+
+def test_what_may_have_been_sent_cannot_be_retried_before_its_outcome_is_known(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.sandbox.xero.faults.lose_answer(after_commit=True, path="BankTransactions", methods={"PUT"})
+    world.sync()
+    assert world.states() == ["unconfirmed"]
+
+    assert services.entry_retry(**act(world)) == 0
+    assert services.entry_skip(**act(world), reason="never mind") == 0
+    world.sandbox.xero.idempotency.forget_everything()
+    world.settle()
+
+    assert len(world.books.bank_transactions()) == 1
+
+
+def test_a_changed_mapping_does_not_rewrite_the_past(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    unmap(world, "2")
+
+    services.mapping_ignore(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, source_account_id="1", reason="closed", actor=BOB
+    )
+    services.settings_update(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, changes={"defaults": {"income": "260"}}
+    )
+    world.settle()
+
+    [document] = world.books.bank_transactions()
+    assert document["LineItems"][0]["AccountCode"] == "200"
+    assert world.states() == ["confirmed"]
