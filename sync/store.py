@@ -220,7 +220,8 @@ def write_entries(
 
 
 _MOVE_ENTRIES = """
-    UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id), changed_at = clock_timestamp(),
+    UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id),
+           changed_at = CASE WHEN x.state = entry.state THEN entry.changed_at ELSE clock_timestamp() END,
            note = coalesce(x.note, '{}'::jsonb), findings = coalesce(x.findings, entry.findings),
            document = coalesce(x.document, entry.document),
            destination_id = coalesce(x.destination_id, entry.destination_id),
@@ -511,8 +512,11 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
     """Until the first entry, contact or unknown request of the flow is due; None when nothing waits."""
     found = rows(
         """SELECT extract(epoch FROM min(at) - clock_timestamp())::double precision AS seconds FROM (
-               SELECT min(greatest(entry.not_before, flow.held_until)) AS at FROM entry JOIN flow ON flow.id = entry.flow_id
+               SELECT min(greatest(entry.not_before, flow.held_until, contact.not_before)) AS at
+                 FROM entry JOIN flow ON flow.id = entry.flow_id
+                 LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id AND contact.state <> 'linked'
                 WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND NOT held_back
+                  AND coalesce(contact.state, 'ready') = 'ready'
                UNION ALL SELECT min(next_probe) FROM push_intent WHERE flow_id = %(flow)s AND state = 'open'
                UNION ALL SELECT min(lease_until) FROM push_intent
                           WHERE flow_id = %(flow)s AND state = 'open' AND NOT unknown

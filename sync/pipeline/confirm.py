@@ -20,6 +20,7 @@ from sync.pipeline.context import Context, Progress
 SLICE = 1000
 ASK_SINGLY_AFTER = timedelta(seconds=30)  # a delta read should have shown it by then
 SINGLE_READS = 10
+LOOK_AGAIN_SECONDS = 10
 
 
 def confirm(ctx: Context) -> Progress:
@@ -42,6 +43,10 @@ def confirm(ctx: Context) -> Progress:
         moved = store.move_entries(moves, run_id=ctx.run_id)
     ctx.counts["confirmed"] += sum(move["state"] == EntryState.CONFIRMED for move in moves)
     unseen = [row for row in rows if row["found"] is None]
+    if unseen:
+        with ctx.commit():  # a reading may lag behind the writing: look again soon, but not at once
+            again = [{"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": LOOK_AGAIN_SECONDS} for row in unseen]
+            store.move_entries(again, run_id=None)
     return Progress(moved=moved + _ask_singly(ctx, unseen))
 
 

@@ -1,0 +1,54 @@
+"""Nothing sleeps for ever, and nothing keeps the vendors busy for nothing."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, timedelta
+
+from sync import store
+from sync.models import Flow
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import World
+
+
+def seconds_until_due(world: World) -> float:
+    with tenant_scope(world.tenant.pk):
+        return float((Flow.objects.get(pk=world.flow_id).next_at - store.now()).total_seconds())
+
+
+def test_a_flow_with_nothing_left_to_do_rests_for_its_frequency(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+
+    world.sync()
+
+    assert timedelta(minutes=4).total_seconds() < seconds_until_due(world) <= 300
+
+
+def test_an_unknown_contact_wakes_the_flow_when_it_may_be_looked_for_and_not_each_second(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Neue Firma AG", executed_on=date(2026, 3, 2))
+    world.sandbox.xero.faults.lose_answer(path="Contacts", methods={"PUT"})
+
+    world.sync()
+
+    assert world.states() == ["ready"]
+    with tenant_scope(world.tenant.pk):
+        wake = store.seconds_to_next_wake(world.flow_id)
+    assert wake is not None
+    time.sleep(0.1)
+    for _ in range(20):
+        if world.states() == ["confirmed"]:
+            break
+        world.sync()
+        time.sleep(0.05)
+    assert world.states() == ["confirmed"]
+    assert [contact["Name"] for contact in world.books.contacts()].count("Neue Firma AG") == 1
+
+
+def test_a_document_that_xero_does_not_show_yet_is_looked_for_again_later(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+    world.sandbox.xero.switches.reading_lag_seconds = 3600
+
+    world.sync()
+
+    assert world.states() == ["unconfirmed"]
+    assert 1 < seconds_until_due(world) <= 10
