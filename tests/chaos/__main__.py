@@ -41,12 +41,18 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
     parser.add_argument("--size", choices=("crash",), default="crash")
-    parser.add_argument("--times", type=int, default=20, help="deaths at each point (20)")
+    parser.add_argument("--times", type=_count, default=20, help="deaths at each point (20)")
     parser.add_argument("--seed", type=int, help="repeat a campaign")
     parser.add_argument(
         "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
     )
     return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 def _progress(total: int) -> Callable[[int], None]:
