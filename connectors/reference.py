@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from connectors import opening
+from connectors.contract.errors import RetryLater
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import (
     Account,
@@ -87,6 +88,8 @@ def store_organisation(connection: Connection, found: Organisation) -> None:
 
 def _refresh_destination(connection: Connection, destination: Destination) -> None:
     chart = destination.chart()
+    if not chart.accounts:  # every organisation has some: an empty list is no news of their deletion
+        raise RetryLater(f"{connection.get_kind_display()} showed an empty chart of accounts. It is read again.")
     calls = opening.take_calls(destination)
     with tenant_scope(connection.tenant_id):
         opening.store_calls(connection.tenant_id, calls)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from datetime import date, timedelta
 
+import pytest
+
 from sync import store
 from sync.models import Flow
+from sync.pipeline.result import NotConnected
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 
@@ -45,10 +48,24 @@ def test_an_unknown_contact_wakes_the_flow_when_it_may_be_looked_for_and_not_eac
 
 
 def test_a_document_that_xero_does_not_show_yet_is_looked_for_again_later(world: World) -> None:
+    world.sync()
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
     world.sandbox.xero.switches.reading_lag_seconds = 3600
 
     world.sync()
 
-    assert world.states() == ["unconfirmed"]
+    assert world.states() == ["unconfirmed"], [entry.findings for entry in world.entries()]
     assert 1 < seconds_until_due(world) <= 10
+
+
+def test_an_empty_chart_of_accounts_is_not_believed(world: World) -> None:
+    """Zero rows are no news of a deletion: the mapping stays, and what was held back is posted afterwards."""
+    world.sandbox.xero.switches.reading_lag_seconds = 3600
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+
+    with pytest.raises(NotConnected):
+        world.sync()
+    world.sandbox.xero.switches.reading_lag_seconds = 0
+    world.sync()
+
+    assert world.states() == ["confirmed"]
