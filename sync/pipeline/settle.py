@@ -74,6 +74,7 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
             contacts.hold_waiting(ctx, moves)
     if not contact_calls:
         ctx.sent_since_read = True
+        ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
         ctx.counts["pushed"] += sum(item.outcome in APPLIED for called in calls for item in called.classified.items)
 
 

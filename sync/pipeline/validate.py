@@ -39,6 +39,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         moves = [_move(ctx, row, entries.get(row.pk), links.get(row.contact_id or 0), lookalikes) for row in rows]
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
+    ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
     return Progress(moved=len(moves), more=len(rows) >= limit)
 
 
