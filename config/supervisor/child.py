@@ -61,7 +61,7 @@ def spawn(
             cwd=cwd,
             pass_fds=tuple(pass_fds),
             start_new_session=True,
-            preexec_fn=_dies_with(os.getpid(), death_signal),
+            preexec_fn=dies_with(os.getpid(), death_signal),
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
@@ -83,7 +83,7 @@ def run(argv: Sequence[str], *, account: Account | None, input: bytes = b"") -> 
     )
 
 
-def _dies_with(parent: int, death_signal: signal.Signals) -> Callable[[], None] | None:
+def dies_with(parent: int, death_signal: signal.Signals) -> Callable[[], None] | None:
     """Runs in the child after the change of user, because that change would erase the wish."""
     if not sys.platform.startswith("linux"):
         return None
@@ -99,7 +99,7 @@ def _dies_with(parent: int, death_signal: signal.Signals) -> Callable[[], None] 
 
 def die_with_parent() -> None:
     """For a process that forked by itself (a pool's child): be killed when the parent is gone."""
-    wish = _dies_with(os.getppid(), signal.SIGKILL)
+    wish = dies_with(os.getppid(), signal.SIGKILL)
     if wish is not None:
         wish()
 

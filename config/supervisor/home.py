@@ -79,6 +79,7 @@ class Home:
                 f"the data folder {self.path} is in use by {self.holder() or 'another run'}: stop that first"
             )
         _write(self.path / "lock", f"{purpose} (process {os.getpid()})")
+        self.drop_note("running.json")  # of a run that was killed
 
     def refuse_if_taken(self) -> None:
         """Raise StartError with who has the folder, before anything else is touched."""

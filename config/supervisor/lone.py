@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 
+from config.supervisor import child
 from config.supervisor.environment import ROOT, checked, handed_on
 from config.supervisor.failure import StartError
 from config.supervisor.home import Home
@@ -56,8 +59,10 @@ def _is_stale_file(name: str, running: Mapping[str, str]) -> bool:
 
 
 def _run(arguments: list[str], environ: Mapping[str, str]) -> int:
+    """The command shares our terminal and ends with us, however we end; SIGTERM is handed on."""
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    process = subprocess.Popen(command, env=dict(environ))
+    process = subprocess.Popen(command, env=dict(environ), preexec_fn=child.dies_with(os.getpid(), signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         with contextlib.suppress(KeyboardInterrupt):  # the command has the terminal's Ctrl-C too and ends by itself
             code = process.wait()

@@ -318,6 +318,29 @@ def test_a_command_alone_brings_its_own_servers_and_takes_them_away(prepared: Pa
     assert not home.exists()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_command_that_is_told_to_stop_leaves_nothing(prepared: Path, folder: Path, how: signal.Signals) -> None:
+    home = copy(prepared, folder)
+    command = [
+        sys.executable,
+        "-m",
+        "config.supervisor",
+        "manage",
+        "shell",
+        "--command",
+        "import time; time.sleep(300)",
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, env=environ(DATA_DIR=str(home)), text=True)
+    running = Running(process, home, 0)
+    eventually(lambda: bool(running.children("time.sleep(300)")), "a command that runs")
+    everyone = running.everyone()
+
+    process.send_signal(how)
+
+    process.wait(timeout=30)
+    wait_gone(everyone)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_servers_of_your_own_are_used_and_none_is_started(process_environ: dict[str, str], folder: Path) -> None:
     given = {name: process_environ[name] for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL")}
