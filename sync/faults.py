@@ -12,9 +12,7 @@ from collections import Counter
 
 POINTS = (
     "after_claim_before_call",
-    "during_call",
     "after_answer_before_settle",
-    "before_fetch_commit",
     "before_confirm_commit",
 )
 _wanted, _, _nth = os.environ.get("MILLRACE_FAULT_POINT", "").partition(":")
