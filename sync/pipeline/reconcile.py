@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract.errors import OutcomeUnknown
-from connectors.contract.records import Endpoint
+from connectors.contract.records import DestinationContact, Endpoint
 from sync import store
 from sync.domain.retry import Move, judge
 from sync.models import ContactLink, Entry, EntryState, PushIntent, PushIntentItem
-from sync.pipeline import mirror
+from sync.pipeline import contacts, mirror
 from sync.pipeline.context import WATERMARK_MARGIN, Context, Progress
 from sync.pipeline.settle import gave_up
 
@@ -41,16 +41,16 @@ def _take_over(ctx: Context) -> int:
     ctx.begin_run()
     unsent = [row["id"] for row in orphans if row["first_send"] is None]
     items = PushIntentItem.objects.filter(intent__in=[row["id"] for row in orphans], open=True)
-    moves, contacts = [], []
+    moves, links = [], []
     for item in items:
         state = EntryState.READY if item.intent_id in unsent else EntryState.UNCONFIRMED
         note = {"step": "reconcile", "left_behind": "before sending" if state == EntryState.READY else "after sending"}
         if item.entry_id is not None:
             moves.append({"id": item.entry_id, "state": state, "wait": 0, "note": note})
         else:
-            contacts.append((item.contact_id or 0, state))
+            links.append((item.contact_id or 0, state))
     store.move_entries(moves, run_id=ctx.run_id)
-    for contact_id, state in contacts:
+    for contact_id, state in links:
         ContactLink.objects.filter(pk=contact_id, state=ContactLink.State.IN_FLIGHT).update(state=state.value)
     if unsent:
         store.close_items(unsent, outcome="never_sent")
@@ -64,24 +64,31 @@ def _look(ctx: Context, due: list[dict[str, Any]]) -> datetime:
         Endpoint.BANK_TRANSACTIONS,
     )
     looked_at = mirror.read_changes(ctx, endpoints=endpoints, since=since)
-    _look_for_contacts(ctx, [intent["id"] for intent in due if intent["endpoint"] == Endpoint.CONTACTS])
+    unknown = [intent["id"] for intent in due if intent["endpoint"] == Endpoint.CONTACTS]
+    _look_for_contacts(ctx, unknown, since=since)
     return looked_at
 
 
-def _look_for_contacts(ctx: Context, intent_ids: list[int]) -> None:
-    """A contact is found by its number, which is our marker."""
+def _look_for_contacts(ctx: Context, intent_ids: list[int], *, since: datetime) -> None:
+    """A contact is found by its number, which is our marker. One delta read for all: one call each would use up the limit."""
     with ctx.commit():
-        items = list(
-            PushIntentItem.objects.filter(intent__in=intent_ids, open=True).values("id", "contact_id", "marker")
-        )
-    for item in items:
-        found = ctx.destination.contact_by_number(item["marker"])
-        if found is not None:
-            with ctx.commit():
-                ContactLink.objects.filter(pk=item["contact_id"]).update(
-                    state=ContactLink.State.LINKED, contact_id=found.contact_id, created_by_us=True
-                )
-                PushIntentItem.objects.filter(pk=item["id"]).update(open=False, outcome="found")
+        items = PushIntentItem.objects.filter(intent__in=intent_ids, open=True)
+        wanted = {item.marker: item for item in items}
+    if not wanted:
+        return
+    for page in ctx.destination.contacts(since=since):
+        with ctx.commit():
+            contacts.keep(ctx, page)
+            for found in page:
+                if (item := wanted.get(found.number)) is not None:
+                    _adopt_contact(item, found)
+
+
+def _adopt_contact(item: PushIntentItem, found: DestinationContact) -> None:
+    ContactLink.objects.filter(pk=item.contact_id or 0).update(
+        state=ContactLink.State.LINKED, contact_id=found.contact_id, created_by_us=True
+    )
+    PushIntentItem.objects.filter(pk=item.pk).update(open=False, outcome="found")
 
 
 def _weigh(ctx: Context, row: dict[str, Any], looked_at: datetime) -> None:
