@@ -47,7 +47,7 @@ def test_euros_for_dollars_close_with_three_cents_of_rounding() -> None:
 def test_an_even_deal_has_no_rounding_line() -> None:
     pair = fx.base_and_foreign(foreign=D("110.00"), base=D("100.00"))
 
-    assert (pair.first.rate, pair.second.clearing, pair.second.rounding) == (D("1.100000"), D("100.00"), 0)
+    assert (pair.first.rate, pair.second.clearing, pair.second.rounding) == (D("1.100000"), D("100.00"), D(0))
 
 
 def test_a_rate_is_foreign_units_for_one_base_unit_and_never_upside_down() -> None:
@@ -59,7 +59,7 @@ def test_where_cents_come_in_pairs_one_cent_stays_and_is_declared() -> None:
     """CHF 1,000,000.01 at half a dollar a franc: 500,000.00 is worth a cent less, 500,000.01 a cent more."""
     pair = fx.second_foreign(first=D("930000.01"), first_rate=D("0.930000"), second=D("500000.00"))
 
-    assert (pair.second.rate, pair.second.clearing, pair.second.rounding) == (D("0.500000"), D("500000.00"), 0)
+    assert (pair.second.rate, pair.second.clearing, pair.second.rounding) == (D("0.500000"), D("500000.00"), D(0))
     assert pair.rest == CENT
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from connectors.models import Connection, Grant
 from sync import services, store
 from sync.models import Incident, PushAttempt, PushIntent
-from sync.pipeline.run import LeaseHeld, NotConnected
+from sync.pipeline.result import NotConnected
+from sync.pipeline.run import LeaseHeld
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
 
@@ -121,7 +123,7 @@ def test_a_revoked_connection_stops_the_flow_once_and_a_reconnect_resumes_it(wor
     assert (cause, is_open) == ("reconnect:connection", True)
     assert len(world.books.bank_transactions()) == 1
 
-    who = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": "alice@muster.example"}
+    who: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": "alice@muster.example"}
     assert not services.flow_reconnected(**who), "not before the connection is usable again"
     reconnect(world)
     assert services.flow_reconnected(**who)
@@ -143,7 +145,7 @@ def reconnect(world: World) -> None:
 
 
 def test_a_person_who_pauses_the_flow_is_not_overruled_by_a_reconnect(world: World) -> None:
-    who = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": "alice@muster.example"}
+    who: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": "alice@muster.example"}
     services.flow_pause(**who)
 
     assert not services.flow_reconnected(**who)

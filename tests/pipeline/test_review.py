@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ MARCH = date(2026, 3, 2)
 BOB = "bob@muster.example"
 
 
-def act(world: World) -> dict[str, object]:
+def act(world: World) -> dict[str, Any]:
     return {"tenant_id": world.tenant.pk, "entry_ids": [entry.pk for entry in world.entries()], "actor": BOB}
 
 
@@ -51,7 +52,12 @@ def test_mapping_a_wallet_once_lets_everything_that_waited_for_it_follow(world: 
 
 def test_a_wallet_that_was_left_out_comes_back_when_it_is_mapped(world: World) -> None:
     bank = unmap(world, "2")
-    target = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "source_account_id": "2", "actor": BOB}
+    target: dict[str, Any] = {
+        "tenant_id": world.tenant.pk,
+        "flow_id": world.flow_id,
+        "source_account_id": "2",
+        "actor": BOB,
+    }
     services.mapping_ignore(**target, reason="private")
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", account=2, executed_on=MARCH)
     world.settle()

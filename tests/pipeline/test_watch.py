@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sync import store, watch
 from sync.models import Entry, Incident, MirrorDocument
@@ -19,7 +20,7 @@ def open_causes(world: World) -> list[str]:
 
 
 def test_an_entry_that_nothing_will_wake_is_an_incident_until_it_moves_on(world: World) -> None:
-    who = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
+    who: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.sandbox.xero.faults.lose_answer(after_commit=True, path="BankTransactions", methods={"PUT"})
     world.sync()
@@ -57,7 +58,7 @@ def test_no_state_of_a_healthy_flow_is_a_sleeper(world: World) -> None:
 
 def test_two_documents_with_one_marker_are_an_incident_until_one_is_gone(world: World) -> None:
     """A request that was frozen in the network beyond every quarantine: no client can prevent it, so it is looked for."""
-    who = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
+    who: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     plan = world.sandbox.xero.faults
     plan.late_commit(seconds=3600, path="BankTransactions", methods={"PUT"})
@@ -89,7 +90,7 @@ def test_two_documents_with_one_marker_are_an_incident_until_one_is_gone(world: 
 
 def test_once_a_night_the_source_is_read_again_two_weeks_back(world: World) -> None:
     """A row that became visible behind the watermark (its stamp is older than the overlap) is found then."""
-    who = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
+    who: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     behind = world.sandbox.clock.now() - timedelta(days=10)
