@@ -128,7 +128,7 @@ def _move(
     ctx: Context, row: dict[str, Any], item: ItemOutcome, classified: Classified, answer: Answer
 ) -> dict[str, Any]:
     """One item's new state: see the table of outcome classes."""
-    note = {"step": "push", "outcome": item.outcome.value, "status": answer.status}
+    note = {"step": "push", "outcome": item.outcome.value, **({"status": answer.status} if answer.status else {})}
     if item.outcome in APPLIED and item.receipt is not None:
         return _applied(row, item, note)
     if item.outcome is Outcome.REFUSED:

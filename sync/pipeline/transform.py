@@ -34,7 +34,6 @@ REWRITABLE = frozenset(
 )
 SLICE = 500
 PARTNER_PATIENCE = timedelta(minutes=15)  # both rows of a deal are made within a second of each other
-PROVIDER = "Amnis"
 
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
