@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.contract.money import Money
@@ -69,6 +69,8 @@ def test_equal_rows_without_id_on_two_accounts_are_two() -> None:
 
 
 @given(left=st.tuples(WORDS, WORDS), right=st.tuples(WORDS, WORDS))
+@example(left=("1|id|2", "3"), right=("1", "2|id|3"))
+@example(left=("1|2:id|1:2", "3"), right=("1", "2|2:id|1:3"))
 def test_no_two_pairs_of_account_and_row_share_a_key(left: tuple[str, str], right: tuple[str, str]) -> None:
     def told(pair: tuple[str, str]) -> tuple[str, str]:
         return pair[0], pair[1].strip()
