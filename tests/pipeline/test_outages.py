@@ -152,6 +152,17 @@ def test_a_person_who_pauses_the_flow_is_not_overruled_by_a_reconnect(world: Wor
     assert world.flow().state == "paused"
 
 
+def test_a_flow_that_stopped_for_another_reason_is_not_resumed_by_a_reconnect(world: World) -> None:
+    """An answer that cannot be trusted stops the flow; a fresh token does not make it trustworthy."""
+    pay_in(world)
+    world.set_flow(state="stopped", stopped_because="Xero sent something that cannot be trusted")
+    with tenant_scope(world.tenant.pk):
+        Incident.objects.create(tenant_id=world.tenant.pk, flow=world.flow(), cause="contract:vendor", title="odd")
+
+    assert not services.flow_reconnected(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor="alice@muster.example")
+    assert world.flow().state == "stopped"
+
+
 # ---------------------------------------------------------------------- leases
 
 

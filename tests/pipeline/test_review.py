@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync import services
-from sync.models import AccountMapping, Event
+from sync.models import AccountMapping, Event, PushIntent, PushIntentItem
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
@@ -197,6 +197,24 @@ def test_what_may_have_been_sent_cannot_be_retried_before_its_outcome_is_known(w
     world.settle()
 
     assert len(world.books.bank_transactions()) == 1
+
+
+def test_what_is_held_with_an_open_request_cannot_be_retried_either(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.pay_in(amount="75.50", payer=None, executed_on=MARCH)
+    world.settle()
+    held = world.entries()[1]
+    with tenant_scope(world.tenant.pk):
+        intent = PushIntent.objects.latest("id")
+        item = PushIntentItem.objects.create(
+            tenant_id=world.tenant.pk, intent=intent, entry=held, marker=held.marker, position=99
+        )
+    assert services.entry_retry(**act(world)) == 0
+
+    with tenant_scope(world.tenant.pk):
+        PushIntentItem.objects.filter(pk=item.pk).update(open=False)
+    assert services.entry_retry(**act(world)) == 1
 
 
 def test_a_changed_mapping_does_not_rewrite_the_past(world: World) -> None:

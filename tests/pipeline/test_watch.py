@@ -29,12 +29,17 @@ def test_an_entry_that_nothing_will_wake_is_an_incident_until_it_moves_on(world:
         store.run_sql("UPDATE push_intent SET next_probe = clock_timestamp() + interval '1 hour' WHERE state = 'open'")
     assert watch.look_for_sleepers(**who, grace=NO_GRACE) == 0, "its intent will wake it"
 
+    sleeping = {**who, "grace": timedelta(minutes=15)}
     with tenant_scope(world.tenant.pk):
-        store.run_sql("UPDATE push_intent SET next_probe = NULL WHERE state = 'open'")
         store.run_sql(
             "UPDATE entry SET changed_at = changed_at - interval '1 day', not_before = not_before - interval '1 day'"
         )
-    assert watch.look_for_sleepers(**who, grace=timedelta(minutes=15)) == 1
+        store.run_sql("UPDATE push_intent_item SET open = false WHERE entry_id IS NOT NULL")
+    assert watch.look_for_sleepers(**sleeping) == 1, "an intent that no longer speaks for it wakes it no more"
+    with tenant_scope(world.tenant.pk):
+        store.run_sql("UPDATE push_intent_item SET open = true WHERE entry_id IS NOT NULL")
+        store.run_sql("UPDATE push_intent SET next_probe = NULL WHERE state = 'open'")
+    assert watch.look_for_sleepers(**sleeping) == 1
     assert open_causes(world) == ["sleepers"]
 
     with tenant_scope(world.tenant.pk):
