@@ -113,10 +113,19 @@ def entry_accept(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason
 
 def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *, accept: bool) -> int:
     with tenant_scope(tenant_id, actor=actor):
+        _lock_records(entry_ids)
         movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
         in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
-        entries = list(movable.exclude(pk__in=list(in_doubt)))
+        entries = list(movable.exclude(pk__in=list(in_doubt)).order_by("pk"))
         return reopen(entries, actor=actor, reason=reason, accept=accept)
+
+
+def _lock_records(entry_ids: Sequence[int]) -> None:
+    """Records before entries, as the transform step locks them: the other order ends in a deadlock with it, or with a
+    second click."""
+    pairs = Entry.objects.filter(pk__in=entry_ids).values_list("record_id", "other_record_id")
+    wanted = {record_id for pair in pairs for record_id in pair if record_id}
+    list(Record.objects.select_for_update().filter(pk__in=wanted).order_by("pk").values_list("pk", flat=True))
 
 
 def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bool = False) -> int:
