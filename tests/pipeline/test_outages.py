@@ -78,19 +78,21 @@ def test_amnis_out_of_order_loses_and_doubles_nothing_and_says_so_once(world: Wo
     assert incidents(world, cause="vendor:") == [("vendor:unreachable", 2, False)]
 
 
-def test_a_reading_that_breaks_off_in_the_middle_is_not_the_end_of_the_source(world: World) -> None:
-    """Pages of 50: the first one is stored at most, the watermark stays, the rest arrives with the next reading."""
-    for number in range(1, 121):
-        pay_in(world, number)
-    fault = world.sandbox.amnis.faults.server_error(path="/api/transactions", times=None, after=1)
+def test_a_reading_that_breaks_off_in_the_middle_goes_on_where_it_stopped(world: World) -> None:
+    """A slice is four pages of 50. All rows are of one moment, so that only the page number tells where to go on."""
+    moment = world.sandbox.clock.now() - timedelta(hours=1)
+    for _ in range(230):
+        world.amnis.pay_in(amount="2.00", payer="Beispiel AG", executed_on=MARCH, created_at=moment, updated_at=moment)
+    fault = world.sandbox.amnis.faults.server_error(path="/api/transactions", times=None, after=4)
 
-    world.sync()
-    assert len(world.records()) < 120
+    broken = world.sync()
+    assert (len(world.records()), broken.error_class) == (200, "transient")
+    assert len(world.books.bank_transactions()) == 200, "what was read is not kept back"
     world.sandbox.amnis.faults.plan.remove(fault)
-    world.settle()
+    world.sync()
 
-    assert len(world.records()) == 120
-    assert world.books.balance("090") == sum(Decimal(number) for number in range(1, 121))
+    assert len(world.records()) == 230
+    assert world.books.balance("090") == Decimal("460.00")
 
 
 def test_an_expired_amnis_token_is_renewed_without_a_word(world: World) -> None:
