@@ -17,7 +17,7 @@ LOOKALIKE_DAYS = 3
 def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ...]:
     """What a read-back document says otherwise than the one we sent; empty means confirmed.
 
-    Date and contact are checked too: a document somebody edited between our call and the read-back is reported.
+    The contact and the lines are not compared. The date is: a document somebody edited before the read-back is reported.
     """
     pairs: list[tuple[str, object, object]] = [
         ("type", wanted.kind.value, found.kind.value),

@@ -51,7 +51,7 @@ def confirm(ctx: Context) -> Progress:
 
 
 def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
-    """Confirmed where type, account, date, amount and currency agree; otherwise a person compares."""
+    """Confirmed where the document is live and `match.differences` finds none; otherwise a person compares."""
     wanted = documents.from_json(row["document"])
     note: dict[str, Any] = {"step": "confirm", "document": found.document_id}
     if not found.is_live:

@@ -127,7 +127,7 @@ def _settlement(ctx: Context, called: Called) -> dict[str, Any]:
 def _move(
     ctx: Context, row: dict[str, Any], item: ItemOutcome, classified: Classified, answer: Answer
 ) -> dict[str, Any]:
-    """One item's new state: see the table of outcome classes."""
+    """One item's new state, by its outcome and by what befell the whole call."""
     note = {"step": "push", "outcome": item.outcome.value, **({"status": answer.status} if answer.status else {})}
     if item.outcome in APPLIED and item.receipt is not None:
         return _applied(row, item, note)
