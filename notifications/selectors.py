@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifications.channels import inapp
-from notifications.models import Channel, Delivery, DeliveryState
+from notifications.models import Delivery, DeliveryState
 from notifications.preferences import owners, standing
 from sync.models import Incident
 
@@ -73,12 +73,6 @@ def settings_shown() -> ShownSettings:
         daily=stands.daily,
         weekly=stands.weekly,
     )
-
-
-def told_about(incident_id: int) -> list[Told]:
-    """Who was told of an incident, and who could not be. One query."""
-    rows = Delivery.objects.filter(incident_id=incident_id).exclude(channel=Channel.INAPP).order_by("id")
-    return [_told(row) for row in rows]
 
 
 def last_given_up(*, limit: int = 20) -> list[Told]:

@@ -1,4 +1,4 @@
-"""The few hand-written statements of the hot path. Nothing else writes raw SQL.
+"""The hand-written statements of `sync`, by step; at the end what watch, proof and figures ask. One more is in `incidents`.
 
 Every function runs inside the caller's tenant scope and transaction. Times are the database's clock alone.
 """
@@ -250,12 +250,7 @@ def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> i
     return run_sql(_MOVE_ENTRIES, {"moves": json.dumps(list(moves)), "run": run_id})
 
 
-def move_contacts(moves: Sequence[Mapping[str, Any]]) -> None:
-    """The same for contact links. Keys: id, state, and optionally contact_id, findings, wait, attempts."""
-    if moves:
-        run_sql(_MOVE_CONTACTS, {"moves": json.dumps(list(moves))})
-
-
+# The same for contact links, when a push is settled. Keys: id, state, and optionally contact_id, findings, wait, attempts.
 _MOVE_CONTACTS = """
     UPDATE contact_link SET state = x.state, contact_id = coalesce(x.contact_id, contact_link.contact_id),
            findings = coalesce(x.findings, contact_link.findings), attempts = coalesce(x.attempts, contact_link.attempts),

@@ -19,7 +19,6 @@ CUSTOMERS_USD = ("Sample Outfitters Inc.", "Example Outdoor LLC")
 EMPLOYEES = ("Lina Beispiel", "Jonas Muster", "Aylin Probe", "Marc Exempel")
 PAYMENT_SERVICE = "Payrail Europe Ltd"
 AMNIS = "AMNIS Treasury Services AG"
-LANDLORD = "Muster Immobilien AG"
 TRADER = "Exempla Trading GmbH"
 
 # merchant, country, category code of the card schemes, original currency, lowest and highest price, category in Amnis

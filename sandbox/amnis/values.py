@@ -37,10 +37,6 @@ def money(value: str | int | Decimal) -> str:
     return str(decimal_of(value).quantize(CENT))
 
 
-def money_of_units(units: int) -> str:
-    return money(Decimal(units) / UNITS)
-
-
 @lru_cache(maxsize=8192)
 def stamp(moment: datetime) -> str:
     """ISO 8601 with offset, whole seconds: `2026-03-04T00:00:00+00:00`."""

@@ -6,7 +6,7 @@ Reading a rule from a file or a form is `rule_format.parse_rule`; `RuleSpec.to_j
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -66,9 +66,6 @@ class RuleSpec:
     def to_json(self) -> dict[str, Any]:
         """The rule as a tenant file writes it; the version is kept beside it, not in it."""
         return {"name": self.name, "when": self.when.to_json(), "then": self.then.to_json()}
-
-    def at_version(self, version: int) -> RuleSpec:
-        return replace(self, version=version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,6 @@ class Context:
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
-    contacts_fresh: bool = False
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 
     @property

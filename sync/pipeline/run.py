@@ -132,7 +132,7 @@ def _adapters(flow: Flow) -> tuple[Source, Destination]:
 
 
 def _fresh_reference(flow: Flow, now: datetime) -> None:
-    """Accounts, tax rates and tracking of both sides, read at most once an hour."""
+    """Accounts, tax rates and tracking of the destination, read at most once an hour."""
     assert flow.destination is not None
     if flow.reference_read_at is not None and now - flow.reference_read_at < REFERENCE_FRESH:
         return
@@ -145,9 +145,8 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """(did everything that is due now get done, what stopped us)."""
     failure: ConnectorError | None = None
     try:
-        if not ctx.contacts_fresh and ctx.flow.mirror_read_at is None:
+        if ctx.flow.mirror_read_at is None:
             contacts.read_contacts(ctx)  # before the first entry is made, so that known contacts are not created again
-            ctx.contacts_fresh = True
         with ctx.timed("reconcile"):
             reconcile(ctx)
         while ctx.may_continue():
