@@ -75,9 +75,7 @@ class Home:
     def take(self, purpose: str) -> None:
         """Become the folder's one user. Raises StartError with who has it."""
         if not self._lock("lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
-            raise StartError(
-                f"the data folder {self.path} is in use by {self.holder() or 'another run'}: stop that first"
-            )
+            self._refuse()
         _write(self.path / "lock", f"{purpose} (process {os.getpid()})")
         self.drop_note("running.json")  # of a run that was killed
 
