@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import IntegrityError
+
+from connectors.contract.errors import ActionRequired
 from connectors.contract.records import BankTransaction, Movement
 from sync import store
 from sync.domain import documents, plan
@@ -123,6 +126,14 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
     moves += withdrawn(standing, outcomes)
     moves += taken_in(standing, planned)
     if fresh:
+        _write_entries(ctx, fresh)
+    store.move_entries(moves, run_id=ctx.run_id)
+    store.settle_records(_record_states(outcomes))
+
+
+def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ActionRequired where another company of ours already carries the same movements into the same books."""
+    try:
         store.write_entries(
             tenant_id=ctx.tenant_id,
             flow_id=ctx.flow_id,
@@ -130,8 +141,13 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
             run_id=ctx.run_id,
             entries=fresh,
         )
-    store.move_entries(moves, run_id=ctx.run_id)
-    store.settle_records(_record_states(outcomes))
+    except IntegrityError as error:
+        if "entry_marker" not in str(error):
+            raise
+        raise ActionRequired(
+            "Another company in Millrace already carries these movements into this Xero organisation. "
+            "Disconnect one of the two."
+        ) from error
 
 
 def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:

@@ -90,10 +90,25 @@ def _standing(slug: str) -> Standing | None:
 def _sides(file: TenantFile, standing: Standing | None, secrets: SecretStore) -> _Sides:
     connections: Mapping[str, Connection] = standing.connections if standing else {}
     zone = file.timezone or (standing.tenant.timezone if standing else TIMEZONE_DEFAULT)
-    return _Sides(
+    sides = _Sides(
         amnis=_amnis(file, connections.get("amnis"), secrets, zone),
         xero=_xero(file, connections.get("xero"), secrets, zone),
     )
+    if standing is not None and standing.in_use:
+        _refuse_another(connections.get("amnis"), sides.amnis, line=file.amnis.line if file.amnis else 1)
+        _refuse_another(connections.get("xero"), sides.xero, line=file.xero.line if file.xero else 1)
+    return sides
+
+
+def _refuse_another(standing: Connection | None, side: AmnisSide | XeroSide | None, *, line: int) -> None:
+    """A flow that was used stays between its two companies: what it sent is looked for in those books alone."""
+    if standing is None or side is None or side.company.external_id == standing.external_id:
+        return
+    message = (
+        f"movements were already carried for {standing.name!r}: {side.company.name!r} is another company, "
+        "so give it a tenant of its own"
+    )
+    raise FileFault(message, line=line)
 
 
 def _amnis(file: TenantFile, standing: Connection | None, secrets: SecretStore, zone: str) -> AmnisSide | None:

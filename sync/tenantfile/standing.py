@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from connectors.models import Connection
 from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
-from sync.models import AccountMapping, Flow, Rule
+from sync.models import AccountMapping, Flow, Record, Rule
 from sync.tenantfile.extensions import notification_settings
 from tenants.models import Invitation, Membership, Role, Tenant
 
@@ -28,6 +28,7 @@ class Standing:
     mappings: tuple[AccountMapping, ...]
     rules: tuple[RuleSpec, ...]
     notifications: Mapping[str, Any]
+    in_use: bool = False  # something was read or posted between these two connections
 
 
 def read_standing() -> Standing:
@@ -47,6 +48,7 @@ def read_standing() -> Standing:
         mappings=tuple(AccountMapping.objects.filter(flow=flow).order_by("source_account_id")) if flow else (),
         rules=_rules(flow) if flow else (),
         notifications=settings.told() if settings else {},
+        in_use=flow is not None and Record.objects.filter(flow=flow).exists(),
     )
 
 
