@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
@@ -17,7 +16,6 @@ from sync.domain.fingerprint import fingerprint, natural_keys
 from sync.domain.proof import Ours, SourceRow, Wallet, legs, prove, report
 from sync.models import AccountMapping, Flow, Proof
 from sync.pipeline.books import DEFAULT_POLICIES
-from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
 
@@ -25,7 +23,6 @@ def flow_prove(*, tenant_id: int, flow_id: int, since: date | None = None, until
     """The proof as a JSON-ready report, kept in the table. Raises the connectors' errors when a vendor cannot be read."""
     with tenant_scope(tenant_id):
         flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
-        zone = ZoneInfo(Tenant.objects.get().timezone)
         wallets = _wallets(flow)
     assert flow.source is not None
     assert flow.destination is not None
@@ -33,7 +30,7 @@ def flow_prove(*, tenant_id: int, flow_id: int, since: date | None = None, until
     source = connector_services.open_source(flow.source)
     rows = [
         row
-        for row in _source_rows(source, flow, zone, start, until)
+        for row in _source_rows(source, flow, start, until)
         if row.account_id in {wallet.source_account_id for wallet in wallets}
     ]
     documents = _documents(connector_services.open_destination(flow.destination), start, until)
@@ -59,7 +56,7 @@ def _wallets(flow: Flow) -> list[Wallet]:
     ]
 
 
-def _source_rows(source: Source, flow: Flow, zone: ZoneInfo, start: date, until: date | None) -> Iterator[SourceRow]:
+def _source_rows(source: Source, flow: Flow, start: date, until: date | None) -> Iterator[SourceRow]:
     policies = {**DEFAULT_POLICIES, **flow.policies}
     seen: set[str] = set()
     for page in source.read_executed(since=start, until=until):

@@ -91,7 +91,7 @@ def _objections(
         found += link.findings
     if isinstance(entry, BankTransaction):
         found += findings.as_json(_sum_finding(entry))
-    found += findings.as_json(_thresholds(ctx, row, entry, link))
+    found += findings.as_json(_thresholds(ctx, entry, link))
     twin = match.lookalike(entry, lookalikes)
     if twin is not None:
         message = (
@@ -109,7 +109,7 @@ def _sum_finding(entry: BankTransaction) -> list[Finding]:
     return [Finding(code="lines_do_not_add_up", message=f"The lines add up to {total}, the movement is {entry.total}.")]
 
 
-def _thresholds(ctx: Context, row: Entry, entry: LedgerEntry, link: ContactLink | None) -> list[Finding]:
+def _thresholds(ctx: Context, entry: LedgerEntry, link: ContactLink | None) -> list[Finding]:
     found = []
     large = ctx.books.threshold("amount_over", entry.total.currency)
     if large is not None and entry.total.amount > large:
