@@ -1,4 +1,4 @@
-"""A flow's whole configuration set at once, as a tenant file does it; the pages change single things (`sync.services`).
+"""A flow's settings and rules set as a whole, by a tenant file or the settings page; single acts are in `sync.services`.
 
 All work in the open tenant scope, in the caller's transaction, and change nothing (and record nothing) where what is
 asked for stands already. Entries made before are never rewritten by any of them.

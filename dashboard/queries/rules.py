@@ -1,4 +1,4 @@
-"""Rules in their order, what each decided lately, and what a draft would have caught."""
+"""Rules in their order, what each decided lately, and the versions of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source transactions as lists, and everything that is known about one."""
+"""Source transactions as lists: searched, filtered, page by page, and for the export."""
 
 from __future__ import annotations
 
