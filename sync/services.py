@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import F
+
 from connectors.models import Connection
 from sync import store
 from sync.domain.rule_format import parse_rule
@@ -337,8 +339,7 @@ def rule_remove(*, tenant_id: int, rule_id: int, actor: str) -> None:
 
 
 def _config_changed(flow_id: int) -> None:
-    flow = Flow.objects.get(pk=flow_id)
-    Flow.objects.filter(pk=flow_id).update(config_version=flow.config_version + 1)
+    Flow.objects.filter(pk=flow_id).update(config_version=F("config_version") + 1)
 
 
 # ---------------------------------------------------------------------- set-up
