@@ -16,7 +16,7 @@ from pytest_django import Settings
 from connectors.models import Connection, Grant
 from sandbox.app import Sandbox
 from sync import services
-from sync.models import AccountMapping, Flow, Rule
+from sync.models import AccountMapping, Flow, Record, Rule
 from sync.tenantfile.exporter import tenant_export
 from sync.tenantfile.importer import Report
 from sync.tenantfile.nodes import FileFault
@@ -264,6 +264,24 @@ def test_several_tenants_may_name_one_token(world: Sandbox, load: Load, variable
     assert Grant.objects.filter(provider="xero").count() == 1
     with inside("immo"):
         assert Connection.objects.get(kind="xero").name == "Muster Immobilien AG"
+
+
+def test_a_flow_that_was_used_is_never_moved_to_other_books(
+    world: Sandbox, load: Load, variables: dict[str, str]
+) -> None:
+    variables["XERO_TOKEN"] = token_for(world, "Muster Handels AG", "Muster Immobilien AG")
+    load(FILE)
+    with inside():
+        flow = Flow.objects.get()
+        Record.objects.create(flow=flow, fingerprint="v1:a", account_id="1", content_hash="v1:b", payload={})
+    variables["XERO_TOKEN"] = token_for(world, "Muster Immobilien AG")
+    other = FILE.replace("organisation: Muster Handels AG", "organisation: Muster Immobilien AG")
+
+    with pytest.raises(FileFault, match="another company"):
+        load(other)
+
+    with inside():
+        assert Flow.objects.get().destination == Connection.objects.get(kind="xero", name="Muster Handels AG")
 
 
 def test_xero_may_be_left_for_the_browser(load: Load) -> None:
