@@ -219,6 +219,7 @@ def write_entries(
     )
 
 
+# `intent` is read only where settling appends "and the intent is still ours" to the condition.
 _MOVE_ENTRIES = """
     UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id),
            changed_at = CASE WHEN x.state = entry.state THEN entry.changed_at ELSE clock_timestamp() END,

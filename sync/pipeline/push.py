@@ -2,6 +2,9 @@
 
 Two commits: the claim (intent, items, entries in flight, the moment of sending) and the settling (what came back, item by
 item). Whatever kills the process between them leaves an intent from which `reconcile` tells what may have happened.
+
+Order of events: claim (commit) -> call -> hold the organisation if the answer says so -> settle and claim the next batch
+(one commit) -> ask the vendor again where an answer calls for it.
 """
 
 from __future__ import annotations

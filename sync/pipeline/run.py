@@ -17,7 +17,7 @@ from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
-from sync.models import Flow
+from sync.models import Flow, Run
 from sync.pipeline import contacts, drift, log
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
@@ -85,6 +85,9 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
         opened_tick = time.monotonic()
         flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
         tenant = Tenant.objects.get()
+        if flow.unclean:  # we hold the lease, so whoever was running is gone
+            running = Run.objects.filter(flow=flow, state=Run.State.RUNNING)
+            running.update(state=Run.State.ABANDONED, ended_at=opened_at, error="Its process died; this run went on.")
     try:
         source, destination = _adapters(flow)
         _fresh_reference(flow, opened_at)

@@ -199,7 +199,7 @@ def _free_wait(ctx: Context, classified: Classified, answer: Answer) -> timedelt
         return timedelta()  # a neighbour was refused by name; this one may go again at once
     if classified.reauthorise or answer.transport is Transport.WITHHELD:
         return timedelta(seconds=answer.wait_seconds or 1)
-    if is_connection_failure(answer) and ctx.flow.failures + 1 >= FAILURES_THAT_HOLD:
+    if is_connection_failure(answer) and ctx.flow.failures >= FAILURES_THAT_HOLD:
         return timedelta(seconds=60)
     return None
 

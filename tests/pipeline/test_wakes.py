@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from sync import store
-from sync.models import Flow
+from sync.models import Flow, Run
 from sync.pipeline.result import NotConnected
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
@@ -69,3 +69,16 @@ def test_an_empty_chart_of_accounts_is_not_believed(world: World) -> None:
     world.sync()
 
     assert world.states() == ["confirmed"]
+
+
+def test_the_run_of_a_process_that_died_is_called_abandoned_by_the_next_one(world: World) -> None:
+    with tenant_scope(world.tenant.pk):
+        dead = Run.objects.create(flow_id=world.flow_id, trigger="schedule")
+        Flow.objects.filter(pk=world.flow_id).update(lease_until=store.now() - timedelta(seconds=1))
+
+    world.sync()
+
+    with tenant_scope(world.tenant.pk):
+        dead.refresh_from_db()
+    assert dead.state == Run.State.ABANDONED
+    assert dead.ended_at is not None
