@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -46,6 +47,9 @@ def guarded(run: Callable[[], int]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
+        return 0
     except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
         sys.stderr.write(f"millrace: the database cannot be reached: {_first_line(error)}\n")
         return TEMPORARY

@@ -22,7 +22,7 @@ from sync.tenantfile.plan import TIMEZONE_DEFAULT, Learned, standing_facts, want
 from sync.tenantfile.secrets import SecretStore
 from sync.tenantfile.spec import TenantFile
 from sync.tenantfile.standing import Standing, read_standing
-from sync.tenantfile.targets import Target, bank_accounts, doubts
+from sync.tenantfile.targets import Target, bank_accounts, doubts, refuse_unknown_defaults
 from sync.tenantfile.vendors import (
     AmnisSide,
     XeroSide,
@@ -145,8 +145,8 @@ def _xero(file: TenantFile, standing: Connection | None, secrets: SecretStore, z
 
 
 def _targets(file: TenantFile, sides: _Sides, standing: Standing | None) -> tuple[_Sides, tuple[Target, ...] | None]:
-    """What the file's account lines mean. A line that our memory of the vendors cannot explain is looked up afresh."""
-    if file.flow is None or file.flow.accounts is None:
+    """What the file's account lines mean. What our memory of the vendors cannot explain is looked up afresh."""
+    if file.flow is None:
         return sides, None
     try:
         return sides, _resolved(file, sides)
@@ -157,10 +157,13 @@ def _targets(file: TenantFile, sides: _Sides, standing: Standing | None) -> tupl
         return fresh, _resolved(file, fresh)
 
 
-def _resolved(file: TenantFile, sides: _Sides) -> tuple[Target, ...]:
+def _resolved(file: TenantFile, sides: _Sides) -> tuple[Target, ...] | None:
     assert file.flow is not None
-    assert file.flow.accounts is not None
     chart = ChartIndex.of(sides.xero.chart) if sides.xero else None
+    if chart is not None:
+        refuse_unknown_defaults(file.flow, chart)
+    if file.flow.accounts is None:
+        return None
     wallets = {wallet.account_id: wallet for wallet in sides.amnis.accounts} if sides.amnis else {}
     return bank_accounts(file.flow.accounts, chart=chart, wallets=wallets)
 

@@ -83,8 +83,18 @@ def _check_currency(line: AccountLine, account: Account, currency: str, chart: C
         )
 
 
+def refuse_unknown_defaults(flow: FlowSection, chart: ChartIndex) -> None:
+    """Raises FileFault for a default that names what the books do not have at all: a wrong value, not a doubt."""
+    for key, text in (flow.defaults or {}).items():
+        known = chart.tax_rate(text) if key.startswith("tax_") else chart.account(text)
+        if text and known is None:
+            kind = "tax" if key.startswith("tax_") else "account"
+            message = f"default {key}: Xero has no {kind} {text!r}"
+            raise FileFault(message, line=flow.default_lines.get(key, flow.line))
+
+
 def doubts(flow: FlowSection, chart: ChartIndex) -> Iterator[str]:
-    """What defaults and rules name that the books do not have: not in the way of the import, but of the entries."""
+    """What is archived or not allowed, and what rules name: not in the way of the import, but of the entries."""
     for key, text in (flow.defaults or {}).items():
         problem = _tax_problem(text, chart) if key.startswith("tax_") else _account_problem(text, chart)
         if problem:

@@ -112,7 +112,6 @@ def test_an_unknown_verb_is_wrong_use(checkout: Path) -> None:
         (["check"], "-m config.supervisor check"),
         (["test"], "-m pytest -n 2 --dist loadfile"),
         (["test", "tests/config", "-x"], "-m pytest tests/config -x"),
-        (["bench", "--quick"], "-m bench --quick"),
         (["chaos", "--size", "crash"], "-m tests.chaos --size crash"),
     ],
 )
@@ -122,6 +121,15 @@ def test_each_verb_leads_to_its_program_and_installs_nothing(checkout: Path, arg
     ended = run(checkout, *arguments)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"asked: {asked}\n", "")
+
+
+def test_the_benchmark_is_refused_while_there_is_none_and_started_once_there_is(checkout: Path) -> None:
+    installed(checkout, "requirements-dev.lock")
+    refused(run(checkout, "bench"), "the benchmark is not part of this version yet")
+
+    (checkout / "bench").mkdir()
+
+    assert run(checkout, "bench", "--quick").stdout == "asked: -m bench --quick\n"
 
 
 def test_a_changed_lock_is_installed_with_its_hashes(checkout: Path) -> None:

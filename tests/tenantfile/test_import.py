@@ -297,9 +297,17 @@ def test_xero_may_be_left_for_the_browser(load: Load) -> None:
         assert "" not in {destination for destination, ignored in mappings().values() if not ignored}
 
 
-def test_what_the_books_do_not_have_is_a_finding_and_no_fault(load: Load) -> None:
-    report = load(FILE.replace("expense: 400", "expense: 999").replace("account: 469", "account: 470"))
+def test_what_the_books_do_not_allow_is_a_finding_and_no_fault(load: Load) -> None:
+    """Account 470 is archived, 610 belongs to Xero itself: both exist, so the entries will say what is wrong."""
+    report = load(FILE.replace("expense: 400", "expense: 610").replace("account: 469", "account: 470"))
     assert [finding.partition(":")[0] for finding in report.findings] == ["line 13", "line 17"]
+
+
+def test_a_default_that_the_books_do_not_have_at_all_is_a_wrong_value(load: Load) -> None:
+    with pytest.raises(FileFault, match="line 13: default expense: Xero has no account '999'"):
+        load(FILE.replace("expense: 400", "expense: 999"))
+    with pytest.raises(Tenant.DoesNotExist):
+        tenant_by_slug("muster")
 
 
 def test_an_account_made_since_the_last_reading_is_found(world: Sandbox, load: Load) -> None:
@@ -400,13 +408,13 @@ def test_findings_are_exit_one_and_json_stands_on_the_last_line(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     file = tmp_path / "muster.yaml"
-    file.write_text(FILE.replace("expense: 400", "expense: 999"), encoding="utf-8")
+    file.write_text(FILE.replace("account: 469", "account: 999"), encoding="utf-8")
     with pytest.raises(SystemExit) as end:
         call_command("tenant_import", str(file), "--json")
     assert end.value.code == 1
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert answer["tenant"] == "muster"
-    assert answer["findings"] == ["line 13: default expense: Xero has no account '999'"]
+    assert answer["findings"] == ["line 17: rule 'Rent': Xero has no account '999'"]
     assert {"path": "flow.cutoff", "before": "(nothing)", "after": "2026-01-01"} in answer["changes"]
 
 
