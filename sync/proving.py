@@ -9,12 +9,13 @@ from typing import Any
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
 from connectors.contract.ports import Destination, Source
-from connectors.contract.records import Endpoint, Execution, MirrorDocument
+from connectors.contract.records import Execution, MirrorDocument
 from sync import store
 from sync.domain.booking import booking_date
 from sync.domain.fingerprint import fingerprint, natural_keys
 from sync.domain.proof import Ours, SourceRow, Wallet, legs, prove, report
 from sync.models import AccountMapping, Flow, Proof
+from sync.pipeline import mirror
 from sync.pipeline.books import DEFAULT_POLICIES
 from tenants.scoping import tenant_scope
 
@@ -81,7 +82,7 @@ def _source_rows(source: Source, flow: Flow, start: date, until: date | None) ->
 def _documents(destination: Destination, start: date, until: date | None) -> list[MirrorDocument]:
     return [
         document
-        for endpoint in (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
+        for endpoint in mirror.ALL_ENDPOINTS
         for page in destination.changes(endpoint, since=None, from_date=start)
         for document in page
         if document.date >= start and (until is None or document.date <= until)

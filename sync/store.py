@@ -407,17 +407,19 @@ def unknown_intents(*, flow_id: int) -> list[dict[str, Any]]:
 
 def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Mapping[str, Any]]) -> None:
     run_sql(
-        """INSERT INTO mirror_document (tenant_id, connection_id, kind, document_id, account_id, other_account_id, contact_id,
-                   date, total, currency, rate, reference, marker, status, reconciled, lines_hash, updated_at)
+        """INSERT INTO mirror_document (tenant_id, connection_id, kind, document_id, account_id, other_account_id,
+                   incoming, contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash,
+                   updated_at)
            SELECT DISTINCT ON (document_id) %(tenant)s, %(connection)s, kind, document_id, account_id, other_account_id,
-                  contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash, updated_at
+                  incoming, contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash,
+                  updated_at
              FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(kind text, document_id text, account_id text,
-                  other_account_id text, contact_id text, date date, total numeric, currency text, rate numeric,
+                  other_account_id text, incoming boolean, contact_id text, date date, total numeric, currency text, rate numeric,
                   reference text, marker text, status text, reconciled boolean, lines_hash text, updated_at timestamptz)
             ORDER BY document_id, updated_at DESC NULLS LAST
            ON CONFLICT (connection_id, document_id) DO UPDATE
               SET kind = EXCLUDED.kind, account_id = EXCLUDED.account_id, other_account_id = EXCLUDED.other_account_id,
-                  contact_id = EXCLUDED.contact_id, date = EXCLUDED.date, total = EXCLUDED.total,
+                  incoming = EXCLUDED.incoming, contact_id = EXCLUDED.contact_id, date = EXCLUDED.date, total = EXCLUDED.total,
                   currency = EXCLUDED.currency, rate = coalesce(EXCLUDED.rate, mirror_document.rate),
                   reference = EXCLUDED.reference, marker = EXCLUDED.marker, status = EXCLUDED.status,
                   reconciled = EXCLUDED.reconciled, lines_hash = EXCLUDED.lines_hash, updated_at = EXCLUDED.updated_at,

@@ -18,6 +18,7 @@ from connectors.contract.records import (
     Endpoint,
     FxDetail,
     MirrorDocument,
+    OpenItem,
     Organisation,
     Page,
     Prepared,
@@ -101,8 +102,12 @@ class Destination(Protocol):
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         """Documents changed since, all statuses, to the last page; raises rather than end early.
 
-        `from_date` bounds a first load by document date. Bank transfers appear once, as BANKTRANSFER.
+        `from_date` bounds a first load by document date. Bank transfers appear once, as BANKTRANSFER; a payment that
+        belongs to a batch appears once, as its BATCHPAYMENT.
         """
+
+    def open_items(self, *, since: datetime | None) -> Iterator[tuple[OpenItem, ...]]:
+        """Invoices and bills changed since, whatever their status, to the last page; without `since` the open ones."""
 
     def document(self, kind: DocumentKind, document_id: str) -> MirrorDocument | None: ...
 

@@ -278,6 +278,65 @@ class BankTransfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """The part of a payment that goes to one invoice or bill. `amount` > 0, in the invoice's own `currency`."""
+
+    invoice_id: str
+    number: str  # for people; the id decides
+    amount: Decimal
+    currency: str
+    contact_id: str = ""
+    contact_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Money that pays one sales invoice (`incoming`) or one bill, wholly or in part.
+
+    `total` > 0 is what moved on the bank account, in its currency. Where the invoice is in another currency, `total` goes
+    along as the bank's amount and the destination finds the rate; else `rate` is foreign units per base unit, or None.
+    """
+
+    bank_account_id: str
+    incoming: bool
+    date: date
+    total: Money
+    reference: str
+    marker: str
+    allocation: Allocation
+    rate: Decimal | None = None
+
+    @property
+    def kind(self) -> DocumentKind:
+        return DocumentKind.PAYMENT
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        return (self.allocation,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPayment:
+    """One movement that pays several sales invoices, or several bills, in the bank account's currency.
+
+    The allocations add up to `total`.
+    """
+
+    bank_account_id: str
+    incoming: bool
+    date: date
+    total: Money
+    reference: str
+    marker: str
+    allocations: tuple[Allocation, ...]
+    rate: Decimal | None = None
+
+    @property
+    def kind(self) -> DocumentKind:
+        return DocumentKind.BATCH_PAYMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactDraft:
     """A contact to create. `number` is our marker and the destination's unique external id."""
 
@@ -285,8 +344,8 @@ class ContactDraft:
     number: str
 
 
-LedgerEntry = BankTransaction | BankTransfer
-Writable = BankTransaction | BankTransfer | ContactDraft
+LedgerEntry = BankTransaction | BankTransfer | Payment | BatchPayment
+Writable = BankTransaction | BankTransfer | Payment | BatchPayment | ContactDraft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +356,7 @@ class MirrorDocument:
     document_id: str
     account_id: str
     other_account_id: str = ""  # bank transfers: the receiving account
+    incoming: bool = False  # payments: money in; every other kind says so itself
     contact_id: str = ""
     date: date
     total: Money
@@ -311,6 +371,33 @@ class MirrorDocument:
     @property
     def is_live(self) -> bool:
         return self.status not in ("DELETED", "VOIDED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenItem:
+    """A sales invoice or a bill as it stands in the books; also one that is paid or voided by now.
+
+    `due` is what is still to be paid, in the currency of `total`. `paid_by`: markers of ours on its payments.
+    """
+
+    invoice_id: str
+    sales: bool  # money comes in for it; else it is a bill
+    number: str
+    reference: str = ""
+    contact_id: str = ""
+    contact_name: str = ""
+    total: Money
+    due: Decimal
+    due_date: date | None = None
+    date: date
+    rate: Decimal | None = None
+    status: str = "AUTHORISED"
+    paid_by: tuple[str, ...] = ()
+    updated_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == "AUTHORISED" and self.due > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,6 +491,8 @@ class Endpoint(StrEnum):
     CONTACTS = "Contacts"
     BANK_TRANSACTIONS = "BankTransactions"
     BANK_TRANSFERS = "BankTransfers"
+    PAYMENTS = "Payments"
+    BATCH_PAYMENTS = "BatchPayments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

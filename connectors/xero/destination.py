@@ -18,12 +18,13 @@ from connectors.contract.records import (
     DocumentKind,
     Endpoint,
     MirrorDocument,
+    OpenItem,
     Organisation,
     Prepared,
     Writable,
 )
 from connectors.contract.spec import Wiring
-from connectors.xero import chart, links, mapping, outcomes, reading
+from connectors.xero import chart, links, mapping, outcomes, payments, reading
 from connectors.xero.client import Query, XeroClient
 from connectors.xero.dates import date_filter
 
@@ -39,7 +40,7 @@ class XeroDestination:
         self._short_code = wiring.short_code
         self._web = links.web_address(wiring.base_url)
         self._multi_currency: bool | None = None
-        self._bank_currencies: dict[str, str] = {}
+        self._currencies: dict[str, str] = {}  # of bank accounts; "" for every other account
 
     # ------------------------------------------------------------------ reads
 
@@ -86,15 +87,25 @@ class XeroDestination:
                 # Not paged, and "modified" means created: a later deletion shows only when read by id.
                 found = self._client.all("BankTransfers", query={**query, "includeDeleted": "true"}, since=since)
                 yield tuple(self._bank_transfer(element) for element in found)
+            case Endpoint.PAYMENTS:
+                for page in self._client.pages("Payments", id_key="PaymentID", query=query, since=since):
+                    yield self._payments(page)
+            case Endpoint.BATCH_PAYMENTS:
+                batches = self._client.all("BatchPayments", query=query, since=since)  # not paged
+                known = [element for element in batches if self._currency_of(payments.account_of(element))]
+                yield tuple(payments.batch_payment(element, currency_of=self._currency_of) for element in known)
             case _:
                 raise ValueError(f"{endpoint} holds no documents")
 
+    def open_items(self, *, since: datetime | None) -> Iterator[tuple[OpenItem, ...]]:
+        query = {"Statuses": "AUTHORISED"} if since is None else {}
+        for page in self._client.pages("Invoices", id_key="InvoiceID", query=query, since=since):
+            yield tuple(found for element in page if (found := payments.open_item(element)) is not None)
+
     def document(self, kind: DocumentKind, document_id: str) -> MirrorDocument | None:
-        if kind is DocumentKind.BANK_TRANSFER:
-            found = self._client.one("BankTransfers", quote(document_id, safe=""))
-            return None if found is None else self._bank_transfer(found)
-        found = self._client.one("BankTransactions", quote(document_id, safe=""))
-        return None if found is None else reading.bank_transaction(found)
+        plural, read = self._readers().get(kind, ("BankTransactions", reading.bank_transaction))
+        found = self._client.one(plural, quote(document_id, safe=""))
+        return None if found is None else read(found)
 
     def day_rate(self, *, currency: str, on: date) -> FxRate | None:
         """None: Xero tells its rate of the day only in the answer to a document that leaves it out."""
@@ -133,7 +144,7 @@ class XeroDestination:
 
     def _accounts(self) -> tuple[Account, ...]:
         accounts = tuple(chart.account(element) for element in self._client.all("Accounts"))
-        self._bank_currencies = {account.account_id: account.currency for account in accounts if account.is_bank}
+        self._currencies = {account.account_id: account.currency if account.is_bank else "" for account in accounts}
         return accounts
 
     def _bank_transactions(self, query: Query, since: datetime | None) -> Iterator[tuple[MirrorDocument, ...]]:
@@ -145,10 +156,31 @@ class XeroDestination:
                 if not (reading.is_transfer_side(element) or reading.is_beyond_us(element))
             )
 
+    def _readers(self) -> dict[DocumentKind, tuple[str, Callable[[reading.Wire], MirrorDocument]]]:
+        """Where a document of the rarer kinds is read by id, and how."""
+        return {
+            DocumentKind.BANK_TRANSFER: ("BankTransfers", self._bank_transfer),
+            DocumentKind.PAYMENT: (
+                "Payments",
+                lambda element: payments.payment(element, currency_of=self._currency_of),
+            ),
+            DocumentKind.BATCH_PAYMENT: (
+                "BatchPayments",
+                lambda element: payments.batch_payment(element, currency_of=self._currency_of),
+            ),
+        }
+
+    def _payments(self, page: Sequence[reading.Wire]) -> tuple[MirrorDocument, ...]:
+        """Those that move a bank account by themselves: not parts of a batch, not what went to another account."""
+        own = [element for element in page if not payments.belongs_to_batch(element)]
+        banked = [element for element in own if self._currency_of(payments.account_of(element))]
+        return tuple(payments.payment(element, currency_of=self._currency_of) for element in banked)
+
     def _bank_transfer(self, element: reading.Wire) -> MirrorDocument:
         return reading.bank_transfer(element, currency_of=self._currency_of)
 
     def _currency_of(self, account_id: str) -> str:
-        if account_id not in self._bank_currencies:
+        """A bank account's currency; "" for every other account, and for none."""
+        if account_id and account_id not in self._currencies:
             self._accounts()
-        return self._bank_currencies.get(account_id, "")
+        return self._currencies.get(account_id, "")

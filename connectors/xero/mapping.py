@@ -14,11 +14,14 @@ from typing import Any
 from connectors.contract import wire
 from connectors.contract.money import ZERO, MoneyError, round_half_up
 from connectors.contract.records import (
+    Allocation,
     BankTransaction,
     BankTransfer,
+    BatchPayment,
     ContactDraft,
     Endpoint,
     LineItem,
+    Payment,
     Prepared,
     Writable,
 )
@@ -26,17 +29,27 @@ from connectors.xero.text import MAX_DESCRIPTION, clean, contact_name, cut, is_p
 
 API = "/api.xro/2.0"
 MAX_BODY = 3_500_000  # bytes; the older of the two limits that Xero's pages name
-BATCH_SIZES = {Endpoint.BANK_TRANSACTIONS: 50, Endpoint.BANK_TRANSFERS: 1, Endpoint.CONTACTS: 50}
+BATCH_SIZES = {
+    Endpoint.BANK_TRANSACTIONS: 50,
+    Endpoint.BANK_TRANSFERS: 1,
+    Endpoint.CONTACTS: 50,
+    Endpoint.PAYMENTS: 50,
+    Endpoint.BATCH_PAYMENTS: 1,  # an answer whose reference Xero left out must still find its one row
+}
 RATE_DIGITS = 6
 _QUERIES = {
     Endpoint.BANK_TRANSACTIONS: "?summarizeErrors=false&unitdp=4",
     Endpoint.BANK_TRANSFERS: "",  # the operation knows no parameter, so a refusal is a 400
     Endpoint.CONTACTS: "?summarizeErrors=false",
+    Endpoint.PAYMENTS: "?summarizeErrors=false",
+    Endpoint.BATCH_PAYMENTS: "?summarizeErrors=false",
 }
 _ENDPOINT_OF: dict[type[Writable], Endpoint] = {
     BankTransaction: Endpoint.BANK_TRANSACTIONS,
     BankTransfer: Endpoint.BANK_TRANSFERS,
     ContactDraft: Endpoint.CONTACTS,
+    Payment: Endpoint.PAYMENTS,
+    BatchPayment: Endpoint.BATCH_PAYMENTS,
 }
 # A line's text may shrink before a batch may fail for its size.
 _DESCRIPTION_LIMITS = (MAX_DESCRIPTION, 500, 100)
@@ -77,6 +90,10 @@ def to_wire(item: Writable, *, max_description: int = MAX_DESCRIPTION) -> dict[s
             return _bank_transaction(item, max_description)
         case BankTransfer():
             return _bank_transfer(item)
+        case Payment():
+            return _payment(item)
+        case BatchPayment():
+            return _batch_payment(item)
         case ContactDraft():
             return {"Name": contact_name(item.name) or item.number, "ContactNumber": item.number}
 
@@ -130,6 +147,48 @@ def _bank_transfer(entry: BankTransfer) -> dict[str, Any]:
         "Date": entry.date.isoformat(),
         "Reference": reference_with_marker(entry.reference, entry.marker),
     }
+
+
+def _payment(entry: Payment) -> dict[str, Any]:
+    part = entry.allocation
+    if entry.total.amount <= 0 or part.amount <= 0:
+        raise MoneyError(f"{entry.marker}: a payment needs a positive amount")
+    if part.currency == entry.total.currency:
+        if part.amount != entry.total.amount:
+            raise MoneyError(f"{entry.marker}: the payment and its part for {part.number} differ")
+        moved: dict[str, Any] = _rate_of(entry.rate)
+    else:
+        moved = {"BankAmount": _amount(entry.total.amount, digits=2)}
+    return {
+        **_allocated(part),
+        "Account": {"AccountID": entry.bank_account_id},
+        "Date": entry.date.isoformat(),
+        **moved,
+        "Reference": reference_with_marker(entry.reference, entry.marker),
+    }
+
+
+def _batch_payment(entry: BatchPayment) -> dict[str, Any]:
+    """The marker goes along twice: Xero's pages say that not every country's edition keeps a batch's Reference."""
+    if any(part.currency != entry.total.currency or part.amount <= 0 for part in entry.allocations):
+        raise MoneyError(f"{entry.marker}: every part of a batch is a positive amount in the account's currency")
+    if sum((part.amount for part in entry.allocations), ZERO) != entry.total.amount:
+        raise MoneyError(f"{entry.marker}: the parts do not add up to the total")
+    return {
+        "Account": {"AccountID": entry.bank_account_id},
+        "Date": entry.date.isoformat(),
+        "Reference": reference_with_marker(entry.reference, entry.marker),
+        "Details": entry.marker,
+        "Payments": [{**_allocated(part), **_rate_of(entry.rate)} for part in entry.allocations],
+    }
+
+
+def _allocated(part: Allocation) -> dict[str, Any]:
+    return {"Invoice": {"InvoiceID": part.invoice_id}, "Amount": _amount(part.amount, digits=2)}
+
+
+def _rate_of(rate: Decimal | None) -> dict[str, Any]:
+    return {} if rate is None else {"CurrencyRate": _rate(rate)}
 
 
 def _amount(amount: Decimal, *, digits: int) -> Decimal:

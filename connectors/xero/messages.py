@@ -152,7 +152,18 @@ CATALOGUE: tuple[Refusal, ...] = (
     Refusal(
         code="overpaid",
         pattern=r"payment amount exceeds the amount outstanding",
-        what="The payment is more than what is still open on the document. Check which document it belongs to.",
+        what=(
+            "The payment is more than what is still open on the invoice: somebody else may have recorded it. Try again, and "
+            "Millrace looks anew at what is open."
+        ),
+    ),
+    Refusal(
+        code="invoice_not_payable",
+        pattern=r"payments can only be made against authorised documents|invoice could not be found",
+        what=(
+            "The invoice that this movement was to pay is no longer open in Xero: somebody voided it or took it back. "
+            "Try again, and Millrace looks for another invoice."
+        ),
     ),
     Refusal(
         code="invoice_number_taken",

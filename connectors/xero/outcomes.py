@@ -25,7 +25,7 @@ from connectors.contract.records import (
     Transport,
     Writable,
 )
-from connectors.xero import reading
+from connectors.xero import payments, reading
 from connectors.xero.mapping import marker_of, reports_each_element
 from connectors.xero.messages import IDEMPOTENCY_CONFLICT, finding_of, findings_of, messages_in, quoted
 from connectors.xero.reading import Wire
@@ -37,6 +37,8 @@ _ID_KEYS = {
     Endpoint.BANK_TRANSACTIONS: "BankTransactionID",
     Endpoint.BANK_TRANSFERS: "BankTransferID",
     Endpoint.CONTACTS: "ContactID",
+    Endpoint.PAYMENTS: "PaymentID",
+    Endpoint.BATCH_PAYMENTS: "BatchPaymentID",
 }
 _NOTHING_SENT = frozenset({Transport.NOT_SENT, Transport.WITHHELD})
 
@@ -233,9 +235,18 @@ def _receipt(endpoint: Endpoint, item: Writable, element: Wire) -> Receipt:
 
 
 def _document(endpoint: Endpoint, currency: str, element: Wire) -> MirrorDocument:
-    if endpoint is Endpoint.BANK_TRANSFERS:
-        return reading.bank_transfer(element, currency_of=lambda account_id: currency)
-    return reading.bank_transaction(element)
+    def currency_of(account_id: str) -> str:
+        return currency
+
+    match endpoint:
+        case Endpoint.BANK_TRANSFERS:
+            return reading.bank_transfer(element, currency_of=currency_of)
+        case Endpoint.PAYMENTS:
+            return payments.payment(element, currency_of=currency_of)
+        case Endpoint.BATCH_PAYMENTS:
+            return payments.batch_payment(element, currency_of=currency_of)
+        case _:
+            return reading.bank_transaction(element)
 
 
 def _id_of(endpoint: Endpoint, element: Wire) -> str:
@@ -245,6 +256,8 @@ def _id_of(endpoint: Endpoint, element: Wire) -> str:
 def _marker_on(endpoint: Endpoint, element: Wire) -> str:
     if endpoint is Endpoint.CONTACTS:
         return reading.text(element, "ContactNumber").strip()
+    if endpoint is Endpoint.BATCH_PAYMENTS:
+        return payments.marker_of(element)
     return find_marker(reading.text(element, "Reference"))
 
 

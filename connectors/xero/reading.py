@@ -73,12 +73,12 @@ def bank_transaction(element: Wire) -> MirrorDocument:
     """A spend or receive money transaction. Over- and prepayments count by their direction."""
     return MirrorDocument(
         kind=_direction(element),
-        document_id=_required(element, "BankTransactionID"),
-        account_id=_required(part(element, "BankAccount"), "AccountID"),
+        document_id=required(element, "BankTransactionID"),
+        account_id=required(part(element, "BankAccount"), "AccountID"),
         contact_id=identifier(part(element, "Contact"), "ContactID"),
         date=calendar_day(element.get("Date")),
-        total=_money(element.get("Total"), text(element, "CurrencyCode")),
-        rate=_decimal_or_none(element.get("CurrencyRate")),
+        total=money(element.get("Total"), text(element, "CurrencyCode")),
+        rate=decimal_or_none(element.get("CurrencyRate")),
         reference=text(element, "Reference"),
         marker=find_marker(text(element, "Reference")),
         status=text(element, "Status") or "AUTHORISED",
@@ -90,15 +90,15 @@ def bank_transaction(element: Wire) -> MirrorDocument:
 
 def bank_transfer(element: Wire, *, currency_of: Callable[[str], str]) -> MirrorDocument:
     """A transfer; `currency_of` tells a bank account's currency, because Xero's transfers do not."""
-    sender = _required(part(element, "FromBankAccount"), "AccountID")
+    sender = required(part(element, "FromBankAccount"), "AccountID")
     return MirrorDocument(
         kind=DocumentKind.BANK_TRANSFER,
-        document_id=_required(element, "BankTransferID"),
+        document_id=required(element, "BankTransferID"),
         account_id=sender,
-        other_account_id=_required(part(element, "ToBankAccount"), "AccountID"),
+        other_account_id=required(part(element, "ToBankAccount"), "AccountID"),
         date=calendar_day(element.get("Date")),
-        total=_money(element.get("Amount"), currency_of(sender)),
-        rate=_decimal_or_none(element.get("CurrencyRate")),
+        total=money(element.get("Amount"), currency_of(sender)),
+        rate=decimal_or_none(element.get("CurrencyRate")),
         reference=text(element, "Reference"),
         marker=find_marker(text(element, "Reference")),
         status=text(element, "Status") or "AUTHORISED",
@@ -109,7 +109,7 @@ def bank_transfer(element: Wire, *, currency_of: Callable[[str], str]) -> Mirror
 
 def contact(element: Wire) -> DestinationContact:
     return DestinationContact(
-        contact_id=_required(element, "ContactID"),
+        contact_id=required(element, "ContactID"),
         name=text(element, "Name"),
         number=text(element, "ContactNumber"),
         status=text(element, "ContactStatus") or "ACTIVE",
@@ -119,7 +119,7 @@ def contact(element: Wire) -> DestinationContact:
 
 
 def tax_total(element: Wire) -> Decimal | None:
-    return _decimal_or_none(element.get("TotalTax"))
+    return decimal_or_none(element.get("TotalTax"))
 
 
 def lines_hash(lines: Iterable[LineItem]) -> str:
@@ -170,14 +170,16 @@ def _direction(element: Wire) -> DocumentKind:
     raise ContractBroken(f"Xero sent a bank transaction of the unknown type {found[:40]!r}.")
 
 
-def _required(element: Wire, key: str) -> str:
+def required(element: Wire, key: str) -> str:
+    """An id that must be there. Raises ContractBroken."""
     found = identifier(element, key)
     if not found:
         raise ContractBroken(f"Xero sent a record without {key}.")
     return found
 
 
-def _money(amount: object, currency: str) -> Money:
+def money(amount: object, currency: str) -> Money:
+    """An amount in a currency. Raises ContractBroken."""
     try:
         return Money.of(amount, currency)
     except MoneyError as error:
@@ -191,5 +193,5 @@ def _decimal(value: object) -> Decimal:
         raise ContractBroken(f"Xero sent a number that we cannot read: {error}.") from error
 
 
-def _decimal_or_none(value: object) -> Decimal | None:
+def decimal_or_none(value: object) -> Decimal | None:
     return None if value is None or value == "" else _decimal(value)

@@ -8,11 +8,14 @@ from typing import Any
 
 from connectors.contract.money import Money
 from connectors.contract.records import (
+    Allocation,
     BankTransaction,
     BankTransfer,
+    BatchPayment,
     DocumentKind,
     LedgerEntry,
     LineItem,
+    Payment,
     TaxMode,
     TrackingChoice,
 )
@@ -29,6 +32,8 @@ def to_json(entry: LedgerEntry) -> dict[str, Any]:
     }
     if isinstance(entry, BankTransfer):
         return {**common, "from_account_id": entry.from_account_id, "to_account_id": entry.to_account_id}
+    if isinstance(entry, Payment | BatchPayment):
+        return {**common, **_payment_to_json(entry)}
     return {
         **common,
         "bank_account_id": entry.bank_account_id,
@@ -53,6 +58,8 @@ def from_json(data: dict[str, Any]) -> LedgerEntry:
             reference=data["reference"],
             marker=data["marker"],
         )
+    if data["kind"] in (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT):
+        return _payment_from_json(data, day=day, total=total)
     return BankTransaction(
         kind=DocumentKind(data["kind"]),
         bank_account_id=data["bank_account_id"],
@@ -67,6 +74,41 @@ def from_json(data: dict[str, Any]) -> LedgerEntry:
         rate=None if data["rate"] is None else Decimal(data["rate"]),
         url=data["url"],
     )
+
+
+def _payment_to_json(entry: Payment | BatchPayment) -> dict[str, Any]:
+    return {
+        "bank_account_id": entry.bank_account_id,
+        "incoming": entry.incoming,
+        "rate": None if entry.rate is None else str(entry.rate),
+        "allocations": [
+            {
+                "invoice_id": part.invoice_id,
+                "number": part.number,
+                "amount": str(part.amount),
+                "currency": part.currency,
+                "contact_id": part.contact_id,
+                "contact_name": part.contact_name,
+            }
+            for part in entry.allocations
+        ],
+    }
+
+
+def _payment_from_json(data: dict[str, Any], *, day: date, total: Money) -> Payment | BatchPayment:
+    parts = tuple(Allocation(**{**part, "amount": Decimal(part["amount"])}) for part in data["allocations"])
+    common: dict[str, Any] = {
+        "bank_account_id": data["bank_account_id"],
+        "incoming": data["incoming"],
+        "date": day,
+        "total": total,
+        "reference": data["reference"],
+        "marker": data["marker"],
+        "rate": None if data["rate"] is None else Decimal(data["rate"]),
+    }
+    if data["kind"] == DocumentKind.BATCH_PAYMENT:
+        return BatchPayment(allocations=parts, **common)
+    return Payment(allocation=parts[0], **common)
 
 
 def _line_to_json(line: LineItem) -> dict[str, Any]:

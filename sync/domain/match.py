@@ -6,18 +6,30 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
+from connectors.contract.allocations import allocations_hash
 from connectors.contract.errors import Finding
 from connectors.contract.money import ZERO
-from connectors.contract.records import BankTransaction, DocumentKind, LedgerEntry, MirrorDocument
+from connectors.contract.records import (
+    BankTransaction,
+    BankTransfer,
+    BatchPayment,
+    DocumentKind,
+    LedgerEntry,
+    MirrorDocument,
+    Payment,
+)
 from sync.domain.fx import RATE_DIGITS
 
 LOOKALIKE_DAYS = 3
+_PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
+_OUTGOING = (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
 
 
 def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ...]:
     """What a read-back document says otherwise than the one we sent; empty means confirmed.
 
-    The contact and the lines are not compared. The date is: a document somebody edited before the read-back is reported.
+    The contact and the lines are not compared; what a payment pays is. The date is, too: a document that somebody edited
+    before the read-back is reported.
     """
     pairs: list[tuple[str, object, object]] = [
         ("type", wanted.kind.value, found.kind.value),
@@ -28,8 +40,13 @@ def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ..
     ]
     if isinstance(wanted, BankTransaction) and wanted.rate is not None:
         pairs.append(("rate", wanted.rate, _six_digits(found.rate)))
-    if not isinstance(wanted, BankTransaction):
+    if isinstance(wanted, BankTransfer):
         pairs.append(("receiving account", wanted.to_account_id, found.other_account_id))
+    if isinstance(wanted, Payment | BatchPayment):
+        pairs.append(("direction", _way(wanted.incoming), _way(found.incoming)))
+        paid = allocations_hash((part.invoice_id, part.amount) for part in wanted.allocations)
+        if paid != found.lines_hash:
+            pairs.append(("allocation", "to " + _listed(wanted), "to other invoices or amounts"))
     return tuple(
         Finding(
             code="read_back_differs",
@@ -42,7 +59,15 @@ def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ..
 
 
 def account_of(entry: LedgerEntry) -> str:
-    return entry.bank_account_id if isinstance(entry, BankTransaction) else entry.from_account_id
+    return entry.from_account_id if isinstance(entry, BankTransfer) else entry.bank_account_id
+
+
+def _way(incoming: bool) -> str:
+    return "money in" if incoming else "money out"
+
+
+def _listed(entry: Payment | BatchPayment) -> str:
+    return ", ".join(f"{part.number or 'an invoice'} {part.amount}" for part in entry.allocations)
 
 
 Lookalikes = Mapping[tuple[str, Decimal], list[MirrorDocument]]
@@ -53,7 +78,7 @@ def index_lookalikes(documents: Iterable[MirrorDocument]) -> dict[tuple[str, Dec
     found: dict[tuple[str, Decimal], list[MirrorDocument]] = {}
     for document in documents:
         if document.is_live and not document.marker:
-            found.setdefault((document.account_id, _signed(document.kind, document.total.amount)), []).append(document)
+            found.setdefault((document.account_id, signed(document)), []).append(document)
     return found
 
 
@@ -61,7 +86,7 @@ def lookalike(wanted: LedgerEntry, lookalikes: Lookalikes) -> MirrorDocument | N
     """A document of the same account, amount and (within days) date that carries no marker: never push beside it."""
     near = [
         document
-        for document in lookalikes.get((account_of(wanted), _signed(wanted.kind, wanted.total.amount)), [])
+        for document in lookalikes.get((account_of(wanted), signed(wanted)), [])
         if abs(document.date - wanted.date) <= timedelta(days=LOOKALIKE_DAYS)
     ]
     return min(near, key=lambda document: _distance(document, wanted.date), default=None)
@@ -71,9 +96,12 @@ def _distance(document: MirrorDocument, day: date) -> tuple[int, str]:
     return abs((document.date - day).days), document.document_id
 
 
-def _signed(kind: DocumentKind, amount: Decimal) -> Decimal:
-    outgoing = kind in (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
-    return ZERO - amount if outgoing else amount
+def signed(document: LedgerEntry | MirrorDocument) -> Decimal:
+    """The total from the view of the account that `account_of` names: out is negative."""
+    amount = document.total.amount
+    if isinstance(document, BankTransaction | BankTransfer) or document.kind not in _PAYMENTS:
+        return ZERO - amount if document.kind in _OUTGOING else amount
+    return amount if document.incoming else ZERO - amount
 
 
 def _six_digits(rate: Decimal | None) -> Decimal | None:

@@ -15,8 +15,7 @@ from typing import Any
 
 from connectors.contract.money import ZERO
 from connectors.contract.records import DocumentKind, MirrorDocument
-
-OUTGOING = frozenset({DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER})
+from sync.domain.match import signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,28 +92,25 @@ class Balance:
 
 
 def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
-    """Every live document's effect on its bank accounts; a bank transfer has two."""
+    """Every live document's effect on its bank accounts; a bank transfer has two, a payment has its own direction."""
     found = []
     for document in documents:
         if not document.is_live:
             continue
-        amount = document.total.amount
-        sides = (
-            ((document.account_id, ZERO - amount), (document.other_account_id, amount))
-            if document.kind is DocumentKind.BANK_TRANSFER
-            else ((document.account_id, ZERO - amount if document.kind in OUTGOING else amount),)
-        )
+        sides = [(document.account_id, signed(document))]
+        if document.kind is DocumentKind.BANK_TRANSFER:
+            sides.append((document.other_account_id, document.total.amount))
         found += [
             Leg(
                 document_id=document.document_id,
                 account_id=account,
                 day=document.date,
-                amount=signed,
+                amount=amount,
                 marker=document.marker,
                 reference=document.reference,
                 kind=document.kind.value,
             )
-            for account, signed in sides
+            for account, amount in sides
         ]
     return found
 

@@ -8,7 +8,7 @@ from sync.models.flow import Flow
 from sync.models.incident import Incident
 from sync.models.intent import PushAttempt, PushIntent, PushIntentItem
 from sync.models.mapping import AccountMapping
-from sync.models.mirror import MirrorDocument
+from sync.models.mirror import MirrorDocument, MirrorInvoice
 from sync.models.proof import Proof
 from sync.models.rate import BookedConversion
 from sync.models.record import Record, RecordState
@@ -27,6 +27,7 @@ __all__ = [
     "Incident",
     "Leg",
     "MirrorDocument",
+    "MirrorInvoice",
     "Proof",
     "PushAttempt",
     "PushIntent",

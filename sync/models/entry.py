@@ -66,6 +66,7 @@ class Entry(TenantModel):
     )  # halved when a whole call was refused, to find the culprit
     held_back = models.BooleanField(default=False)  # a person took it out of automation
     accepted = models.JSONField(default=list)  # finding codes that a person has accepted
+    chosen_invoices = models.JSONField(null=True)  # a person's choice of what it pays: [{invoice_id, amount}]
 
     marker = models.CharField(max_length=20)
     destination_type = models.CharField(max_length=15, default="", blank=True)

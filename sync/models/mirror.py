@@ -15,6 +15,7 @@ class MirrorDocument(TenantModel):
     document_id = models.CharField(max_length=100)
     account_id = models.CharField(max_length=100)
     other_account_id = models.CharField(max_length=100, default="", blank=True)
+    incoming = models.BooleanField(default=False, db_default=False)  # payments alone: the other kinds say it themselves
     contact_id = models.CharField(max_length=100, default="", blank=True)
     date = models.DateField()
     total = models.DecimalField(max_digits=24, decimal_places=4)
@@ -38,3 +39,44 @@ class MirrorDocument(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.document_id}"
+
+
+class MirrorInvoice(TenantModel):
+    """A sales invoice or bill as last read: what a movement may pay. Read for matching alone, never learned from."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    invoice_id = models.CharField(max_length=100)
+    sales = models.BooleanField()
+    number = models.CharField(max_length=255, default="", blank=True)
+    reference = models.CharField(max_length=255, default="", blank=True)
+    contact_id = models.CharField(max_length=100, default="", blank=True)
+    contact_name = models.CharField(max_length=500, default="", blank=True)
+    total = models.DecimalField(max_digits=24, decimal_places=4)
+    due = models.DecimalField(max_digits=24, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    date = models.DateField()
+    due_date = models.DateField(null=True)
+    rate = models.DecimalField(max_digits=24, decimal_places=6, null=True)
+    status = models.CharField(max_length=12)
+    paid_by = models.JSONField(default=list)  # our markers on its payments
+    updated_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(db_default=Now())
+
+    class Meta(TenantModel.Meta):
+        db_table = "mirror_invoice"
+        indexes = [
+            models.Index(
+                fields=["connection", "sales", "invoice_id"],
+                name="mirror_invoice_open",
+                condition=models.Q(status="AUTHORISED"),
+            ),
+            models.Index(
+                fields=["connection", "sales", "updated_at"],
+                name="mirror_invoice_closed",
+                condition=~models.Q(status="AUTHORISED"),
+            ),
+        ]
+        constraints = [models.UniqueConstraint(fields=["connection", "invoice_id"], name="mirror_invoice_once")]
+
+    def __str__(self) -> str:
+        return self.number or self.invoice_id

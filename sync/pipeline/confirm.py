@@ -84,6 +84,7 @@ def from_mirror(row: dict[str, Any]) -> MirrorDocument:
         document_id=row["document_id"],
         account_id=row["account_id"],
         other_account_id=row["other_account_id"],
+        incoming=row["incoming"],
         contact_id=row["contact_id"],
         date=date.fromisoformat(str(row["date"])),
         total=Money(amount=Decimal(str(row["total"])), currency=row["currency"]),

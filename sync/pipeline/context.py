@@ -86,6 +86,8 @@ class Context:
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
+    uses_payments: bool = False  # payments are read and sent too; found out when the books are first read
+    items_fresh: bool = False  # open invoices and bills were read after the last payment was sent
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 
     @property

@@ -23,7 +23,7 @@ def dry_run(*, tenant_id: int, flow_id: int, actor: str) -> dict[str, Any]:
     ctx = opened(tenant_id=tenant_id, flow_id=flow_id, trigger="dry_run", actor=actor, seconds=None)
     with hold_lease(ctx):
         pages = _read_source(ctx)
-        changes = [page for endpoint in mirror.ENDPOINTS for page in mirror.read(ctx, endpoint, None)]
+        changes = [page for endpoint in mirror.endpoints_of(ctx) for page in mirror.read(ctx, endpoint, None)]
         known = list(ctx.destination.contacts(since=None))
         with ctx.commit(), _taken_back():
             run = Run.objects.create(

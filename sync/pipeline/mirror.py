@@ -12,24 +12,37 @@ from typing import Any
 
 from connectors.contract.records import Endpoint, MirrorDocument
 from sync import store
-from sync.models import EntryState
+from sync.models import EntryState, MirrorInvoice
 from sync.pipeline.context import STALE_MIRROR, WATERMARK_MARGIN, Context
 
 ENDPOINTS = (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
+PAYMENTS = (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
+ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
 
 
-def read_changes(ctx: Context, *, endpoints: Sequence[Endpoint] = ENDPOINTS, since: datetime | None = None) -> datetime:
+def endpoints_of(ctx: Context) -> tuple[Endpoint, ...]:
+    """Where documents of this company may stand. A company without invoices and bills spends no call on payments."""
+    if not ctx.uses_payments:
+        with ctx.commit():
+            ctx.uses_payments = MirrorInvoice.objects.filter(connection=ctx.connection).exists()
+    return ALL_ENDPOINTS if ctx.uses_payments else ENDPOINTS
+
+
+def read_changes(
+    ctx: Context, *, endpoints: Sequence[Endpoint] | None = None, since: datetime | None = None
+) -> datetime:
     """Read every change since the watermark (or `since`) to the end, store it, adopt what it proves.
 
-    Returns the database's time from before the reading. A read that fails raises and proves nothing.
+    Without `endpoints` all that the company uses. Returns the database's time from before the reading. A read that fails
+    raises and proves nothing.
     """
     started = ctx.now()
     if is_stale(ctx, started):
         with ctx.commit():
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     watermarks = dict(ctx.flow.mirror_watermarks)
-    for endpoint in endpoints:
+    for endpoint in endpoints if endpoints is not None else endpoints_of(ctx):
         for page in read(ctx, endpoint, since):  # page by page, so that a long history needs little memory
             with ctx.commit():
                 keep_documents(ctx, page)
@@ -77,6 +90,7 @@ def as_row(document: MirrorDocument) -> dict[str, Any]:
         "document_id": document.document_id,
         "account_id": document.account_id,
         "other_account_id": document.other_account_id,
+        "incoming": document.incoming,
         "contact_id": document.contact_id,
         "date": document.date.isoformat(),
         "total": str(document.total.amount),

@@ -33,8 +33,12 @@ from sync.pipeline import contacts, findings, locks, mirror
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
-TYPES = {Endpoint.BANK_TRANSACTIONS: ("SPEND", "RECEIVE"), Endpoint.BANK_TRANSFERS: ("BANKTRANSFER",)}
-ENDPOINTS = (Endpoint.CONTACTS, Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
+TYPES = {
+    Endpoint.BANK_TRANSACTIONS: ("SPEND", "RECEIVE"),
+    Endpoint.BANK_TRANSFERS: ("BANKTRANSFER",),
+    Endpoint.PAYMENTS: ("PAYMENT",),
+    Endpoint.BATCH_PAYMENTS: ("BATCHPAYMENT",),
+}
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
 CAUTION_AFTER = 2
 PROBE_WHILE_HELD = timedelta(minutes=1)
@@ -44,7 +48,8 @@ def push(ctx: Context) -> Progress:
     """Send what is due: first the contacts that entries wait for, then documents. Nothing due: no call at all."""
     if not _may_push(ctx):
         return Progress.nothing()
-    moved = sum(_push_to(ctx, endpoint) for endpoint in ENDPOINTS if endpoint not in ctx.exhausted)
+    endpoints = (Endpoint.CONTACTS, *mirror.endpoints_of(ctx))
+    moved = sum(_push_to(ctx, endpoint) for endpoint in endpoints if endpoint not in ctx.exhausted)
     return Progress(moved=moved, more=ctx.contacts_stale)
 
 

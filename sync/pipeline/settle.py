@@ -46,6 +46,10 @@ class Claim:
     def is_contacts(self) -> bool:
         return self.prepared.endpoint is Endpoint.CONTACTS
 
+    @property
+    def is_payments(self) -> bool:
+        return self.prepared.endpoint in (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
@@ -74,6 +78,7 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
             contacts.hold_waiting(ctx, moves)
     if not contact_calls:
         ctx.sent_since_read = True
+        ctx.items_fresh = ctx.items_fresh and not any(called.claim.is_payments for called in calls)
         ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
         ctx.counts["pushed"] += sum(item.outcome in APPLIED for called in calls for item in called.classified.items)
 

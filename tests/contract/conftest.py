@@ -18,12 +18,15 @@ from connectors.contract.errors import ActionRequired
 from connectors.contract.money import Money
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import (
+    Allocation,
     BankTransaction,
     BankTransfer,
+    BatchPayment,
     ContactDraft,
     DocumentKind,
     Endpoint,
     LineItem,
+    Payment,
     Writable,
 )
 from connectors.contract.spec import CallRecord, Wiring
@@ -206,6 +209,32 @@ def transfers(count: int) -> list[Writable]:
     ]  # fmt: skip
 
 
+def payments(count: int) -> list[Writable]:
+    """Five francs each, for one invoice."""
+    return [
+        Payment(
+            bank_account_id="6f7594f2-f059-4d56-9e67-47ac9733bfe9", incoming=True, date=date(2026, 11, 2),
+            total=Money.of("5.00", "CHF"), reference="Invoice", marker=marker(number), allocation=part("5.00"),
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def batches(count: int) -> list[Writable]:
+    return [
+        BatchPayment(
+            bank_account_id="6f7594f2-f059-4d56-9e67-47ac9733bfe9", incoming=True, date=date(2026, 11, 2),
+            total=Money.of("5.00", "CHF"), reference="Invoices", marker=marker(number),
+            allocations=(part("2.00"), part("3.00", "d8a3c6f1-52c1-4d2f-bd0e-8c1b4a5a7a51")),
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def part(amount: str, invoice: str = "7e5e243b-9fcd-4aef-8e3a-c70be1e39bfa") -> Allocation:
+    return Allocation(invoice_id=invoice, number="INV-1", amount=Decimal(amount), currency="CHF")
+
+
 def marker(number: int) -> str:
     return f"MR-{number:013}"
 
@@ -216,6 +245,10 @@ def writables(endpoint: Endpoint, count: int) -> Sequence[Any]:
         return drafts(count)
     if endpoint is Endpoint.BANK_TRANSFERS:
         return transfers(count)
+    if endpoint is Endpoint.PAYMENTS:
+        return payments(count)
+    if endpoint is Endpoint.BATCH_PAYMENTS:
+        return batches(count)
     return [
         BankTransaction(
             kind=DocumentKind.SPEND,

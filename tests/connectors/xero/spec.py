@@ -145,6 +145,8 @@ def _body_problems(operation: Operation, headers: Mapping[str, str], body: bytes
 
 
 def _typed(value: str, schema: Spec) -> Any:
+    if schema.get("type") == "array":
+        return value.split(",")
     if schema.get("type") == "boolean":
         return {"true": True, "false": False}.get(value, value)
     if schema.get("type") == "integer" and value.lstrip("-").isdigit():
