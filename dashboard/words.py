@@ -197,6 +197,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "rate_missing": _w(_("No rate")),
         "date_impossible": _w(_("The date is impossible")),
         "date_missing": _w(_("No date")),
+        "deal_out_of_range": _w(_("No rate can express the exchange")),
         "deal_incomplete": _w(_("A currency exchange is incomplete")),
         "default_missing": _w(_("A default is missing")),
         "deleted_in_xero": _w(_("Deleted in Xero")),

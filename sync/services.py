@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import F
 
+from connectors.contract.records import Movement
 from connectors.models import Connection
 from sync import store
 from sync.domain.rule_format import parse_rule
@@ -115,11 +116,22 @@ def entry_accept(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason
 
 def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *, accept: bool) -> int:
     with tenant_scope(tenant_id, actor=actor):
+        entry_ids = _with_other_halves(entry_ids)
         _lock_records(entry_ids)
         movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
         in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
         entries = list(movable.exclude(pk__in=list(in_doubt)).order_by("pk"))
         return reopen(entries, actor=actor, reason=reason, accept=accept)
+
+
+def _with_other_halves(entry_ids: Sequence[int]) -> list[int]:
+    """An act on one half of a conversion is an act on both, as far as neither was sent: half a deal is never posted."""
+    deals = Entry.objects.filter(pk__in=entry_ids, movement=Movement.FX).exclude(unit="").values("flow_id", "unit")
+    units = {(row["flow_id"], row["unit"]) for row in deals}
+    halves = Entry.objects.filter(
+        flow_id__in={flow_id for flow_id, _ in units}, unit__in={unit for _, unit in units}, destination_id=None
+    )
+    return sorted({*entry_ids, *(halves.values_list("pk", flat=True) if units else ())})
 
 
 def _lock_records(entry_ids: Sequence[int]) -> None:
@@ -179,6 +191,8 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
     if not reason.strip():
         raise NotPossible("Please give a reason.")
     with tenant_scope(tenant_id, actor=actor):
+        if state == EntryState.SKIPPED:  # a link is about one document alone
+            entry_ids = _with_other_halves(entry_ids)
         entries = list(
             Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT).exclude(state=state)
         )

@@ -138,10 +138,17 @@ def upsert_records(
 
 
 def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
-    """Fetched rows, oldest first, each with the partners of its unit (a unit is transformed as a whole)."""
+    """Fetched rows, oldest first, each with the partners of its unit (a unit is transformed as a whole).
+
+    A change of a row whose document may or may not stand in the books waits until that is known.
+    """
     return rows(
         """WITH due AS (
                SELECT id, unit FROM record WHERE flow_id = %(flow)s AND state = 'fetched'
+                  AND NOT EXISTS (SELECT FROM entry WHERE entry.flow_id = %(flow)s AND entry.record_id = record.id
+                                     AND entry.state IN ('in_flight', 'unconfirmed'))
+                  AND (unit = '' OR NOT EXISTS (SELECT FROM entry WHERE entry.flow_id = %(flow)s AND entry.unit <> ''
+                                     AND entry.unit = record.unit AND entry.state IN ('in_flight', 'unconfirmed')))
                 ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
            ), picked AS (
                SELECT id FROM due
@@ -460,7 +467,7 @@ def close_items_of_entries(entry_ids: Sequence[int], *, outcome: str) -> None:
 def entries_to_confirm(*, flow_id: int, connection_id: int, limit: int) -> list[dict[str, Any]]:
     """Sent entries with an id, each beside the document as last read back (null where it was not seen yet)."""
     return rows(
-        """SELECT entry.id, entry.marker, entry.document, entry.destination_id, entry.changed_at, entry.attempts,
+        """SELECT entry.id, entry.marker, entry.document, entry.destination_id, entry.changed_at, entry.posted_rate,
                   to_jsonb(mirror) AS found
              FROM entry LEFT JOIN mirror_document AS mirror
                ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
@@ -491,7 +498,7 @@ def has_confirmed(flow_id: int) -> bool:
 def touched_since_confirmed(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
     """Confirmed entries whose document in the books changed after we last looked at it."""
     return rows(
-        """SELECT entry.id, entry.marker, entry.document, to_jsonb(mirror) AS found
+        """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, to_jsonb(mirror) AS found
              FROM entry JOIN mirror_document AS mirror
                ON mirror.connection_id = %s AND mirror.document_id = entry.destination_id
             WHERE entry.flow_id = %s AND entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at

@@ -64,6 +64,17 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
             "auto": gettext_lazy("pays the invoice by itself"),
         },
     ),
+    "partner_minutes": (
+        gettext_lazy("One half of an exchange or own transfer waits for the other"),
+        {
+            "15": gettext_lazy("15 minutes, then you are told (recommended)"),
+            "5": gettext_lazy("5 minutes"),
+            "30": gettext_lazy("30 minutes"),
+            "60": gettext_lazy("one hour"),
+            "240": gettext_lazy("four hours"),
+            "1440": gettext_lazy("one day"),
+        },
+    ),
 }
 _DEFAULT_WORDS: dict[str, Promise] = {
     "income": gettext_lazy("Income"),

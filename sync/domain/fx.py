@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from connectors.contract.money import ZERO, round_half_up
 
 RATE_DIGITS = 6
-CENT = Decimal("0.01")
+MOST_DIGITS = 2  # the destination keeps cents, also of currencies that have finer units
 
 
 def base_value(total: Decimal, rate: Decimal) -> Decimal:
@@ -57,11 +57,17 @@ def base_and_foreign(*, foreign: Decimal, base: Decimal) -> PairPlan:
     )
 
 
-def second_foreign(*, first: Decimal, first_rate: Decimal, second: Decimal) -> PairPlan:
-    """Two foreign currencies: `first` was booked at `first_rate`; the second document follows so that clearing closes."""
+def second_foreign(*, first: Decimal, first_rate: Decimal, second: Decimal, digits: int = MOST_DIGITS) -> PairPlan:
+    """Two foreign currencies: `first` was booked at `first_rate`; the second document follows so that clearing closes.
+
+    `digits` are those of the second currency: its lines are whole yen where whole yen can close the deal.
+    """
     cleared = base_value(first, first_rate)
-    rate = rate_for(second, cleared)
-    clearing = _amount_worth(cleared, rate, near=second)
+    worth = cleared or first / first_rate  # less than half a base cent: the true ratio keeps the second at 0.00 too
+    rate = rate_for(second, worth)
+    clearing = _amount_worth(cleared, rate, near=second, digits=min(digits, MOST_DIGITS))
+    if digits < MOST_DIGITS and base_value(clearing, rate) != cleared:
+        clearing = _amount_worth(cleared, rate, near=second, digits=MOST_DIGITS)
     return PairPlan(
         first=LegPlan(total=first, clearing=first),
         second=LegPlan(total=second, clearing=clearing, rounding=second - clearing, rate=rate),
@@ -69,13 +75,13 @@ def second_foreign(*, first: Decimal, first_rate: Decimal, second: Decimal) -> P
     )
 
 
-def _amount_worth(base: Decimal, rate: Decimal, *, near: Decimal) -> Decimal:
-    """The amount of foreign cents closest to `near` that `rate` books as exactly `base`; the closest miss if none does."""
-    exact = round_half_up(base * rate, 2)
+def _amount_worth(base: Decimal, rate: Decimal, *, near: Decimal, digits: int) -> Decimal:
+    """The amount closest to `near` that `rate` books as exactly `base`, in steps of `digits`; the closest miss if none."""
     if base_value(near, rate) == base:
         return near
+    step, exact = Decimal(1).scaleb(-digits), round_half_up(base * rate, digits)
     reach = int(rate) + 2  # base cents are `rate` foreign cents wide, so a hit lies within this many
-    candidates = [exact + CENT * step for step in range(-reach, reach + 1)]
+    candidates = [exact + step * place for place in range(-reach, reach + 1)]
     hits = [amount for amount in candidates if base_value(amount, rate) == base]
     if hits:
         return min(hits, key=lambda amount: (abs(amount - near), amount))

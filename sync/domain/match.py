@@ -25,8 +25,12 @@ _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _OUTGOING = (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
 
 
-def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ...]:
+def differences(
+    wanted: LedgerEntry, found: MirrorDocument, *, answered_rate: Decimal | None = None
+) -> tuple[Finding, ...]:
     """What a read-back document says otherwise than the one we sent; empty means confirmed.
+
+    `answered_rate`: the rate of the first answer, where the destination chose it; it must not have moved since.
 
     The contact and the lines are not compared; what a payment pays is. The date is, too: a document that somebody edited
     before the read-back is reported.
@@ -38,8 +42,9 @@ def differences(wanted: LedgerEntry, found: MirrorDocument) -> tuple[Finding, ..
         ("currency", wanted.total.currency, found.total.currency),
         ("amount", wanted.total.amount, found.total.amount),
     ]
-    if isinstance(wanted, BankTransaction) and wanted.rate is not None:
-        pairs.append(("rate", wanted.rate, _six_digits(found.rate)))
+    rate = _six_digits((wanted.rate or answered_rate) if isinstance(wanted, BankTransaction) else None)
+    if rate is not None:
+        pairs.append(("rate", rate, _six_digits(found.rate)))
     if isinstance(wanted, BankTransfer):
         pairs.append(("receiving account", wanted.to_account_id, found.other_account_id))
     if isinstance(wanted, Payment | BatchPayment):

@@ -7,12 +7,12 @@ plan says so in findings; it never guesses and never raises on odd data.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.money import ZERO
+from connectors.contract.money import ZERO, minor_units, round_half_up
 from connectors.contract.records import (
     Account,
     BankTransaction,
@@ -51,6 +51,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """What the second document of a deal needs to know of the first: its total and the rate it is valued at."""
+
+    total: Decimal
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What planning goes by, from the tenant's settings."""
 
@@ -62,6 +70,7 @@ class Rules:
     rounding: Account | None = None
     rate_policy: str = "xero_day"  # the destination's own rate of the day; else `rates_on` must know one
     rates_on: Callable[[date], Mapping[str, Decimal]] | None = None  # foreign units per base unit, by currency
+    booked: Mapping[int, Booked] = field(default_factory=dict)  # by record: its document that stands in the books
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +186,8 @@ def _obstacles(part: Part, day: date | None, rules: Rules) -> list[Finding]:
     if not rules.multi_currency and transaction.amount.currency != rules.base_currency:
         message = "This Xero plan keeps books in one currency only. Upgrade it, or leave this wallet out."
         found.append(_finding("no_multi_currency", message, transaction.amount.currency))
-    if not transaction.amount.is_exact:
-        message = f"{transaction.amount} has more decimals than the currency allows. Ask Amnis for the exact amount."
+    if not transaction.amount.is_exact or transaction.amount.amount != round_half_up(transaction.amount.amount, 2):
+        message = f"{transaction.amount} has more decimals than Xero can keep. Ask Amnis for the exact amount."
         found.append(_finding("amount_not_exact", message))
     return found
 
@@ -328,27 +337,35 @@ def _with_base_currency(
     sold: Part, bought: Part, markers: Mapping[tuple[int, str], str], rules: Rules
 ) -> tuple[Outcome, ...]:
     base, foreign = (sold, bought) if sold.transaction.amount.currency == rules.base_currency else (bought, sold)
+    day = _deal_day(sold, bought, rules)
+    if not fx.rate_for(_size(foreign), _size(base)):
+        finding = _finding("deal_out_of_range", "No rate of six decimals can express this conversion. Book it by hand.")
+        return tuple(Planned(part=part, leg=part.leg, findings=(finding,), booking_date=day) for part in (sold, bought))
     pair = fx.base_and_foreign(foreign=_size(foreign), base=_size(base))
     return (
-        _leg(foreign, pair.first, markers, rules),
-        _leg(base, pair.second, markers, rules),
+        _leg(foreign, pair.first, markers, rules, day=day),
+        _leg(base, pair.second, markers, rules, day=day),
     )
 
 
 def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
     """The leg with fewer units per base goes first; both are worth the same, so that is the smaller amount."""
     first, second = sorted((sold, bought), key=_size)
+    day = _deal_day(sold, bought, rules)
     whole = fx.LegPlan(total=_size(first), clearing=_size(first))
-    waiting = Planned(part=second, leg=second.leg, booking_date=_day(second, rules), waits_for=first.leg)
-    return (_leg(first, whole, markers, rules), waiting)
+    made, booked = _leg(first, whole, markers, rules, day=day), rules.booked.get(first.record_id)
+    if booked is not None:
+        return (made, second_leg(second, first=booked, markers=markers, rules=rules, day=day))
+    return (made, Planned(part=second, leg=second.leg, booking_date=day, waits_for=first.leg))
 
 
 def second_leg(
-    part: Part, *, first_total: Decimal, first_rate: Decimal, markers: Mapping[tuple[int, str], str], rules: Rules
+    part: Part, *, first: Booked, markers: Mapping[tuple[int, str], str], rules: Rules, day: date
 ) -> Planned:
-    """The second document of a deal in two foreign currencies, once the first one's rate is known."""
-    pair = fx.second_foreign(first=first_total, first_rate=first_rate, second=_size(part))
-    planned = _leg(part, pair.second, markers, rules)
+    """The second document of a deal in two foreign currencies, once the first one stands in the books."""
+    digits = minor_units(part.transaction.amount.currency)
+    pair = fx.second_foreign(first=first.total, first_rate=first.rate, second=_size(part), digits=digits)
+    planned = _leg(part, pair.second, markers, rules, day=day)
     if not pair.rest:
         return planned
     note = (
@@ -357,15 +374,18 @@ def second_leg(
     return replace(planned, findings=(*planned.findings, Finding(code="fx_rest", message=note, severity=Severity.NOTE)))
 
 
-def _leg(part: Part, plan: fx.LegPlan, markers: Mapping[tuple[int, str], str], rules: Rules) -> Planned:
+def _deal_day(sold: Part, bought: Part, rules: Rules) -> date:
+    """Both documents of a deal carry one date: where the rows differ, the day on which the later side moved."""
+    return max(_day(sold, rules), _day(bought, rules))
+
+
+def _leg(part: Part, plan: fx.LegPlan, markers: Mapping[tuple[int, str], str], rules: Rules, *, day: date) -> Planned:
     assert part.coding is not None
     clearing = replace(part.coding.lines[0], amount=plan.clearing)
     lines = (clearing,) if plan.rounding == ZERO else (clearing, _rounding_line(clearing, plan.rounding, rules))
     document = _bank_transaction(part, lines, part.leg, markers, rules, rate=plan.rate)
-    document = replace(document, tax_mode=TaxMode.NO_TAX)
-    return Planned(
-        part=part, leg=part.leg, document=document, findings=part.coding.findings, booking_date=document.date
-    )
+    document = replace(document, tax_mode=TaxMode.NO_TAX, date=day)
+    return Planned(part=part, leg=part.leg, document=document, findings=part.coding.findings, booking_date=day)
 
 
 def _rounding_line(clearing: LineItem, amount: Decimal, rules: Rules) -> LineItem:

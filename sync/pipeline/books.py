@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ DEFAULT_POLICIES = {
     "rate": "xero_day",
     "contacts": "match_or_create",
     "match_invoices": "suggest",
+    "partner_minutes": "15",  # both rows of a deal are made within a second of each other
 }
 
 
@@ -54,6 +55,11 @@ class Books:
 
     def policy(self, name: str) -> str:
         return self.policies.get(name) or DEFAULT_POLICIES[name]
+
+    @property
+    def partner_patience(self) -> timedelta:
+        """How long one row of a deal or own transfer waits for the other before a person is asked."""
+        return timedelta(minutes=int(self.policy("partner_minutes")))
 
     def threshold(self, name: str, currency: str) -> Decimal | None:
         """The amount from which a person looks first, in this currency; None where none is set."""

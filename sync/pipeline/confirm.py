@@ -64,7 +64,8 @@ def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
             ),
             "note": note,
         }
-    different = match.differences(wanted, found)
+    answered = row["posted_rate"]
+    different = match.differences(wanted, found, answered_rate=None if answered is None else Decimal(answered))
     if different:
         return {"id": row["id"], "state": EntryState.REVIEW, "findings": findings.as_json(different), "note": note}
     move = {

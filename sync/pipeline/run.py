@@ -18,7 +18,7 @@ from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
 from sync.models import Flow, Run
-from sync.pipeline import contacts, drift, log
+from sync.pipeline import contacts, deals, drift, log
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
 from sync.pipeline.context import Context, LeaseLost, Progress, Timing
@@ -160,6 +160,7 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             ctx.renew_lease()
             if ctx.source_at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
                 drift.look(ctx)
+                deals.look(ctx)
                 return True, failure
     except ConnectorError as error:
         return False, error

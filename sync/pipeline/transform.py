@@ -5,7 +5,9 @@ A record that changed after its entry was sent never yields a second document: a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,8 +37,8 @@ REWRITABLE = frozenset(
         EntryState.FAILED,
     }
 )
+DECIDED_HERE = frozenset({EntryState.FETCHED, EntryState.WAITING, EntryState.READY})
 SLICE = 500
-PARTNER_PATIENCE = timedelta(minutes=15)  # both rows of a deal are made within a second of each other
 
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
@@ -47,8 +49,10 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         rows = coded_all(ctx, records)
-        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit)]
-        _write(ctx, records, outcomes)
+        standing = _standing(ctx, [record["id"] for record in records])
+        rules = replace(planning_rules(ctx), booked=_booked(standing))
+        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules)]
+        _write(ctx, records, outcomes, standing)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
     return Progress(moved=len(records), more=len(records) >= limit)
@@ -65,9 +69,9 @@ def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     return units.values()
 
 
-def _planned(ctx: Context, unit: list[CodedRecord]) -> tuple[plan.Outcome, ...]:
+def _planned(ctx: Context, unit: list[CodedRecord], rules: plan.Rules) -> tuple[plan.Outcome, ...]:
     parts = tuple(part_of(ctx, row) for row in unit)
-    return plan_unit(parts, markers=_markers(ctx, unit), rules=planning_rules(ctx))
+    return plan_unit(parts, markers=_markers(ctx, unit), rules=rules)
 
 
 def part_of(ctx: Context, row: CodedRecord) -> Part:
@@ -110,18 +114,22 @@ def _markers(ctx: Context, unit: Sequence[CodedRecord]) -> dict[tuple[int, str],
 # -------------------------------------------------------------------- writing
 
 
-def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequence[plan.Outcome]) -> None:
+def _write(
+    ctx: Context,
+    records: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[plan.Outcome],
+    standing: Mapping[tuple[int, str], dict[str, Any]],
+) -> None:
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
-    standing = _standing(ctx, list(by_record))
     links = contacts.links_for(ctx, _names(planned))
     fresh, moves = [], []
     for outcome in planned:
         old = standing.get((outcome.part.record_id, outcome.leg))
         row = _entry_row(ctx, outcome, links, by_record)
-        if old is None or (old["state"] in REWRITABLE and old["destination_id"] is None and not old["held_back"]):
+        if old is None or _may_rewrite(old, row):
             fresh.append(row)
-        else:
+        elif old["destination_id"] is not None or old["held_back"]:
             moves += amendment(old, row, outcome)
     moves += withdrawn(standing, outcomes)
     moves += taken_in(standing, planned)
@@ -129,6 +137,14 @@ def _write(ctx: Context, records: Sequence[Mapping[str, Any]], outcomes: Sequenc
         _write_entries(ctx, fresh)
     store.move_entries(moves, run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
+
+
+def _may_rewrite(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Nothing was ever sent, and it is the program's to decide: what a person was asked or has put aside is decided anew
+    only after the source changed it. (A person's own retry has moved the entry before.)"""
+    if old["state"] not in REWRITABLE or old["destination_id"] is not None or old["held_back"]:
+        return False
+    return old["state"] in DECIDED_HERE or row["record_revision"] > old["record_revision"]
 
 
 def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
@@ -152,9 +168,21 @@ def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
 
 def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = Entry.objects.filter(record_id__in=record_ids).values(
-        "id", "record_id", "leg", "state", "destination_id", "held_back", "document", "record_revision"
-    )
+        "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
+        "amount", "posted_rate",
+    )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
+
+
+def _booked(standing: Mapping[tuple[int, str], Mapping[str, Any]]) -> dict[int, plan.Booked]:
+    """Documents of deals from which the other one follows: read back, or with both of them in the books already."""
+    sent: dict[str, int] = Counter(row["unit"] for row in standing.values() if row["destination_id"])
+    return {
+        row["record_id"]: plan.Booked(total=abs(row["amount"]), rate=row["posted_rate"])
+        for row in standing.values()
+        if row["unit"] and row["posted_rate"] and row["amount"]
+        and (row["state"] == EntryState.CONFIRMED or sent[row["unit"]] > 1)
+    }  # fmt: skip
 
 
 def _names(planned: Sequence[Planned]) -> dict[str, bool]:
@@ -172,7 +200,7 @@ def _entry_row(
     transaction, document = outcome.part.transaction, outcome.document
     link = links.get(contact_key(document.contact_name)) if isinstance(document, BankTransaction) else None
     record = records[outcome.part.record_id]
-    waits = _seconds_to_wait(outcome, record)
+    waits = _seconds_to_wait(outcome, record, patience=ctx.books.partner_patience)
     return {
         "record_id": outcome.part.record_id,
         "other_record_id": outcome.other.record_id if outcome.other else None,
@@ -204,14 +232,14 @@ def _unit_records(record: Mapping[str, Any], records: Mapping[int, Mapping[str, 
     return [other for other in records.values() if other["unit"] == record["unit"]]
 
 
-def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any]) -> float:
-    """Above zero for what waits: for the first leg's rate (no end), or for a partner (a quarter of an hour)."""
+def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any], *, patience: timedelta) -> float:
+    """Above zero for what waits: for the first leg's rate (no end), or for a partner (as long as the tenant says)."""
     if not outcome.waits_for:
         return 0.0
     if outcome.waits_for != "partner":
         return timedelta(days=1).total_seconds()
     changed: datetime | None = record["source_updated_at"]
-    until = changed + PARTNER_PATIENCE if changed else record["now"]
+    until = changed + patience if changed else record["now"]
     return max(0.0, float((until - record["now"]).total_seconds()))
 
 

@@ -14,7 +14,7 @@ from sync.domain import documents, match
 from sync.domain.booking import is_locked
 from sync.models import ContactLink, Entry, EntryState
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import confirm, findings, locks, mirror
+from sync.pipeline import confirm, findings, locks, mirror, pairs
 from sync.pipeline.context import Context, Progress
 
 SLICE = 1000
@@ -37,6 +37,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
         lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
         moves = [_move(ctx, row, entries.get(row.pk), links.get(row.contact_id or 0), lookalikes) for row in rows]
+        moves = pairs.together(ctx, rows, moves)
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
     ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)

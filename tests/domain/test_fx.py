@@ -90,3 +90,37 @@ def test_any_deal_between_two_foreign_currencies_leaves_nothing_or_says_what(
         assert pair.rest == 0, "a rate of at least one always has a cent that fits"
     else:  # a foreign cent is worth more than a base cent: half of one, and the rounding, is the nearest miss
         assert abs(pair.rest) <= CENT / 2 / leg.rate + CENT / 2
+
+
+@given(
+    first=AMOUNTS.filter(lambda amount: amount >= 100),
+    rate=RATES,
+    ratio=st.decimals(min_value=100, max_value=2000, places=6),
+)
+def test_whole_yen_close_every_deal_in_which_a_centime_is_worth_a_yen(
+    first: Decimal, rate: Decimal, ratio: Decimal
+) -> None:
+    """Where the second rate is at least 100, one centime is worth a yen or more, so some whole yen fits."""
+    second = (first * ratio).quantize(D(1))
+    pair = fx.second_foreign(first=first, first_rate=rate, second=second, digits=0)
+
+    assert pair.second.rate is not None
+    if pair.second.rate >= 100:
+        assert pair.rest == 0
+        assert pair.second.clearing == pair.second.clearing.to_integral_value()
+        assert pair.second.rounding == pair.second.rounding.to_integral_value()
+
+
+def test_three_decimals_are_never_written_because_xero_keeps_two() -> None:
+    """KWD has three digits; the clearing line still has two. EUR 1,000.00 at 1.05 is X = 952.38."""
+    pair = fx.second_foreign(first=D("1000.00"), first_rate=D("1.050000"), second=D("333.33"), digits=3)
+
+    assert (pair.second.clearing + pair.second.rounding, pair.second.clearing.as_tuple().exponent) == (D("333.33"), -2)
+
+
+def test_a_deal_worth_less_than_half_a_centime_has_two_documents_worth_nothing() -> None:
+    pair = fx.second_foreign(first=D("0.01"), first_rate=D("3.000000"), second=D("1.00"))
+
+    assert fx.base_value(D("0.01"), D("3.000000")) == 0
+    assert pair.second.rate is not None
+    assert fx.base_value(pair.second.clearing, pair.second.rate) == pair.rest == 0

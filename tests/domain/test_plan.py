@@ -23,7 +23,7 @@ from connectors.contract.records import (
     TransferDetail,
 )
 from sync.domain.coding import CodingDefaults, code
-from sync.domain.plan import Outcome, Part, Planned, Rules, Skipped, plan_unit, second_leg
+from sync.domain.plan import Booked, Outcome, Part, Planned, Rules, Skipped, plan_unit, second_leg
 from tests.domain.movements import INDEX, account, card, movement
 
 DEFAULTS = CodingDefaults(
@@ -321,7 +321,11 @@ def test_between_two_foreign_currencies_the_second_document_waits_for_the_first_
     assert (second.part.record_id, second.document, second.waits_for) == (2, None, "sold")
     built = transaction_of(
         second_leg(
-            bought, first_total=Decimal("250000.00"), first_rate=Decimal("1.055312"), markers=MARKERS, rules=RULES
+            bought,
+            first=Booked(total=Decimal("250000.00"), rate=Decimal("1.055312")),
+            markers=MARKERS,
+            rules=RULES,
+            day=date(2026, 3, 6),
         )
     )
     assert (built.kind, built.rate, built.marker) == (DocumentKind.RECEIVE, Decimal("1.145787"), "MR-2-bought")
@@ -383,7 +387,11 @@ def test_a_cent_that_no_rate_can_close_is_told_on_the_deal() -> None:
     [_, bought] = deal(("EUR", "930000.01"), ("USD", "500000.00"))
 
     built = second_leg(
-        bought, first_total=Decimal("930000.01"), first_rate=Decimal("0.930000"), markers=MARKERS, rules=RULES
+        bought,
+        first=Booked(total=Decimal("930000.01"), rate=Decimal("0.930000")),
+        markers=MARKERS,
+        rules=RULES,
+        day=date(2026, 3, 6),
     )
 
     assert lines(transaction_of(built)) == [("850", Decimal("500000.00"))]

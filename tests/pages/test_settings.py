@@ -19,6 +19,7 @@ GOOD = {
     "rate": "xero_day",
     "contacts": "match_or_create",
     "match_invoices": "suggest",
+    "partner_minutes": "60",
     "income": "200",
     "expense": "400",
     "amount_over": "CHF 50'000.00, EUR 40000",

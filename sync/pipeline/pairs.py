@@ -1,0 +1,62 @@
+"""A deal is two documents or none: what holds the one holds the other, as long as neither stands in the books."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.contract.records import Movement
+from sync.models import Entry, EntryState
+from sync.pipeline import findings
+from sync.pipeline.context import Context
+
+STOPPED = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.UNDONE)
+ON_THE_WAY = (EntryState.READY, EntryState.WAITING)
+
+
+def together(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The moves of a validated slice, so that no half of a deal gets ready while the other one is held.
+
+    One statement, and none where the slice has no deal. A half whose document stands in the books holds nothing back.
+    """
+    units = {row.unit for row in rows if row.unit and row.movement == Movement.FX}
+    if not units:
+        return moves
+    own = {row.pk: row for row in rows}
+    others = Entry.objects.filter(flow=ctx.flow, unit__in=units, destination_id=None).exclude(pk__in=list(own))
+    absent = list(others.values("id", "unit", "leg", "state", "findings"))
+    stopped: dict[str, Mapping[str, Any]] = {it["unit"]: dict(it) for it in absent if it["state"] in STOPPED}
+    stopped |= {own[move["id"]].unit: _as_other(own[move["id"]], move) for move in moves if _is_held(own, move, units)}
+    kept = [_with_other(own[move["id"]], move, stopped) for move in moves]
+    return kept + [held(it["id"], other=stopped[it["unit"]]) for it in absent if _goes_along(it, stopped)]
+
+
+def held(entry_id: int, *, other: Mapping[str, Any]) -> dict[str, Any]:
+    """The move of a half whose other half is held, with what keeps that one back."""
+    why = next((found["message"] for found in other["findings"] if found["severity"] == "review"), "it is put aside.")
+    message = f"The other half of this conversion is not posted: {why} Once that is settled, retry; both go together."
+    return {
+        "id": entry_id,
+        "state": EntryState.REVIEW,
+        "findings": findings.review("other_half_held", message, detail=other["leg"]),
+        "note": {"step": "validate", "findings": ["other_half_held"]},
+    }
+
+
+def _is_held(own: Mapping[int, Entry], move: Mapping[str, Any], units: set[str]) -> bool:
+    return own[move["id"]].unit in units and move["state"] == EntryState.REVIEW
+
+
+def _as_other(row: Entry, move: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": row.pk, "unit": row.unit, "leg": row.leg, "findings": move["findings"]}
+
+
+def _with_other(row: Entry, move: dict[str, Any], stopped: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    other = stopped.get(row.unit) if row.movement == Movement.FX else None
+    if other is None or move["state"] == EntryState.REVIEW:
+        return move
+    return held(row.pk, other=other)
+
+
+def _goes_along(row: Mapping[str, Any], stopped: Mapping[str, Any]) -> bool:
+    return row["unit"] in stopped and row["state"] in ON_THE_WAY

@@ -1,0 +1,35 @@
+"""The hand-written statement about conversions: which deal needs a person, and which incident about one is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync.store import rows
+
+_TROUBLED = """
+WITH held AS (
+    SELECT DISTINCT ON (unit) unit, amount, currency, booking_date, findings,
+           EXISTS (SELECT FROM entry AS other WHERE other.flow_id = entry.flow_id AND other.unit = entry.unit
+                      AND other.destination_id IS NOT NULL AND other.state <> 'undone') AS is_half_posted,
+           findings @> '[{"code": "fx_partner_missing"}]' AS is_alone
+      FROM entry
+     WHERE flow_id = %(flow)s AND movement = 'fx' AND unit <> '' AND state IN ('review', 'failed')
+       AND destination_id IS NULL
+     ORDER BY unit, id
+), troubled AS (
+    SELECT left(CASE WHEN is_half_posted THEN 'half_fx:' ELSE 'waiting_fx:' END || substr(unit, 4), 120) AS cause, *
+      FROM held WHERE is_half_posted OR is_alone
+), known AS (
+    SELECT cause FROM incident
+     WHERE flow_id = %(flow)s AND closed_at IS NULL AND (cause LIKE 'half_fx:%%' OR cause LIKE 'waiting_fx:%%')
+)
+SELECT cause, known.cause IS NULL AS is_new, troubled.cause IS NULL AS is_over, is_half_posted, amount, currency,
+       booking_date, findings -> 0 ->> 'message' AS why
+  FROM troubled FULL JOIN known USING (cause) WHERE known.cause IS NULL OR troubled.cause IS NULL ORDER BY cause
+"""
+
+
+def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
+    """Deals of which one row is still missing, or one document alone stands in the books: those without an incident
+    (`is_new`), and the causes of incidents that are over."""
+    return rows(_TROUBLED, {"flow": flow_id})
