@@ -1,4 +1,4 @@
-"""The hand-written statement about conversions: which deal needs a person, and which incident about one is over."""
+"""The hand-written statements about conversions: what waits for its first document, which deal needs a person."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
     """Deals of which one row is still missing, or one document alone stands in the books: those without an incident
     (`is_new`), and the causes of incidents that are over."""
     return rows(_TROUBLED, {"flow": flow_id})
+
+
+def second_legs(*, flow_id: int) -> list[dict[str, Any]]:
+    """Documents that wait for the first one of their deal, each with that one (`first`: state, total, rate, …)."""
+    return rows(
+        """SELECT entry.id, entry.leg, entry.marker, entry.record_id, entry.booking_date, to_jsonb(other) AS first
+             FROM entry JOIN LATERAL (
+                  SELECT leg, state, amount, posted_rate, findings FROM entry AS it
+                   WHERE it.flow_id = entry.flow_id AND it.unit = entry.unit AND it.id <> entry.id AND it.movement = 'fx'
+                   ORDER BY it.id LIMIT 1) AS other ON true
+            WHERE entry.flow_id = %s AND entry.state = 'waiting' AND entry.movement = 'fx' AND entry.unit <> ''
+            ORDER BY entry.id""",
+        [flow_id],
+    )

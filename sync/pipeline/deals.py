@@ -9,18 +9,18 @@ from sync.pipeline.context import Context
 
 
 def look(ctx: Context) -> None:
-    """Tell of deals that wait for a person, and take back what is over. One statement where nothing changed."""
-    with ctx.commit():
-        for deal in store_deals.troubled_deals(flow_id=ctx.flow_id):
-            if deal["is_over"]:
-                incidents.close_causes(
-                    tenant_id=ctx.tenant_id,
-                    flow=ctx.flow,
-                    prefixes=(deal["cause"],),
-                    resolution="Both halves of the exchange are accounted for.",
-                )
-            else:
-                incidents.open(tenant_id=ctx.tenant_id, flow=ctx.flow, **_told(ctx, deal))
+    """Tell of deals that wait for a person, and take back what is over. One statement where nothing changed. Inside
+    `commit`."""
+    for deal in store_deals.troubled_deals(flow_id=ctx.flow_id):
+        if deal["is_over"]:
+            incidents.close_causes(
+                tenant_id=ctx.tenant_id,
+                flow=ctx.flow,
+                prefixes=(deal["cause"],),
+                resolution="Both halves of the exchange are accounted for.",
+            )
+        else:
+            incidents.open(tenant_id=ctx.tenant_id, flow=ctx.flow, **_told(ctx, deal))
 
 
 def _told(ctx: Context, deal: dict[str, Any]) -> dict[str, str]:

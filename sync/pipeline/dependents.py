@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from connectors.contract.records import Movement
-from sync import store
+from sync import store, store_deals
 from sync.domain import documents, plan
 from sync.domain.contacts import contact_key
-from sync.models import ContactLink, Entry, EntryState, Record
+from sync.models import ContactLink, EntryState, Record
 from sync.pipeline import contacts, findings, pairs
 from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.context import Context, Progress
@@ -21,41 +21,26 @@ GAVE_WAY = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState
 def release(ctx: Context) -> Progress:
     """Build the second documents whose first ones were read back; hold those whose first one will not come by itself.
 
-    One statement when nothing waits.
+    Two statements when nothing waits.
     """
     with ctx.commit():
         woken = store.wake_waiting(flow_id=ctx.flow_id)
-        waiting = list(
-            Entry.objects.filter(flow=ctx.flow, state=EntryState.WAITING)
-            .exclude(unit="")
-            .values("id", "unit", "leg", "marker", "record_id", "booking_date")
-        )
-        if not waiting or woken:
-            return Progress(moved=woken)
-        first = _firsts(ctx, waiting)
-        ready = [row for row in waiting if _is_booked(first.get(row["unit"]))]
-        stuck = [row for row in waiting if (it := first.get(row["unit"])) is not None and it["state"] in GAVE_WAY]
+        waiting = [] if woken else store_deals.second_legs(flow_id=ctx.flow_id)
+        ready = [row for row in waiting if _is_booked(row["first"])]
+        stuck = [row for row in waiting if row["first"]["state"] in GAVE_WAY]
         if not ready and not stuck:
-            return Progress.nothing()
+            return Progress(moved=woken)
         ctx.begin_run()
         rows = _rows(ctx, [row["record_id"] for row in ready])
         links = contacts.links_for(ctx, {row.coding.contact_name: False for row in rows.values()})
-        moves = [_move(ctx, dict(row), first[row["unit"]], rows[row["record_id"]], links) for row in ready]
-        moves += [pairs.held(row["id"], other=first[row["unit"]]) for row in stuck]
+        moves = [_move(ctx, row, rows[row["record_id"]], links) for row in ready]
+        moves += [pairs.held(row["id"], other=row["first"]) for row in stuck]
         return Progress(moved=store.move_entries(moves, run_id=ctx.run_id))
 
 
-def _firsts(ctx: Context, waiting: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The other document of each deal that waits, by unit."""
-    found = Entry.objects.filter(flow=ctx.flow, unit__in=[row["unit"] for row in waiting], movement=Movement.FX)
-    others = found.exclude(pk__in=[row["id"] for row in waiting])
-    names = ("unit", "leg", "state", "amount", "posted_rate", "destination_id", "findings")
-    return {row["unit"]: dict(row) for row in others.values(*names)}
-
-
-def _is_booked(first: Mapping[str, Any] | None) -> bool:
+def _is_booked(first: Mapping[str, Any]) -> bool:
     """Read back, so that its rate is Xero's last word."""
-    return first is not None and first["state"] == EntryState.CONFIRMED and first["posted_rate"] is not None
+    return first["state"] == EntryState.CONFIRMED and first["posted_rate"] is not None
 
 
 def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
@@ -65,16 +50,11 @@ def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
     return {record["id"]: coded(ctx, record) for record in records}
 
 
-def _move(
-    ctx: Context,
-    entry: dict[str, Any],
-    first: dict[str, Any],
-    row: CodedRecord,
-    links: Mapping[str, ContactLink],
-) -> dict[str, Any]:
+def _move(ctx: Context, entry: Mapping[str, Any], row: CodedRecord, links: Mapping[str, ContactLink]) -> dict[str, Any]:
+    rate = Decimal(entry["first"]["posted_rate"])
     planned = plan.second_leg(
         part_of(ctx, row),
-        first=plan.Booked(total=abs(first["amount"]), rate=first["posted_rate"]),
+        first=plan.Booked(total=abs(Decimal(entry["first"]["amount"])), rate=rate),
         day=entry["booking_date"],
         markers={(entry["record_id"], entry["leg"]): entry["marker"]},
         rules=planning_rules(ctx),
@@ -87,5 +67,5 @@ def _move(
         "document": documents.to_json(planned.document),
         "findings": findings.as_json(planned.findings),
         "contact_id": link.pk if link else None,
-        "note": {"step": "transform", "first_rate": str(first["posted_rate"])},
+        "note": {"step": "transform", "first_rate": str(rate)},
     }

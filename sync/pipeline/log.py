@@ -10,6 +10,7 @@ from connectors import services as connector_services
 from connectors.contract.errors import ActionRequired, BudgetUsedUp, ConnectorError, ContractBroken, RetryLater
 from sync import incidents, store
 from sync.models import Flow, Run
+from sync.pipeline import deals
 from sync.pipeline.context import Context
 from sync.pipeline.result import NotConnected, Result
 from tenants.scoping import tenant_scope
@@ -30,6 +31,7 @@ def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Re
         if ctx.run is not None:
             _finish(ctx, failure, api_calls=len(calls), write_calls=writes)
         if failure is None and finished:
+            deals.look(ctx)
             ctx.store_flow(last_success_at=ctx.now())
         store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=_next_wake(ctx, finished, failure))
     return Result(

@@ -18,7 +18,7 @@ from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
 from sync.models import Flow, Run
-from sync.pipeline import contacts, deals, drift, log
+from sync.pipeline import contacts, drift, log
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
 from sync.pipeline.context import Context, LeaseLost, Progress, Timing
@@ -35,7 +35,7 @@ from tenants.scoping import tenant_scope
 Step = Callable[[Context], Progress]
 DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
 SENDING: tuple[tuple[str, Step], ...] = (("push", push),)
-SETTLING: tuple[tuple[str, Step], ...] = (("transform", release), ("confirm", confirm))
+SETTLING: tuple[tuple[str, Step], ...] = (("confirm", confirm), ("transform", release))
 SLICE_SECONDS = 20.0
 FETCHES = 5  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
@@ -160,7 +160,6 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             ctx.renew_lease()
             if ctx.source_at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
                 drift.look(ctx)
-                deals.look(ctx)
                 return True, failure
     except ConnectorError as error:
         return False, error
