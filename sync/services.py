@@ -160,7 +160,10 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
         entry.other_record_id for entry in entries if entry.other_record_id
     }
     Record.objects.filter(pk__in=records).update(state=RecordState.FETCHED, reason="")
-    Flow.objects.filter(pk__in={entry.flow_id for entry in entries}).update(next_at=store.now())
+    flows = Flow.objects.filter(pk__in={entry.flow_id for entry in entries})
+    flows.update(next_at=store.now())
+    if any(finding["code"] == "period_locked" for entry in entries for finding in entry.findings):
+        flows.update(lock_read_at=None)  # somebody opened the period and says so
     audit.record(
         "entry.accept" if accept else "entry.retry",
         target=_targets(entries),

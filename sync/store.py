@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -132,6 +132,23 @@ def upsert_records(
         _UPSERT_RECORDS, {"rows": json.dumps(list(records)), "tenant": tenant_id, "flow": flow_id, "run": run_id}
     )[0]
     return Fetched(new=found["new"], changed=found["changed"], unchanged=len(records) - found["new"] - found["changed"])
+
+
+def wake_before_cutoff(*, flow_id: int, since: date, until: date) -> int:
+    """Rows of these days that were left out only because an earlier first day said so are decided again."""
+    return run_sql(
+        """UPDATE record SET state = 'fetched', reason = ''
+            WHERE flow_id = %s AND state = 'skipped' AND booking_date BETWEEN %s AND %s
+              AND reason LIKE 'booked before the cut-off%%'""",
+        [flow_id, since, until],
+    )
+
+
+def count_backfill(backfill_id: int, *, read: int, new: int, changed: int) -> None:
+    run_sql(
+        'UPDATE backfill SET "read" = "read" + %s, "new" = "new" + %s, changed = changed + %s WHERE id = %s',
+        [read, new, changed, backfill_id],
+    )
 
 
 # ------------------------------------------------------------------ transform

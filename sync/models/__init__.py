@@ -1,6 +1,7 @@
 """Tables of the pipeline. `record` is the fingerprint table, `entry` what should stand in the books, `push_intent` the
 only way to write to a vendor. Every table is tenant-scoped; the database itself forbids the impossible."""
 
+from sync.models.backfill import Backfill
 from sync.models.contact import ContactLink
 from sync.models.entry import Entry, EntryState, Leg
 from sync.models.event import Event
@@ -17,6 +18,7 @@ from sync.models.run import DailyStat, Run
 
 __all__ = [
     "AccountMapping",
+    "Backfill",
     "BookedConversion",
     "ContactLink",
     "DailyStat",

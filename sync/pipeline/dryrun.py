@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from django.db import transaction
 
 from sync import store
+from sync.domain.backfill import Window, windows
 from sync.models import ContactLink, Entry, EntryState, Run
 from sync.pipeline import contacts, fetch, mirror
+from sync.pipeline.backfill import inside
 from sync.pipeline.context import Context
 from sync.pipeline.dependents import release
 from sync.pipeline.run import hold_lease, opened
@@ -18,11 +21,18 @@ from sync.pipeline.transform import transform
 from sync.pipeline.validate import validate
 
 
-def dry_run(*, tenant_id: int, flow_id: int, actor: str) -> dict[str, Any]:
-    """What the next run would post: counts, findings, and `documents`. Raises LeaseHeld, NotConnected."""
+def dry_run(
+    *, tenant_id: int, flow_id: int, actor: str, window: Window | None = None, cutoff: date | None = None
+) -> dict[str, Any]:
+    """What the next run would post: counts, findings, and `documents`. Raises LeaseHeld, NotConnected.
+
+    `window`: what a back-fill of these days would. `cutoff`: as if this were the first day.
+    """
     ctx = opened(tenant_id=tenant_id, flow_id=flow_id, trigger="dry_run", actor=actor, seconds=None)
     with hold_lease(ctx):
-        pages = _read_source(ctx)
+        if cutoff is not None:
+            ctx.flow.cutoff, ctx.flow.mirror_watermarks = cutoff, {}  # of this look alone: the row stays as it is
+        pages = _read_source(ctx) if window is None else _read_window(ctx, window)
         changes = [page for endpoint in mirror.endpoints_of(ctx) for page in mirror.read(ctx, endpoint, None)]
         known = list(ctx.destination.contacts(since=None))
         with ctx.commit(), _taken_back():
@@ -38,9 +48,11 @@ def dry_run(*, tenant_id: int, flow_id: int, actor: str) -> dict[str, Any]:
                 contacts.keep(ctx, listed)
             mirror.adopt(ctx)
             ctx.mirror_fresh = True
+            if window is not None:
+                store.wake_before_cutoff(flow_id=flow_id, since=window.since, until=window.until)
             while transform(ctx) or release(ctx) or validate(ctx):
                 pass
-            answer = {"fetched": len(rows), "new": found.new, "changed": found.changed, **_summary(ctx)}
+            answer = {"fetched": len(rows), "new": found.new, "changed": found.changed, **_summary(ctx, window)}
         with ctx.commit():
             kept = Run.objects.create(
                 tenant_id=ctx.tenant_id, flow=ctx.flow, trigger="dry_run", actor=actor, dry_run=True,
@@ -61,16 +73,25 @@ def _read_source(ctx: Context) -> list[list[dict[str, Any]]]:
     pages, cursor, at_end = [], fetch.cursor_of(ctx), False
     while not at_end:
         page = ctx.source.read(cursor, pages=fetch.PAGES)
-        pages.append(
-            [fetch.row_of(ctx, key, record, ctx.source.normalise(record)) for key, record in fetch.distinct(ctx, page)]
-        )
+        pages.append(fetch.rows_of(ctx, page))
         cursor, at_end = page.cursor, page.at_end
     return pages
 
 
-def _summary(ctx: Context) -> dict[str, Any]:
-    ready = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY).order_by("booking_date", "id")
-    held = Entry.objects.filter(flow=ctx.flow, state__in=[EntryState.REVIEW, EntryState.WAITING])
+def _read_window(ctx: Context, window: Window) -> list[list[dict[str, Any]]]:
+    return [
+        [row for row in fetch.rows_of(ctx, page) if inside(row, part)]
+        for part in windows(window)
+        for page in ctx.source.read_executed(since=part.since, until=part.until)
+    ]
+
+
+def _summary(ctx: Context, window: Window | None) -> dict[str, Any]:
+    made = Entry.objects.filter(flow=ctx.flow)
+    if window is not None:
+        made = made.filter(booking_date__range=(window.since, window.until))
+    ready = made.filter(state=EntryState.READY).order_by("booking_date", "id")
+    held = made.filter(state__in=[EntryState.REVIEW, EntryState.WAITING])
     return {
         "review": held.filter(state=EntryState.REVIEW).count(),
         "waiting": held.filter(state=EntryState.WAITING).count(),

@@ -61,6 +61,11 @@ def distinct(ctx: Context, page: Page) -> list[tuple[str, RawRecord]]:
     return list(dict(zip(keys, page.records, strict=True)).items())
 
 
+def rows_of(ctx: Context, page: Page) -> list[dict[str, Any]]:
+    """The page as rows of the table, each movement once."""
+    return [row_of(ctx, key, record, ctx.source.normalise(record)) for key, record in distinct(ctx, page)]
+
+
 def row_of(ctx: Context, key: str, record: RawRecord, transaction: SourceTransaction) -> dict[str, Any]:
     day = booking_date(transaction, card_date=ctx.books.policy("card_date"), fx_date=ctx.books.policy("fx_date"))
     return {

@@ -30,6 +30,17 @@ def refresh(ctx: Context, *, force: bool = False) -> None:
             hold_locked(ctx, organisation.lock_date)
 
 
+def refresh_for_held(ctx: Context) -> None:
+    """Before an entry is held by the lock as we know it: the period may have been opened since."""
+    lock_date = ctx.connection.lock_date
+    if lock_date is None:
+        return
+    with ctx.commit():
+        behind = Entry.objects.filter(flow=ctx.flow, state=EntryState.FETCHED, booking_date__lte=lock_date).exists()
+    if behind:
+        refresh(ctx)
+
+
 def hold_locked(ctx: Context, lock_date: date) -> int:
     """Ready entries on or before the lock date. Inside `commit`."""
     behind = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, booking_date__lte=lock_date)

@@ -19,6 +19,7 @@ from connectors.contract.ports import Destination, Source
 from sync import store
 from sync.models import Flow, Run
 from sync.pipeline import contacts, drift, log
+from sync.pipeline.backfill import backfill
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
 from sync.pipeline.context import Context, LeaseLost, Progress, Timing
@@ -155,10 +156,12 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
         while ctx.may_continue():
             ctx.exhausted.clear()
             failure = _fetch_some(ctx) or failure
+            more, problem = _fill_back(ctx)
+            failure = problem or failure
             _drain(ctx, DECIDING)
             _drain(ctx, SENDING)
             ctx.renew_lease()
-            if ctx.source_at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
+            if ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
                 drift.look(ctx)
                 return True, failure
     except ConnectorError as error:
@@ -177,6 +180,17 @@ def _fetch_some(ctx: Context) -> ConnectorError | None:
         ctx.source_at_end = True
         return error
     return None
+
+
+def _fill_back(ctx: Context) -> tuple[bool, ConnectorError | None]:
+    """A month of the back-fill, after what is fresh: (is there more of it to read, what keeps it from being read)."""
+    if not ctx.source_at_end:
+        return False, None
+    try:
+        with ctx.timed("fetch"):
+            return backfill(ctx).more, None
+    except RetryLater as error:
+        return False, error
 
 
 def _drain(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> None:

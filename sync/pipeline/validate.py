@@ -27,6 +27,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
             if not _fetched(ctx).exists():
                 return Progress.nothing()
         mirror.read_changes(ctx)
+    locks.refresh_for_held(ctx)
     with ctx.commit():
         mirror.adopt(ctx)  # what stands in the books already is never made ready to be sent
         rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:limit])

@@ -10,6 +10,7 @@ from django.db import transaction
 from connectors import consent, providers
 from connectors.models import Connection
 from sync import configuration, services
+from sync.backfilling import cutoff_moved
 from sync.models import AccountMapping, Flow
 from sync.tenantfile.extensions import notification_settings
 from sync.tenantfile.nodes import FileFault
@@ -92,7 +93,12 @@ def _flow(section: FlowSection, learned: Learned, *, tenant_id: int, actor: str)
     if flow is None:
         flow = configuration.flow_create(actor=actor, **settings)
     else:
+        before = flow.cutoff
         configuration.flow_change(flow=flow, actor=actor, **settings)
+        try:
+            cutoff_moved(tenant_id=tenant_id, flow_id=flow.pk, before=before, actor=actor)
+        except services.NotPossible as problem:
+            raise FileFault(str(problem), line=section.line) from problem
     if learned.targets is not None:
         _mappings(flow, learned.targets, tenant_id=tenant_id, actor=actor)
     if section.rules is not None:

@@ -1,23 +1,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from sync import selectors
 from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, TenantCommand
+from sync.management.passes import PAUSE, patiently, run_once
 from sync.models import Flow
 from sync.pipeline.dryrun import dry_run
-from sync.pipeline.result import NotConnected, Result
-from sync.pipeline.run import LeaseHeld, run_pass
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
-LEASE_PATIENCE = 30.0
-PAUSE = 0.5
-T = TypeVar("T")
 COUNTED = ("fetched", "new", "changed", "skipped", "pushed", "confirmed")
 
 
@@ -36,7 +31,7 @@ class Command(TenantCommand):
             )
         started = time.monotonic()
         if options["dry_run"]:
-            return DONE, _patiently(lambda: dry_run(tenant_id=tenant.pk, flow_id=flow.pk, actor=OPERATOR))
+            return DONE, patiently(lambda: dry_run(tenant_id=tenant.pk, flow_id=flow.pk, actor=OPERATOR))
         answer = self._pass(tenant, flow)
         until = started + (options["wait"] or 0)
         while options["wait"] and time.monotonic() < until and not _at_rest(tenant, flow):
@@ -46,10 +41,7 @@ class Command(TenantCommand):
         return _exit_code(tenant, flow, answer), answer
 
     def _pass(self, tenant: Tenant, flow: Flow) -> dict[str, Any]:
-        def one() -> Result:
-            return run_pass(tenant_id=tenant.pk, flow_id=flow.pk, trigger="command", actor=OPERATOR, always_record=True)
-
-        result = _patiently(one)
+        result = patiently(lambda: run_once(tenant, flow))
         if result.error:
             self.stderr.write(result.error)
         with tenant_scope(tenant.pk):
@@ -62,20 +54,6 @@ class Command(TenantCommand):
             "write_calls": result.write_calls,
             **({"error": result.error} if result.error else {}),
         }
-
-
-def _patiently(act: Callable[[], T]) -> T:
-    """Wait up to half a minute for a lease that somebody else holds."""
-    until = time.monotonic() + LEASE_PATIENCE
-    while True:
-        try:
-            return act()
-        except NotConnected as problem:
-            raise CommandError(str(problem), returncode=TEMPORARY) from problem
-        except LeaseHeld:
-            if time.monotonic() > until:
-                raise CommandError("another process is working on this flow: try again", returncode=TEMPORARY) from None
-            time.sleep(PAUSE)
 
 
 def _added(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""Locked periods and units of two rows: a conversion or a transfer is moved, held or posted as a whole."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from sandbox.faults import Effect, Fault
+from sync import services
+from sync.pipeline.dryrun import dry_run
+from tests.pipeline.conftest import ORGANISATION, World
+
+D = Decimal
+MARCH, LOCKED, OPEN = date(2026, 3, 4), date(2026, 3, 31), "2026-04-01"
+
+
+def lock(world: World, day: date = LOCKED) -> None:
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=day)
+
+
+def days(world: World) -> set[str]:
+    return {document["DateString"][:10] for document in world.books.bank_transactions()}
+
+
+def conversions(world: World) -> None:
+    """The three deals of the accounting design: base sold, base bought, two foreign currencies."""
+    world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=MARCH)
+    world.amnis.fx(sold=(2, "1042233.10"), bought=(1, "987654.32"), dealt_on=MARCH, value_on=MARCH)
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), dealt_on=MARCH, value_on=MARCH)
+
+
+def test_a_conversion_moves_to_the_first_open_day_with_both_documents(world: World) -> None:
+    world.set_flow(policies={"lock_date": "next_open_day"})
+    lock(world)
+    conversions(world)
+
+    world.settle()
+
+    assert days(world) == {OPEN}
+    assert len(world.books.bank_transactions()) == 6
+    assert world.books.base_balance("850") == 0, "the clearing account is even"
+    assert all("(booked 04.03.2026)" in document["Reference"] for document in world.books.bank_transactions())
+
+
+def test_a_conversion_in_a_locked_period_is_held_with_both_documents(world: World) -> None:
+    lock(world)
+    conversions(world)
+
+    for _ in range(3):
+        world.sync()
+
+    assert world.books.bank_transactions() == []
+    assert "period_locked" in world.codes()
+
+
+def test_a_transfer_moves_to_the_first_open_day(world: World) -> None:
+    world.set_flow(policies={"lock_date": "next_open_day"})
+    lock(world)
+    world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+
+    world.settle()
+
+    [transfer] = world.books.bank_transfers()
+    assert transfer["DateString"][:10] == OPEN
+
+
+def test_a_lock_that_moves_between_preview_and_push_is_obeyed(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    shown = dry_run(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor="alice@muster.example")
+    assert [document["date"] for document in shown["documents"]] == ["2026-03-04"]
+
+    lock(world)
+    world.settle()
+
+    assert world.books.bank_transactions() == []
+    assert world.codes() == ["period_locked"]
+
+
+@pytest.mark.parametrize("policy", ["hold", "next_open_day"])
+def test_an_adviser_who_could_post_behind_the_lock_never_does(world: World, policy: str) -> None:
+    world.sandbox.xero.people(ORGANISATION).set_adviser(may_post_before_lock=True)
+    world.set_flow(policies={"lock_date": policy})
+    lock(world)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    conversions(world)
+
+    for _ in range(3):
+        world.sync()
+
+    assert all(day > LOCKED.isoformat() for day in days(world))
+
+
+def test_the_later_of_both_lock_dates_counts(world: World) -> None:
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=date(2026, 2, 28), end_of_year=LOCKED)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+
+    world.settle()
+
+    assert world.codes() == ["period_locked"]
+
+
+def test_the_second_document_of_a_deal_follows_when_the_lock_came_between(world: World) -> None:
+    """Two foreign currencies: the first document is in the books when the period is locked. The second one waits for a
+    person, who opens the period and retries; then the clearing account is even."""
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), dealt_on=MARCH, value_on=MARCH)
+    second = Fault(vendor="xero", effect=Effect.SERVER_ERROR, methods=frozenset({"PUT"}), path="Bank", after=1)
+    world.sandbox.faults.add(second)
+    world.sync()
+    lock(world)
+    world.set_flow(lock_read_at=None)
+    world.settle()
+    assert len(world.books.bank_transactions()) == 1
+    assert world.codes() == ["period_locked"]
+
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor="alice@muster.example")
+    world.settle()
+
+    assert len(world.books.bank_transactions()) == 2
+    assert world.books.base_balance("850") == 0
+
+
+def test_a_period_that_somebody_opened_is_seen_at_the_next_try_and_not_only_ten_minutes_later(world: World) -> None:
+    lock(world)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["period_locked"]
+
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    services.entry_retry(
+        tenant_id=world.tenant.pk, entry_ids=[entry.pk for entry in world.entries()], actor="alice@muster.example"
+    )
+    world.settle()
+
+    assert days(world) == {MARCH.isoformat()}
