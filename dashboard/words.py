@@ -41,6 +41,11 @@ WORDS: dict[str, dict[str, Word]] = {
         "failed": _w(_("Failed"), "bad"),
         "abandoned": _w(_("Broken off"), "bad"),
     },
+    "backfill": {
+        "running": _w(_("Running"), "info"),
+        "done": _w(_("Done"), "good"),
+        "stopped": _w(_("Stopped")),
+    },
     "connection": {
         "new": _w(_("Not connected")),
         "pending": _w(_("Not finished"), "warn"),
@@ -261,6 +266,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "rule.switch": _w(_("Rule switched on or off")),
         "rules_changed": _w(_("Rules changed")),
         "notifications.change": _w(_("Alerts changed")),
+        "backfill.start": _w(_("Back-fill asked for")),
+        "backfill.stop": _w(_("Back-fill stopped")),
         "run": _w(_("Run")),
         "signed_in": _w(_("Signed in")),
         "signed_out_everywhere": _w(_("Signed out everywhere")),

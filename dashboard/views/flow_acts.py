@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -60,7 +60,7 @@ def flow_resume(request: TenantRequest) -> HttpResponse:
 def flow_dry_run(request: TenantRequest) -> HttpResponse:
     flow = flow_or_404(request)
     try:
-        found = _dry_run_when_free(request.tenant.pk, flow.pk, request.user.email)
+        found = when_free(lambda: dry_run(tenant_id=request.tenant.pk, flow_id=flow.pk, actor=request.user.email))
     except LeaseHeld:
         return back_to(request, "overview", failed=_("A sync is running at the moment. Try again when it is done."))
     except NotConnected as problem:
@@ -92,12 +92,12 @@ def flow_or_404(request: TenantRequest) -> Flow:
     return flow
 
 
-def _dry_run_when_free(tenant_id: int, flow_id: int, actor: str) -> dict[str, Any]:
+def when_free(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """A short wait for a pass that is at work; the schedule leaves long gaps. Raises LeaseHeld when it takes longer."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return dry_run(tenant_id=tenant_id, flow_id=flow_id, actor=actor)
+            return act()
         except LeaseHeld:
             if time.monotonic() > until:
                 raise

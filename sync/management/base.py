@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,6 +17,14 @@ from tenants.selectors import tenant_by_slug
 
 DONE, FINDINGS, WRONG_USE, TEMPORARY = 0, 1, 2, 3
 OPERATOR = "operator (command line)"
+
+
+def day(text: str) -> date:
+    """An argument that is a day. Raises argparse's own error, in words."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a day like 2026-03-31") from None
 
 
 class TenantCommand(BaseCommand):

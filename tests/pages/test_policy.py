@@ -51,7 +51,7 @@ def test_every_page_obeys_the_policy_and_names_its_fields(as_alice: Client, worl
 
 def test_every_page_has_one_heading_a_title_and_a_way_to_skip(as_alice: Client, world: World) -> None:
     for name in HTML_PAGES:
-        if name in ("overview-live", "connections-choices"):
+        if name.endswith("-live") or name == "connections-choices":
             continue
         html = as_alice.get(ROUTES[name].address(name, world)).content.decode()
         assert (name, html.count("<h1")) == (name, 1)

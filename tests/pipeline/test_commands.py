@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from sync import store
-from sync.management.commands import sync as sync_command
+from sync.management import passes
 from sync.models import AccountMapping, BookedConversion, Entry, Incident, MirrorDocument, Record, Run
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
@@ -112,7 +112,7 @@ def test_a_dry_run_lists_the_documents_and_writes_nothing_but_the_run(world: Wor
 
 
 def test_sync_does_not_touch_a_flow_that_somebody_else_works_on(world: World, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sync_command, "LEASE_PATIENCE", 0.1)
+    monkeypatch.setattr(passes, "LEASE_PATIENCE", 0.1)
     with tenant_scope(world.tenant.pk):
         store.take_lease(world.flow_id, seconds=60)
 
@@ -291,3 +291,28 @@ def test_tick_runs_what_is_due_here_and_nothing_else(world: World) -> None:
     assert run("tick") == (DONE, "1 slices ran\n")
     assert world.states() == ["confirmed"]
     assert run("tick") == (DONE, "0 slices ran\n"), "its time has not come again"
+
+
+# ------------------------------------------------------------------- backfill
+
+
+def test_backfill_posts_what_is_missing_and_says_so(world: World) -> None:
+    world.settle()
+    world.set_flow(cursor={"since": "2027-06-01T00:00:00+00:00", "page": 1, "high": None})
+    pay_in(world)
+    march = ("--from", "2026-03-01", "--to", "2026-03-31")
+
+    code, shown = told("backfill", *march, "--dry-run")
+    assert (code, shown["new"], [it["total"] for it in shown["documents"]]) == (DONE, 1, ["100.00"])
+    code, answer = told("backfill", *march)
+
+    assert (code, answer["state"], answer["days_done"], answer["new"], answer["open"]) == (DONE, "done", 31, 1, 0)
+    assert len(world.books.bank_transactions()) == 1
+
+
+@pytest.mark.parametrize("days", [("2026-04-01", "2026-03-01"), ("2025-01-01", "2025-12-31"), ("2026-2-30", "soon")])
+def test_backfill_refuses_days_that_make_no_range(world: World, days: tuple[str, str]) -> None:
+    code, said = run("backfill", "muster", "--from", days[0], "--to", days[1])
+
+    assert code == WRONG_USE
+    assert said

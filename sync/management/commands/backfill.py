@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -9,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from sync import selectors
 from sync.backfilling import backfill_preview, backfill_start
 from sync.domain.backfill import Window
-from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, WRONG_USE, TenantCommand
+from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, WRONG_USE, TenantCommand, day
 from sync.management.passes import patiently, run_once
 from sync.models import Backfill, Flow
 from sync.services import NotPossible
@@ -26,8 +25,8 @@ class Command(TenantCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--from", type=date.fromisoformat, dest="since", metavar="DATE", required=True)
-        parser.add_argument("--to", type=date.fromisoformat, dest="until", metavar="DATE", required=True)
+        parser.add_argument("--from", type=day, dest="since", metavar="DATE", required=True)
+        parser.add_argument("--to", type=day, dest="until", metavar="DATE", required=True)
         parser.add_argument("--dry-run", action="store_true", help="read both sides and show what would be posted")
 
     def act(self, tenant: Tenant, flow: Flow, **options: Any) -> tuple[int, dict[str, Any]]:
