@@ -10,7 +10,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0003_incident_keys'),
+        ('sync', '0004_payments'),
         ('tenants', '0001_initial'),
     ]
 
