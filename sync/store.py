@@ -540,6 +540,7 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
                 WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND NOT held_back
                   AND coalesce(contact.state, 'ready') = 'ready'
                UNION ALL SELECT min(next_probe) FROM push_intent WHERE flow_id = %(flow)s AND state = 'open'
+               UNION ALL SELECT min(asked_at) FROM backfill WHERE flow_id = %(flow)s AND state = 'running'
                UNION ALL SELECT min(lease_until) FROM push_intent
                           WHERE flow_id = %(flow)s AND state = 'open' AND NOT unknown
                UNION ALL SELECT min(not_before) FROM entry

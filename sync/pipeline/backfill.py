@@ -18,10 +18,13 @@ from sync.pipeline.context import Context, Progress
 
 
 def backfill(ctx: Context) -> Progress:
-    """Read the next month of the back-fill that is asked for. One statement where there is none."""
+    """Read the next month of the back-fill that is asked for. One statement a pass where there is none."""
+    if ctx.nothing_to_fill:
+        return Progress.nothing()
     with ctx.commit():
         asked = Backfill.objects.filter(flow=ctx.flow, state=Backfill.State.RUNNING).first()
     if asked is None:
+        ctx.nothing_to_fill = True
         return Progress.nothing()
     locks.refresh(ctx)  # the lock may have moved since it was asked for
     if _stands_back(ctx, asked):

@@ -82,6 +82,7 @@ class Context:
     opened_tick: float
     lease_tick: float = field(default_factory=time.monotonic)
     source_at_end: bool = False
+    nothing_to_fill: bool = False  # no back-fill is asked for; one that comes meanwhile wakes the flow again
     push_prepared: bool = False  # books and lock dates were read, so that sending may begin
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False
