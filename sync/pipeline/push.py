@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from django.db.models.functions import Now
@@ -40,6 +41,7 @@ TYPES = {
     Endpoint.BATCH_PAYMENTS: ("BATCHPAYMENT",),
 }
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
+BATCHES = 3  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
 CAUTION_AFTER = 2
 PROBE_WHILE_HELD = timedelta(minutes=1)
 
@@ -116,7 +118,7 @@ def _anything_due(ctx: Context) -> bool:
 def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
     """Lock what is due, build the exact bytes, commit the intents with their items and the subjects in flight.
 
-    One intent is one call; where a call takes a single document, a few calls are claimed together.
+    One intent is one call; a few calls are claimed together.
     """
     claimed_at = time.monotonic()
     with ctx.commit():
@@ -179,10 +181,21 @@ def _due(ctx: Context, endpoint: Endpoint) -> list[list[dict[str, Any]]]:
     if size == 1:
         rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=SINGLES)
         return [[row] for row in rows]
-    rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=size)
-    if not rows or (len(rows) < size and not ctx.source_at_end):
-        return []  # a batch leaves when it is full, or when the source has no more
-    return [rows[: min(rows[0]["batch_limit"], _cautious(ctx, size))]]
+    rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=size * _at_once(ctx))
+    return list(islice(_cut(ctx, rows, size), _at_once(ctx)))
+
+
+def _cut(ctx: Context, rows: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """A batch leaves when it is full, or when the source has no more."""
+    while rows and (len(rows) >= size or ctx.source_at_end):
+        most = min(rows[0]["batch_limit"], _cautious(ctx, size))
+        yield rows[:most]
+        rows = rows[most:]
+
+
+def _at_once(ctx: Context) -> int:
+    """One call a claim while a poisonous document is searched for."""
+    return 1 if ctx.flow.unclean > CAUTION_AFTER else BATCHES
 
 
 def _cautious(ctx: Context, size: int) -> int:
