@@ -28,7 +28,6 @@ _FIX_PAGES: dict[str, str] = {
             "account_unusable",
             "collateral_unmapped",
             "contact_missing",
-            "contact_unknown",
             "return_unmatched",
             "review_by_rule",
             "rule_skips_one_side",
@@ -42,6 +41,19 @@ _FIX_PAGES: dict[str, str] = {
             "unknown_movement",
         ),
         "rules",
+    ),
+    **dict.fromkeys(
+        (
+            "bank_details_changed",
+            "contact_ambiguous",
+            "contact_archived",
+            "contact_held",
+            "contact_name_taken",
+            "contact_preview",
+            "contact_similar",
+            "contact_unknown",
+        ),
+        "contacts-decide",
     ),
     "permission_missing": "connections",
 }

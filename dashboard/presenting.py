@@ -78,6 +78,7 @@ def _shown_finding(tenant: Tenant, finding: Mapping[str, Any], *, is_accepted: b
 def fix_label(page: str) -> str:
     return {
         "accounts": _("Match the account"),
+        "contacts-decide": _("Choose the contact"),
         "settings": _("Open the settings"),
         "rules": _("Open the rules"),
         "connections": _("Open the connections"),

@@ -73,11 +73,12 @@ _PAGES: tuple[tuple[Promise, tuple[tuple[str, Promise, str], ...]], ...] = (
         (
             ("connections", _("Connections"), "connections"),
             ("accounts", _("Accounts"), "accounts"),
+            ("contacts", _("Contacts"), "team"),
             ("rules", _("Rules"), "rules"),
             ("settings", _("Settings"), "settings"),
         ),
     ),
-    (_("Control"), (("team", _("Team"), "team"), ("audit", _("Audit"), "audit"))),
+    (_("Control"), (("team", _("Team"), "user"), ("audit", _("Audit"), "audit"))),
 )
 
 

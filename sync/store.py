@@ -99,18 +99,22 @@ WITH incoming AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
         fingerprint text, account_id text, source_id text, content_hash text, payload jsonb, movement text,
         execution text, unit text, booking_date date, amount numeric, currency text, counterparty text, "text" text,
-        source_updated_at timestamptz)
+        source_updated_at timestamptz, source_contact text, iban text, iban_last4 text, made_at timestamptz)
 ), written AS (
     INSERT INTO record (tenant_id, flow_id, fingerprint, account_id, source_id, content_hash, payload, movement, execution,
-                        unit, booking_date, amount, currency, counterparty, text, source_updated_at, state, reason, revision)
+                        unit, booking_date, amount, currency, counterparty, text, source_updated_at, source_contact, iban,
+                        iban_last4, made_at, state, reason, revision)
     SELECT %(tenant)s, %(flow)s, fingerprint, account_id, source_id, content_hash, payload, movement, execution,
-           unit, booking_date, amount, currency, counterparty, "text", source_updated_at, 'fetched', '', 1
+           unit, booking_date, amount, currency, counterparty, "text", source_updated_at, source_contact, iban, iban_last4,
+           made_at, 'fetched', '', 1
       FROM incoming ORDER BY fingerprint
     ON CONFLICT (flow_id, fingerprint) DO UPDATE
        SET content_hash = EXCLUDED.content_hash, payload = EXCLUDED.payload, movement = EXCLUDED.movement,
            execution = EXCLUDED.execution, unit = EXCLUDED.unit, booking_date = EXCLUDED.booking_date,
            amount = EXCLUDED.amount, currency = EXCLUDED.currency, counterparty = EXCLUDED.counterparty,
-           text = EXCLUDED.text, source_updated_at = EXCLUDED.source_updated_at, state = 'fetched', reason = '',
+           text = EXCLUDED.text, source_updated_at = EXCLUDED.source_updated_at,
+           source_contact = EXCLUDED.source_contact, iban = EXCLUDED.iban, iban_last4 = EXCLUDED.iban_last4,
+           made_at = EXCLUDED.made_at, state = 'fetched', reason = '',
            revision = record.revision + 1, changed_at = clock_timestamp()
      WHERE record.content_hash <> EXCLUDED.content_hash
     RETURNING id, revision
@@ -175,7 +179,7 @@ def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
                   AND partner.unit IN (SELECT unit FROM due WHERE unit <> '')
            )
            SELECT record.id, account_id, source_id, fingerprint, payload, record.state, unit, revision, fetched_at,
-                  source_updated_at, clock_timestamp() AS now
+                  source_updated_at, source_contact, iban, iban_last4, clock_timestamp() AS now
              FROM record JOIN picked USING (id) ORDER BY record.id""",
         {"flow": flow_id, "limit": limit},
     )
@@ -280,6 +284,7 @@ _MOVE_CONTACTS = """
     UPDATE contact_link SET state = x.state, contact_id = coalesce(x.contact_id, contact_link.contact_id),
            findings = coalesce(x.findings, contact_link.findings), attempts = coalesce(x.attempts, contact_link.attempts),
            created_by_us = contact_link.created_by_us OR x.contact_id IS NOT NULL,
+           how = CASE WHEN x.contact_id IS NULL THEN contact_link.how ELSE 'created' END,
            not_before = CASE WHEN x.wait IS NULL THEN contact_link.not_before
                              ELSE clock_timestamp() + make_interval(secs => x.wait) END,
            updated_at = clock_timestamp()

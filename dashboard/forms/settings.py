@@ -53,7 +53,18 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
         gettext_lazy("A counterparty that Xero does not know"),
         {
             "match_or_create": gettext_lazy("becomes a new contact (recommended)"),
+            "preview": gettext_lazy("becomes a new contact once somebody has looked at it"),
             "match_only": gettext_lazy("waits in the review"),
+        },
+    ),
+    "contact_threshold": (
+        gettext_lazy("A name that is nearly that of a contact in Xero"),
+        {
+            "100": gettext_lazy("is taken for it only where the words are the same, else you choose (recommended)"),
+            "97": gettext_lazy("is taken for it from 97 of 100 alike, else you choose"),
+            "95": gettext_lazy("is taken for it from 95 of 100 alike, else you choose"),
+            "92": gettext_lazy("is taken for it from 92 of 100 alike, else you choose"),
+            "0": gettext_lazy("is another counterparty: likeness says nothing"),
         },
     ),
     "match_invoices": (

@@ -126,8 +126,12 @@ def post_contacts(call: Call, contact: str | None = None) -> Response:
     return Batch(plural="Contacts", id_field="ContactID", save=save).run(call)
 
 
+def create(books: Books, element: Json) -> Json:
+    return _keep(books, new_contact(), element)
+
+
 def _create(books: Books, element: Json) -> Saved:
-    return Saved(body=_keep(books, new_contact(), element))
+    return Saved(body=create(books, element))
 
 
 def _update_or_create(books: Books, element: Json) -> Saved:

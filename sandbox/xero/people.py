@@ -8,7 +8,7 @@ from werkzeug.test import EnvironBuilder
 
 from sandbox.store import Json
 from sandbox.web import Request
-from sandbox.xero import bank_transactions, bank_transfers, chart, invoices, payments
+from sandbox.xero import bank_transactions, bank_transfers, chart, contacts, invoices, payments
 from sandbox.xero.books import (
     BANK_TRANSACTION,
     BANK_TRANSFER,
@@ -87,8 +87,16 @@ class People:
 
     # -- contacts -----------------------------------------------------------------------------------------------------
 
+    def type_contact(self, **element: Any) -> Json:
+        """Enter a contact by hand; fields as in the API."""
+        with self._books.store.transaction():
+            return contacts.create(self._books, element)
+
     def archive_contact(self, contact: str) -> Json:
         return self._change_contact(contact, ContactStatus="ARCHIVED")
+
+    def restore_contact(self, contact: str) -> Json:
+        return self._change_contact(contact, ContactStatus="ACTIVE")
 
     def rename_contact(self, contact: str, name: str) -> Json:
         return self._change_contact(contact, Name=name)

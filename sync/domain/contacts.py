@@ -79,20 +79,31 @@ def clean_contact_name(name: str) -> str:
     """
     text = " ".join(visible(name).replace("<", " ").replace(">", " ").split())
     text = text[:MAX_NAME].strip()
-    return text if _says_something(text) else ""
+    return text if says_something(text) else ""
 
 
 class MatchKind(StrEnum):
     EXACT = "exact"
     NORMALISED = "normalised"
+    ALIKE = "alike"
     NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A contact that a name might mean, and how alike the two names are (0 to 100)."""
+
+    contact_id: str
+    name: str
+    score: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactMatch:
     """Which contact a name means. `candidates`: several contacts it might be, so none was taken.
 
-    `archived`: the contact was found but cannot carry new documents until somebody restores it.
+    `archived`: the contact was found but cannot carry new documents until somebody restores it. `proposals`: what a
+    person chooses from, the most alike first.
     """
 
     kind: MatchKind
@@ -100,6 +111,8 @@ class ContactMatch:
     name: str = ""
     archived: bool = False
     candidates: tuple[str, ...] = ()
+    score: int = 100
+    proposals: tuple[Proposal, ...] = ()
 
 
 NO_MATCH = ContactMatch(kind=MatchKind.NONE)
@@ -136,7 +149,7 @@ class ContactIndex:
 def match_contact(name: str, known: ContactIndex, *, card: bool = False) -> ContactMatch:
     """The known contact this name means: the same name first, then the only one that agrees when normalised."""
     key = contact_key(name)
-    if not _says_something(key):
+    if not says_something(key):
         return NO_MATCH
     same = _living(known, known.by_key.get(key, ()))
     if same:
@@ -158,7 +171,9 @@ def _living(known: ContactIndex, found: Iterable[DestinationContact]) -> list[De
 
 def _chosen(kind: MatchKind, found: list[DestinationContact]) -> ContactMatch:
     if len(found) > 1:
-        return ContactMatch(kind=MatchKind.NONE, candidates=tuple(sorted(contact.contact_id for contact in found)))
+        proposals = tuple(Proposal(contact_id=it.contact_id, name=it.name, score=100) for it in found)
+        candidates = tuple(sorted(contact.contact_id for contact in found))
+        return ContactMatch(kind=MatchKind.NONE, candidates=candidates, proposals=proposals)
     contact = found[0]
     return ContactMatch(
         kind=kind, contact_id=contact.contact_id, name=contact.name, archived=contact.status != "ACTIVE"
@@ -178,7 +193,7 @@ def _split_form(words: list[str]) -> tuple[list[str], str]:
     return words, ""
 
 
-def _says_something(text: str) -> bool:
+def says_something(text: str) -> bool:
     """A name has a letter and is not one of the words that stand for "no name"."""
     plain = re.sub(r"[\W_]+", " ", text.casefold()).strip()
     return any(sign.isalpha() for sign in plain) and plain not in _JUNK

@@ -57,6 +57,12 @@ def contact_marker(key: str, *, organisation_id: str) -> str:
     return marker(_joined("contact", key), leg="contact", organisation_id=organisation_id)
 
 
+def identity_digest(kind: str, value: str, *, organisation_id: str) -> str:
+    """What is kept of an IBAN or a source's contact id; "" for none. The same for ever within one organisation."""
+    plain = "".join(value.split()).upper()
+    return _sha256(_joined("identity", kind, organisation_id, plain)) if plain else ""
+
+
 def canonical(value: Any) -> str:
     """The one textual form of a value: sorted keys, no spaces, decimals without trailing zeros."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -2,7 +2,7 @@
 only way to write to a vendor. Every table is tenant-scoped; the database itself forbids the impossible."""
 
 from sync.models.backfill import Backfill
-from sync.models.contact import ContactLink
+from sync.models.contact import ContactIdentity, ContactLink
 from sync.models.entry import Entry, EntryState, Leg
 from sync.models.event import Event
 from sync.models.flow import Flow
@@ -20,6 +20,7 @@ __all__ = [
     "AccountMapping",
     "Backfill",
     "BookedConversion",
+    "ContactIdentity",
     "ContactLink",
     "DailyStat",
     "Entry",

@@ -97,6 +97,7 @@ class Entry(TenantModel):
             models.Index(fields=["flow", "unit"], name="entry_unit", condition=~models.Q(unit="")),
             models.Index(fields=["flow", "state", "id"], name="entry_by_state"),
             models.Index(fields=["flow", "bank_account_id", "booking_date"], name="entry_by_account_day"),
+            models.Index(fields=["contact", "currency", "-booking_date", "-id"], name="entry_history_of_contact"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="entry_tenant_id"),

@@ -35,6 +35,12 @@ class Record(TenantModel):
     amount = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     currency = models.CharField(max_length=3, default="", blank=True)
     counterparty = models.CharField(max_length=400, default="", blank=True)
+    source_contact = models.CharField(
+        max_length=64, default="", db_default="", blank=True
+    )  # digest of the source's contact id
+    iban = models.CharField(max_length=64, default="", db_default="", blank=True)  # digest of the counterparty's IBAN
+    iban_last4 = models.CharField(max_length=4, default="", db_default="", blank=True)
+    made_at = models.DateTimeField(null=True)  # when the source first knew of it: for a card, the moment of its use
     text = models.TextField(default="", blank=True)
     revision = models.PositiveIntegerField(default=1)
     source_updated_at = models.DateTimeField(null=True)

@@ -24,6 +24,7 @@ DEFAULT_POLICIES = {
     "lock_date": "hold",
     "rate": "xero_day",
     "contacts": "match_or_create",
+    "contact_threshold": "100",
     "match_invoices": "suggest",
     "partner_minutes": "15",  # both rows of a deal are made within a second of each other
 }

@@ -9,8 +9,7 @@ from typing import Any
 from connectors.contract.records import DestinationContact
 from connectors.models import Reference
 from sync import store
-from sync.domain.contacts import ContactIndex, ContactMatch, clean_contact_name, contact_key, match_contact
-from sync.domain.fingerprint import contact_marker
+from sync.domain.contacts import ContactIndex, match_contact
 from sync.models import ContactLink, Entry, EntryState
 from sync.pipeline import findings
 from sync.pipeline.context import Context
@@ -71,55 +70,6 @@ def known_contacts(ctx: Context) -> ContactIndex:
         )
         for row in rows.values("external_id", "name", "code", "status", "payload")
     )
-
-
-def links_for(ctx: Context, names: Mapping[str, bool]) -> dict[str, ContactLink]:
-    """A link for each name (value: is it a card merchant), by contact key: what we remember, else a fresh decision.
-
-    Inside `commit`; at most three statements however many names.
-    """
-    wanted = {contact_key(name): (name, card) for name, card in names.items() if name}
-    links = {link.key: link for link in ContactLink.objects.filter(flow=ctx.flow, key__in=list(wanted))}
-    missing = {key: value for key, value in wanted.items() if key not in links}
-    if not missing:
-        return links
-    known = known_contacts(ctx)
-    made = [_decide(ctx, key, name, match_contact(name, known, card=card)) for key, (name, card) in missing.items()]
-    ContactLink.objects.bulk_create(made)
-    return {**links, **{link.key: link for link in made}}
-
-
-def _decide(ctx: Context, key: str, name: str, found: ContactMatch) -> ContactLink:
-    link = ContactLink(
-        tenant_id=ctx.tenant_id,
-        flow=ctx.flow,
-        key=key[:255],
-        name=clean_contact_name(name),
-        marker=contact_marker(key, organisation_id=ctx.connection.external_id),
-        state=ContactLink.State.READY,
-    )
-    if found.contact_id and not found.archived:
-        link.state, link.contact_id = ContactLink.State.LINKED, found.contact_id
-        return link
-    problem = _problem(ctx, name, found)
-    if problem:
-        link.state, link.findings = ContactLink.State.REVIEW, problem
-    return link
-
-
-def _problem(ctx: Context, name: str, found: ContactMatch) -> list[dict[str, Any]]:
-    if found.archived:
-        message = f"The contact “{found.name}” is archived in Xero. Restore it there, or choose another contact."
-        return findings.review("contact_archived", message, detail=found.contact_id)
-    if found.candidates:
-        message = f"Several contacts in Xero could be “{name}”. Choose the right one."
-        return findings.review("contact_ambiguous", message, detail=name)
-    if ctx.books.policy("contacts") == "match_only":
-        message = (
-            f"There is no contact “{name}” in Xero, and new contacts are not created by policy. Choose or create one."
-        )
-        return findings.review("contact_unknown", message, detail=name)
-    return []
 
 
 def link_move(ctx: Context, move: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from sync import store, store_deals
 from sync.domain import documents, plan
-from sync.domain.contacts import contact_key
 from sync.models import ContactLink, EntryState, Record
-from sync.pipeline import contacts, findings, pairs
+from sync.pipeline import findings, pairs
 from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.linking import Who, links_for
 from sync.pipeline.transform import part_of, planning_rules
 
 GAVE_WAY = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.UNDONE)
@@ -32,7 +32,7 @@ def release(ctx: Context) -> Progress:
             return Progress(moved=woken)
         ctx.begin_run()
         rows = _rows(ctx, [row["record_id"] for row in ready])
-        links = contacts.links_for(ctx, {row.coding.contact_name: False for row in rows.values()})
+        links = links_for(ctx, (Who(name=row.coding.contact_name) for row in rows.values()))
         moves = [_move(ctx, row, rows[row["record_id"]], links) for row in ready]
         moves += [pairs.held(row["id"], other=row["first"]) for row in stuck]
         return Progress(moved=store.move_entries(moves, run_id=ctx.run_id))
@@ -50,7 +50,7 @@ def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
     return {record["id"]: coded(ctx, record) for record in records}
 
 
-def _move(ctx: Context, entry: Mapping[str, Any], row: CodedRecord, links: Mapping[str, ContactLink]) -> dict[str, Any]:
+def _move(ctx: Context, entry: Mapping[str, Any], row: CodedRecord, links: Mapping[Who, ContactLink]) -> dict[str, Any]:
     rate = Decimal(entry["first"]["posted_rate"])
     planned = plan.second_leg(
         part_of(ctx, row),
@@ -60,7 +60,7 @@ def _move(ctx: Context, entry: Mapping[str, Any], row: CodedRecord, links: Mappi
         rules=planning_rules(ctx),
     )
     assert planned.document is not None
-    link = links.get(contact_key(row.coding.contact_name))
+    link = links.get(Who(name=row.coding.contact_name))
     return {
         "id": entry["id"],
         "state": EntryState.FETCHED,

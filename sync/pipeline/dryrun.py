@@ -95,6 +95,7 @@ def _summary(ctx: Context, window: Window | None) -> dict[str, Any]:
     return {
         "review": held.filter(state=EntryState.REVIEW).count(),
         "waiting": held.filter(state=EntryState.WAITING).count(),
+        "contacts": _contacts(ctx),
         "new_contacts": ContactLink.objects.filter(flow=ctx.flow, state=ContactLink.State.READY).count(),
         "documents": [entry.document for entry in ready],
         "held": [
@@ -102,3 +103,12 @@ def _summary(ctx: Context, window: Window | None) -> dict[str, Any]:
             for entry in held.order_by("booking_date", "id")
         ],
     }
+
+
+def _contacts(ctx: Context) -> list[dict[str, Any]]:
+    """Contacts that would be created, and counterparties that wait for a choice, with whom they might be."""
+    links = ContactLink.objects.filter(flow=ctx.flow, state__in=[ContactLink.State.READY, ContactLink.State.REVIEW])
+    return [
+        {"name": link.name, "created": link.state == ContactLink.State.READY, "proposals": link.proposals}
+        for link in links.order_by("key")
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.contract.records import Cursor, Execution, FxDetail, Movement, Page, RawRecord, SourceTransaction
 from sync import store
 from sync.domain.booking import booking_date
-from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
+from sync.domain.fingerprint import content_hash, fingerprint, identity_digest, natural_keys
 from sync.models import BookedConversion
 from sync.pipeline.context import Context, Progress
 
@@ -81,8 +81,20 @@ def row_of(ctx: Context, key: str, record: RawRecord, transaction: SourceTransac
         "amount": str(transaction.amount.amount),
         "currency": transaction.amount.currency,
         "counterparty": transaction.counterparty.name[:400],
+        **_identities(ctx, transaction),
+        "made_at": _text(transaction.created_at),
         "text": " ".join(part for part in (transaction.reference, transaction.text) if part)[:2000],
         "source_updated_at": _text(record.updated_at),
+    }
+
+
+def _identities(ctx: Context, transaction: SourceTransaction) -> dict[str, str]:
+    """What tells the counterparty apart besides its name; of a bank account number only a digest and the last four."""
+    other, books = transaction.counterparty, ctx.connection.external_id
+    return {
+        "source_contact": identity_digest("source", other.source_contact_id, organisation_id=books),
+        "iban": identity_digest("iban", other.iban, organisation_id=books),
+        "iban_last4": "".join(other.iban.split())[-4:],
     }
 
 

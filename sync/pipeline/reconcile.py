@@ -86,7 +86,7 @@ def _look_for_contacts(ctx: Context, intent_ids: list[int], *, since: datetime) 
 
 def _adopt_contact(item: PushIntentItem, found: DestinationContact) -> None:
     ContactLink.objects.filter(pk=item.contact_id or 0).update(
-        state=ContactLink.State.LINKED, contact_id=found.contact_id, created_by_us=True
+        state=ContactLink.State.LINKED, contact_id=found.contact_id, created_by_us=True, how=ContactLink.How.CREATED
     )
     PushIntentItem.objects.filter(pk=item.pk).update(open=False, outcome="found")
 

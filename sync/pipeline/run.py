@@ -18,7 +18,7 @@ from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
 from sync.models import Flow, Run
-from sync.pipeline import contacts, drift, log
+from sync.pipeline import contact_changes, drift, log
 from sync.pipeline.backfill import backfill
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
@@ -149,8 +149,6 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """(did everything that is due now get done, what stopped us)."""
     failure: ConnectorError | None = None
     try:
-        if ctx.flow.mirror_read_at is None:
-            contacts.read_contacts(ctx)  # before the first entry is made, so that known contacts are not created again
         with ctx.timed("reconcile"):
             reconcile(ctx)
         while ctx.may_continue():
@@ -158,6 +156,7 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             failure = _fetch_some(ctx) or failure
             more, problem = _fill_back(ctx)
             failure = problem or failure
+            contact_changes.keep_fresh(ctx)  # before entries are made, so that known contacts are not created again
             _drain(ctx, DECIDING)
             _drain(ctx, SENDING)
             ctx.renew_lease()

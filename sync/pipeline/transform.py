@@ -17,14 +17,15 @@ from connectors.contract.errors import ActionRequired
 from connectors.contract.records import BankTransaction, Movement
 from sync import store
 from sync.domain import documents, plan
-from sync.domain.contacts import contact_key
+from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState
-from sync.pipeline import contacts, findings
+from sync.pipeline import findings
 from sync.pipeline.amendments import amendment, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord, coded_all
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.linking import Who, links_for
 
 REWRITABLE = frozenset(
     {
@@ -122,7 +123,7 @@ def _write(
 ) -> None:
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
-    links = contacts.links_for(ctx, _names(planned))
+    links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
     fresh, moves = [], []
     for outcome in planned:
         old = standing.get((outcome.part.record_id, outcome.leg))
@@ -185,20 +186,29 @@ def _booked(standing: Mapping[tuple[int, str], Mapping[str, Any]]) -> dict[int, 
     }  # fmt: skip
 
 
-def _names(planned: Sequence[Planned]) -> dict[str, bool]:
-    """Contact names that documents need, and whether a card terminal wrote them."""
-    return {
-        outcome.document.contact_name: outcome.part.transaction.movement in (Movement.CARD, Movement.CARD_REFUND)
-        for outcome in planned
-        if isinstance(outcome.document, BankTransaction)
-    }
+def _who(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | None:
+    """Whom the document is with. A name that a rule or an origin gave is somebody else than the source's counterparty."""
+    if not isinstance(outcome.document, BankTransaction):
+        return None
+    transaction, record = outcome.part.transaction, records[outcome.part.record_id]
+    name, card = outcome.document.contact_name, transaction.movement in (Movement.CARD, Movement.CARD_REFUND)
+    if name != clean_contact_name(transaction.counterparty.name):
+        return Who(name=name, card=card)
+    return Who(
+        name=name,
+        card=card,
+        source_contact=record["source_contact"],
+        iban=record["iban"],
+        iban_last4=record["iban_last4"],
+    )
 
 
 def _entry_row(
-    ctx: Context, outcome: Planned, links: Mapping[str, ContactLink], records: Mapping[int, Mapping[str, Any]]
+    ctx: Context, outcome: Planned, links: Mapping[Who, ContactLink], records: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, Any]:
     transaction, document = outcome.part.transaction, outcome.document
-    link = links.get(contact_key(document.contact_name)) if isinstance(document, BankTransaction) else None
+    who = _who(outcome, records)
+    link = links.get(who) if who is not None else None
     record = records[outcome.part.record_id]
     waits = _seconds_to_wait(outcome, record, patience=ctx.books.partner_patience)
     return {

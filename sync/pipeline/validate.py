@@ -89,8 +89,8 @@ def _objections(
     ctx: Context, row: Entry, entry: LedgerEntry, link: ContactLink | None, lookalikes: match.Lookalikes
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    if link is not None and link.state == ContactLink.State.REVIEW:
-        found += link.findings
+    if link is not None:
+        found += link.findings  # a link that is settled has notes at most
     if isinstance(entry, BankTransaction):
         found += findings.as_json(_sum_finding(entry))
     found += findings.as_json(_thresholds(ctx, entry, link))

@@ -14,7 +14,8 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "fx_date": ("value", "deal"),
     "lock_date": ("hold", "next_open_day"),
     "rate": ("xero_day", "table", "last_deal"),
-    "contacts": ("match_or_create", "match_only"),
+    "contacts": ("match_or_create", "match_only", "preview"),
+    "contact_threshold": ("100", *(str(score) for score in range(99, 49, -1)), "0"),  # 0: likeness says nothing
     "match_invoices": ("suggest", "off", "auto"),
     "partner_minutes": ("15", "5", "30", "60", "240", "1440"),
 }

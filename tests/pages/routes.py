@@ -30,6 +30,7 @@ class Route:
             "record": world.records["rent"].pk,
             "run": world.run.pk,
             "rule": world.rule.key,
+            "contact": world.contact.pk,
             "connection": world.flow.source_id,
         }
         return reverse(f"dashboard:{name}", args=[world.tenant.public_id, *(known.get(it, it) for it in self.args)])
@@ -76,6 +77,11 @@ ROUTES: dict[str, Route] = {
     "accounts-ignore": act(WORKING, wallet="2", reason="not ours"),
     "accounts-accept": act(WORKING),
     "accounts-refresh": act(WORKING),
+    "contacts": page(),
+    "contacts-export": page(),
+    "contacts-decide": page(),
+    "contacts-detail": page("contact"),
+    "contacts-act": act(WORKING, "contact", "choose", contact="c-2"),
     "rules": page(),
     "rules-new": Route(reads=EVERYBODY, writes=WORKING),
     "rules-edit": Route(reads=EVERYBODY, writes=WORKING, args=("rule",)),

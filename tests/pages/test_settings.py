@@ -18,6 +18,7 @@ GOOD = {
     "lock_date": "hold",
     "rate": "xero_day",
     "contacts": "match_or_create",
+    "contact_threshold": "95",
     "match_invoices": "suggest",
     "partner_minutes": "60",
     "income": "200",

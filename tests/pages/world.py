@@ -14,6 +14,8 @@ from connectors.contract.records import Account
 from connectors.models import Call, Connection, Grant, Reference
 from sync.models import (
     AccountMapping,
+    ContactIdentity,
+    ContactLink,
     Entry,
     EntryState,
     Event,
@@ -50,6 +52,7 @@ class World:
     entries: dict[str, Entry] = field(default_factory=dict)
     run: Run
     rule: Rule
+    contact: ContactLink
     serial: int = 0
 
     @property
@@ -219,7 +222,18 @@ def _empty_world(tenant: Tenant) -> World:
         },
         created_by=ACTOR,
     )
-    return World(tenant=tenant, flow=flow, run=run, rule=rule)
+    contact = ContactLink.objects.create(
+        flow=flow,
+        key="beispiel logistik ag",
+        name="Beispiel Logistik AG",
+        marker=f"MR-C{tenant.pk:012d}",
+        state=ContactLink.State.REVIEW,
+        findings=[finding("contact_similar", "It is perhaps known in Xero.", detail="Beispiel Logistik AG")],
+        proposals=[{"contact_id": "c-2", "name": "Beispiel Logistic", "score": 94}],
+    )
+    ContactIdentity.objects.create(flow=flow, contact=contact, kind="iban", digest="d1", last4="2957", known=True)
+    ContactIdentity.objects.create(flow=flow, contact=contact, kind="iban", digest="d2", last4="4411")
+    return World(tenant=tenant, flow=flow, run=run, rule=rule, contact=contact)
 
 
 def _fill(world: World) -> None:

@@ -1,0 +1,50 @@
+"""How alike two counterparty names are, from 0 to 100, and what no likeness can outweigh. Pure.
+
+Names that differ in their legal form, in a number or in a short word ("Filiale 12", "Halle B") are different parties
+however alike the rest is. A name that only stands inside a longer one is proposed, but never taken by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rapidfuzz import fuzz, process
+
+from sync.domain.contacts import NormalisedName
+
+PROPOSE_FROM = 88  # below it two names have nothing to do with each other; above, a person is asked
+INSIDE_AT_MOST = 90  # one name inside the other, as "Garage Muster" in "Garage Muster Olten"
+SHORTEST = 5  # letters; below it one letter is too much of the name
+LENGTH_GUARD = 0.6
+SHORT_WORD = 2
+
+
+def likeness(one: NormalisedName, other: NormalisedName) -> int:
+    """100: the same words in any order. 0: a difference that likeness cannot outweigh."""
+    if _is_vetoed(one, other):
+        return 0
+    whole = max(fuzz.ratio(one.core, other.core), fuzz.token_sort_ratio(one.core, other.core))
+    short, long = sorted((len(one.core), len(other.core)))
+    if short >= LENGTH_GUARD * long:
+        whole = max(whole, min(INSIDE_AT_MOST, fuzz.token_set_ratio(one.core, other.core)))
+    return int(whole)
+
+
+def alike(wanted: NormalisedName, cores: Iterable[str], *, lowest: int) -> list[str]:
+    """The cores that may reach `lowest`: a fast first sieve, never narrower than `likeness`."""
+    found = process.extract(wanted.core, list(cores), scorer=fuzz.token_ratio, score_cutoff=lowest, limit=None)
+    plain = process.extract(wanted.core, list(cores), scorer=fuzz.ratio, score_cutoff=lowest, limit=None)
+    return list(dict.fromkeys(core for core, _score, _place in (*found, *plain)))
+
+
+def _is_vetoed(one: NormalisedName, other: NormalisedName) -> bool:
+    if one.form and other.form and one.form != other.form:
+        return True
+    if min(len(one.core), len(other.core)) < SHORTEST:
+        return True
+    return _telling(one.core) != _telling(other.core)
+
+
+def _telling(core: str) -> set[str]:
+    """Words that tell two branches of one name apart: numbers and words of one or two letters."""
+    return {word for word in core.split() if len(word) <= SHORT_WORD or any(sign.isdigit() for sign in word)}

@@ -1,0 +1,183 @@
+"""Which contact a counterparty is: what is remembered, else a fresh decision by name. Decides only; nothing is sent.
+
+In this order: the id that the source gives its own contact, a known IBAN, the name (a person's choice stands there too),
+then the contacts of the books. An id or an IBAN is only believed while the names resemble each other: some sources give
+one id to many, and one account may collect for many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.contract.errors import Finding, Severity
+from sync.domain.contact_choice import choose_contact
+from sync.domain.contacts import ContactMatch, MatchKind, clean_contact_name, contact_key, normalised_name
+from sync.domain.fingerprint import contact_marker
+from sync.domain.likeness import PROPOSE_FROM, likeness
+from sync.models import ContactIdentity, ContactLink
+from sync.pipeline import findings
+from sync.pipeline.contacts import known_contacts
+from sync.pipeline.context import Context
+
+_HOW = {
+    MatchKind.EXACT: ContactLink.How.EXACT,
+    MatchKind.NORMALISED: ContactLink.How.NORMALISED,
+    MatchKind.ALIKE: ContactLink.How.ALIKE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """A counterparty as a movement names it. `source_contact` and `iban` are digests, "" where there is none."""
+
+    name: str
+    card: bool = False
+    source_contact: str = ""
+    iban: str = ""
+    iban_last4: str = ""
+
+
+def links_for(ctx: Context, whos: Iterable[Who]) -> dict[Who, ContactLink]:
+    """A link for each counterparty. Inside `commit`; a constant number of statements however many there are."""
+    wanted = list(dict.fromkeys(who for who in whos if who.name))
+    if not wanted:
+        return {}
+    identities = _identities(ctx, wanted)
+    keys = {contact_key(who.name) for who in wanted}
+    by_key = {link.key: link for link in ContactLink.objects.filter(flow=ctx.flow, key__in=keys)}
+    found = {who: _remembered(who, identities) or by_key.get(contact_key(who.name)[:255]) for who in wanted}
+    made = _make(ctx, [who for who, link in found.items() if link is None])
+    links = {who: link or made[contact_key(who.name)[:255]] for who, link in found.items()}
+    _remember(ctx, links)
+    return links
+
+
+# ----------------------------------------------------------------- remembered
+
+
+def _identities(ctx: Context, wanted: Sequence[Who]) -> dict[str, list[ContactLink]]:
+    """Links by the digest that is known for them."""
+    digests = {digest for who in wanted for digest in (who.source_contact, who.iban) if digest}
+    if not digests:
+        return {}
+    found: dict[str, list[ContactLink]] = {}
+    rows = ContactIdentity.objects.filter(flow=ctx.flow, digest__in=digests, known=True).select_related("contact")
+    for row in rows.order_by("id"):
+        found.setdefault(row.digest, []).append(row.contact)
+    return found
+
+
+def _remembered(who: Who, identities: Mapping[str, Sequence[ContactLink]]) -> ContactLink | None:
+    """The one counterparty that has this id, else the one that has this IBAN, where the names resemble each other."""
+    for digest in (who.source_contact, who.iban):
+        links = [link for link in identities.get(digest, ()) if _resembles(who, link)]
+        if len(links) == 1:
+            return links[0]
+    return None
+
+
+def _resembles(who: Who, link: ContactLink) -> bool:
+    if contact_key(who.name) == link.key:
+        return True
+    one, other = normalised_name(who.name, card=who.card), normalised_name(link.name)
+    return one.agrees_with(other) or likeness(one, other) >= PROPOSE_FROM
+
+
+def _remember(ctx: Context, links: Mapping[Who, ContactLink]) -> None:
+    """Keep ids and IBANs. The first IBAN of a counterparty is known; each later one waits for a person."""
+    standing = ContactIdentity.objects.filter(contact_id__in={link.pk for link in links.values()})
+    have = {(row["contact_id"], row["kind"], row["digest"]) for row in standing.values("contact_id", "kind", "digest")}
+    with_iban = {contact for contact, kind, _digest in have if kind == ContactIdentity.Kind.IBAN}
+    fresh = []
+    for who, link in links.items():
+        for kind, digest in ((ContactIdentity.Kind.SOURCE, who.source_contact), (ContactIdentity.Kind.IBAN, who.iban)):
+            if not digest or (link.pk, kind, digest) in have:
+                continue
+            is_iban = kind == ContactIdentity.Kind.IBAN
+            fresh.append(
+                ContactIdentity(
+                    tenant_id=ctx.tenant_id,
+                    flow=ctx.flow,
+                    contact=link,
+                    kind=kind,
+                    digest=digest,
+                    last4=who.iban_last4 if is_iban else "",
+                    known=not is_iban or link.pk not in with_iban,
+                )
+            )
+            have.add((link.pk, kind, digest))
+            with_iban |= {link.pk} if is_iban else set()
+    ContactIdentity.objects.bulk_create(fresh)
+
+
+# --------------------------------------------------------------------- decided
+
+
+def _make(ctx: Context, missing: Sequence[Who]) -> dict[str, ContactLink]:
+    """New links by key: decided by name among the contacts of the books."""
+    by_key = {contact_key(who.name)[:255]: who for who in missing}
+    if not by_key:
+        return {}
+    known, threshold = known_contacts(ctx), int(ctx.books.policy("contact_threshold"))
+    made = [
+        decide(ctx, key, who.name, choose_contact(who.name, known, card=who.card, threshold=threshold))
+        for key, who in by_key.items()
+    ]
+    ContactLink.objects.bulk_create(made)
+    return {link.key: link for link in made}
+
+
+def decide(ctx: Context, key: str, name: str, found: ContactMatch) -> ContactLink:
+    """What a match means for a new link: linked, to be created, or for a person with all who it might be."""
+    link = ContactLink(
+        tenant_id=ctx.tenant_id,
+        flow=ctx.flow,
+        key=key,
+        name=clean_contact_name(name),
+        marker=contact_marker(key, organisation_id=ctx.connection.external_id),
+        state=ContactLink.State.READY,
+        proposals=[{"contact_id": it.contact_id, "name": it.name, "score": it.score} for it in found.proposals],
+    )
+    if found.contact_id and not found.archived:
+        link.state, link.contact_id = ContactLink.State.LINKED, found.contact_id
+        link.how, link.score = _HOW[found.kind], found.score
+        link.findings = _told(name, found)
+        return link
+    problem = _problem(ctx, name, found)
+    if problem:
+        link.state, link.findings = ContactLink.State.REVIEW, problem
+    return link
+
+
+def _told(name: str, found: ContactMatch) -> list[dict[str, Any]]:
+    if found.kind is not MatchKind.ALIKE:
+        return []
+    message = f"“{name}” was taken for the contact “{found.name}” in Xero: the names are alike by {found.score} of 100."
+    return findings.as_json([Finding(code="contact_alike", message=message, detail=found.name, severity=Severity.NOTE)])
+
+
+def _problem(ctx: Context, name: str, found: ContactMatch) -> list[dict[str, Any]]:
+    if found.archived:
+        message = f"The contact “{found.name}” is archived in Xero. Restore it there, or choose another contact."
+        return findings.review("contact_archived", message, detail=found.contact_id)
+    if found.candidates:
+        message = f"Several contacts in Xero could be “{name}”. Choose the right one."
+        return findings.review("contact_ambiguous", message, detail=name)
+    if found.proposals:
+        message = f"“{name}” is not in Xero, but perhaps known there as {_listed(found)}. Choose, or create it."
+        return findings.review("contact_similar", message, detail=name)
+    if ctx.books.policy("contacts") == "match_only":
+        message = (
+            f"There is no contact “{name}” in Xero, and new contacts are not created by policy. Choose or create one."
+        )
+        return findings.review("contact_unknown", message, detail=name)
+    if ctx.books.policy("contacts") == "preview":
+        message = f"“{name}” would be a new contact in Xero. Look at it before it is created: create, rename or choose."
+        return findings.review("contact_preview", message, detail=name)
+    return []
+
+
+def _listed(found: ContactMatch) -> str:
+    return ", ".join(f"“{it.name}” (alike by {it.score} of 100)" for it in found.proposals)
