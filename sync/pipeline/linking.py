@@ -11,6 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q
+from django.db.models.functions import JSONObject
+
 from connectors.contract.errors import Finding, Severity
 from sync.domain.contact_choice import choose_contact
 from sync.domain.contacts import ContactMatch, MatchKind, clean_contact_name, contact_key, normalised_name
@@ -44,10 +48,9 @@ def links_for(ctx: Context, whos: Iterable[Who]) -> dict[Who, ContactLink]:
     wanted = list(dict.fromkeys(who for who in whos if who.name))
     if not wanted:
         return {}
-    identities = _identities(ctx, wanted)
-    keys = {contact_key(who.name) for who in wanted}
-    by_key = {link.key: link for link in ContactLink.objects.filter(flow=ctx.flow, key__in=keys)}
-    found = {who: _remembered(who, identities) or by_key.get(contact_key(who.name)[:255]) for who in wanted}
+    known = _known_links(ctx, wanted)
+    by_key, by_digest = {link.key: link for link in known}, _by_digest(known)
+    found = {who: _remembered(who, by_digest) or by_key.get(contact_key(who.name)[:255]) for who in wanted}
     made = _make(ctx, [who for who, link in found.items() if link is None])
     links = {who: link or made[contact_key(who.name)[:255]] for who, link in found.items()}
     _remember(ctx, links)
@@ -57,15 +60,25 @@ def links_for(ctx: Context, whos: Iterable[Who]) -> dict[Who, ContactLink]:
 # ----------------------------------------------------------------- remembered
 
 
-def _identities(ctx: Context, wanted: Sequence[Who]) -> dict[str, list[ContactLink]]:
-    """Links by the digest that is known for them."""
+def _known_links(ctx: Context, wanted: Sequence[Who]) -> list[Any]:
+    """Links with one of these names, ids or IBANs, each with all its `have` of (kind, digest, known). One statement."""
+    keys = {contact_key(who.name)[:255] for who in wanted}
     digests = {digest for who in wanted for digest in (who.source_contact, who.iban) if digest}
-    if not digests:
-        return {}
+    named = Q(key__in=keys)
+    if digests:
+        named |= Q(pk__in=ContactIdentity.objects.filter(flow=ctx.flow, digest__in=digests).values("contact_id"))
+    have = ContactIdentity.objects.filter(contact=OuterRef("pk")).order_by("id")
+    as_json = have.values(json=JSONObject(kind="kind", digest="digest", known="known"))
+    return list(ContactLink.objects.filter(named, flow=ctx.flow).order_by("id").annotate(have=ArraySubquery(as_json)))
+
+
+def _by_digest(links: Sequence[Any]) -> dict[str, list[ContactLink]]:
+    """Links by the ids and IBANs that are known for them."""
     found: dict[str, list[ContactLink]] = {}
-    rows = ContactIdentity.objects.filter(flow=ctx.flow, digest__in=digests, known=True).select_related("contact")
-    for row in rows.order_by("id"):
-        found.setdefault(row.digest, []).append(row.contact)
+    for link in links:
+        for identity in link.have:
+            if identity["known"]:
+                found.setdefault(identity["digest"], []).append(link)
     return found
 
 
@@ -87,8 +100,7 @@ def _resembles(who: Who, link: ContactLink) -> bool:
 
 def _remember(ctx: Context, links: Mapping[Who, ContactLink]) -> None:
     """Keep ids and IBANs. The first IBAN of a counterparty is known; each later one waits for a person."""
-    standing = ContactIdentity.objects.filter(contact_id__in={link.pk for link in links.values()})
-    have = {(row["contact_id"], row["kind"], row["digest"]) for row in standing.values("contact_id", "kind", "digest")}
+    have = {(link.pk, it["kind"], it["digest"]) for link in links.values() for it in getattr(link, "have", ())}
     with_iban = {contact for contact, kind, _digest in have if kind == ContactIdentity.Kind.IBAN}
     fresh = []
     for who, link in links.items():

@@ -34,10 +34,9 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         if not rows:
             return Progress.nothing()
         ctx.begin_run()
-        links = ContactLink.objects.in_bulk([row.contact_id for row in rows if row.contact_id])
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
         lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
-        moves = [_move(ctx, row, entries.get(row.pk), links.get(row.contact_id or 0), lookalikes) for row in rows]
+        moves = [_move(ctx, row, entries.get(row.pk), row.contact, lookalikes) for row in rows]
         moves = pairs.together(ctx, rows, moves)
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
@@ -47,7 +46,8 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
 
 def _fetched(ctx: Context) -> Any:
     """Entries made and not yet validated; one whose record is about to be transformed again waits for that."""
-    return Entry.objects.filter(flow=ctx.flow, state=EntryState.FETCHED).exclude(record__state="fetched").order_by("id")
+    fetched = Entry.objects.filter(flow=ctx.flow, state=EntryState.FETCHED).exclude(record__state="fetched")
+    return fetched.select_related("contact", "record").defer("record__payload").order_by("id")
 
 
 def _unmarked(ctx: Context, entries: Sequence[LedgerEntry]) -> list[MirrorDocument]:
