@@ -14,6 +14,7 @@ POINTS = (
     "after_claim_before_call",
     "after_answer_before_settle",
     "before_confirm_commit",
+    "before_amendment_done",
 )
 _wanted, _, _nth = os.environ.get("MILLRACE_FAULT_POINT", "").partition(":")
 _passed: Counter[str] = Counter()

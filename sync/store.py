@@ -255,6 +255,7 @@ _MOVE_ENTRIES = """
            document = coalesce(x.document, entry.document),
            destination_id = coalesce(x.destination_id, entry.destination_id),
            posted_rate = coalesce(x.posted_rate, entry.posted_rate),
+           read_back = coalesce(x.read_back, entry.read_back),
            contact_id = coalesce(x.contact_id, entry.contact_id),
            not_before = CASE WHEN x.wait IS NULL THEN entry.not_before
                              ELSE clock_timestamp() + make_interval(secs => x.wait) END,
@@ -262,8 +263,8 @@ _MOVE_ENTRIES = """
            batch_limit = coalesce(x.batch_limit, entry.batch_limit),
            confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
       FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
-           document jsonb, destination_id text, posted_rate numeric, contact_id bigint, wait double precision,
-           attempts int, batch_limit int, intent bigint)
+           document jsonb, destination_id text, posted_rate numeric, read_back jsonb, contact_id bigint,
+           wait double precision, attempts int, batch_limit int, intent bigint)
      WHERE entry.id = x.id
 """
 
@@ -322,7 +323,7 @@ def due_contacts(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
     )
 
 
-_OPEN_INTENTS = """
+OPEN_INTENTS = """
 WITH intent AS (
     INSERT INTO push_intent (tenant_id, flow_id, run_id, organisation_id, endpoint, method, path, body, idempotency_key,
                              state, epoch, first_send, last_send, lease_until, unknown, probes, absences)
@@ -334,8 +335,9 @@ WITH intent AS (
     RETURNING id, idempotency_key
 ), items AS (
     INSERT INTO push_intent_item (tenant_id, intent_id, {subject}, deed, marker, position, open, outcome)
-    SELECT %(tenant)s, intent.id, x.id, 'create', x.marker, x.position, true, ''
-      FROM jsonb_to_recordset(%(items)s::jsonb) AS x(key text, id bigint, marker text, position int)
+    SELECT %(tenant)s, intent.id, {ids}, coalesce(x.deed, 'create'), x.marker, x.position, true, ''
+      FROM jsonb_to_recordset(%(items)s::jsonb) AS x(key text, id bigint, entry bigint, deed text, marker text,
+                                                     position int)
       JOIN intent ON intent.idempotency_key = x.key
 ), moved AS (
     UPDATE {table} SET state = 'in_flight', {moved}
@@ -343,13 +345,14 @@ WITH intent AS (
 )
 SELECT id, idempotency_key FROM intent
 """
-_OPEN_ENTRY_INTENTS = _OPEN_INTENTS.format(
+_OPEN_ENTRY_INTENTS = OPEN_INTENTS.format(
     subject="entry_id",
+    ids="x.id",
     table="entry",
     moved="run_id = coalesce(%(run)s, run_id), changed_at = clock_timestamp(), note = '{}'::jsonb",
 )
-_OPEN_CONTACT_INTENTS = _OPEN_INTENTS.format(
-    subject="contact_id", table="contact_link", moved="updated_at = clock_timestamp()"
+_OPEN_CONTACT_INTENTS = OPEN_INTENTS.format(
+    subject="contact_id", ids="x.id", table="contact_link", moved="updated_at = clock_timestamp()"
 )
 
 
@@ -359,7 +362,7 @@ def open_intents(parameters: Mapping[str, Any], *, contacts: bool) -> dict[str, 
     return {row["idempotency_key"]: row["id"] for row in found}
 
 
-_SETTLE_INTENTS = """
+SETTLE_INTENTS = """
 WITH answered AS (
     SELECT * FROM jsonb_to_recordset(%(settlements)s::jsonb) AS x(
         intent bigint, epoch int, state text, unknown boolean, probe double precision, outcome text, http_status int,
@@ -386,8 +389,8 @@ WITH answered AS (
 )
 SELECT id FROM mine
 """
-_SETTLE_ENTRIES = _SETTLE_INTENTS.format(moved=_MOVE_ENTRIES.strip())
-_SETTLE_CONTACTS = _SETTLE_INTENTS.format(moved=_MOVE_CONTACTS.strip())
+_SETTLE_ENTRIES = SETTLE_INTENTS.format(moved=_MOVE_ENTRIES.strip())
+_SETTLE_CONTACTS = SETTLE_INTENTS.format(moved=_MOVE_CONTACTS.strip())
 
 
 def settle_intents(parameters: Mapping[str, Any], *, contacts: bool) -> set[int]:
@@ -410,6 +413,8 @@ def orphan_intents(*, flow_id: int) -> list[dict[str, Any]]:
                   closed_at = CASE WHEN first_send IS NULL THEN clock_timestamp() END,
                   next_probe = CASE WHEN first_send IS NOT NULL THEN clock_timestamp() END
             WHERE flow_id = %s AND state = 'open' AND NOT unknown AND lease_until < clock_timestamp()
+              AND NOT EXISTS (SELECT FROM push_intent_item AS item
+                               WHERE item.intent_id = push_intent.id AND item.amendment_id IS NOT NULL)
             RETURNING id, endpoint, first_send""",
         [flow_id],
     )
@@ -426,7 +431,10 @@ def unknown_intents(*, flow_id: int) -> list[dict[str, Any]]:
     """Open intents with an unknown outcome whose next look is due."""
     return rows(
         """SELECT id, endpoint, first_send, last_send, probes, absences, absent_seen_at FROM push_intent
-            WHERE flow_id = %s AND state = 'open' AND unknown AND next_probe <= clock_timestamp() ORDER BY id""",
+            WHERE flow_id = %s AND state = 'open' AND unknown AND next_probe <= clock_timestamp()
+              AND NOT EXISTS (SELECT FROM push_intent_item AS item
+                               WHERE item.intent_id = push_intent.id AND item.amendment_id IS NOT NULL)
+            ORDER BY id""",
         [flow_id],
     )
 
@@ -544,6 +552,8 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
                  LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id AND contact.state <> 'linked'
                 WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND NOT held_back
                   AND coalesce(contact.state, 'ready') = 'ready'
+               UNION ALL SELECT min(not_before) FROM amendment
+                          WHERE flow_id = %(flow)s AND state IN ('asked', 'in_flight', 'unconfirmed')
                UNION ALL SELECT min(next_probe) FROM push_intent WHERE flow_id = %(flow)s AND state = 'open'
                UNION ALL SELECT min(asked_at) FROM backfill WHERE flow_id = %(flow)s AND state = 'running'
                UNION ALL SELECT min(lease_until) FROM push_intent
@@ -573,7 +583,8 @@ def posted_by_fingerprint(flow_id: int) -> list[dict[str, Any]]:
     return rows(
         f"""SELECT record.fingerprint, coalesce(entry.state, record.state) AS state,
                    coalesce(nullif(record.reason, ''), entry.findings -> 0 ->> 'message', entry.state) AS reason,
-                   entry.destination_id, entry.marker, entry.document ->> 'date' AS day
+                   CASE WHEN entry.state <> 'undone' THEN entry.destination_id END AS destination_id, entry.marker,
+                   entry.document ->> 'date' AS day
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s""",
         {"flow": flow_id},

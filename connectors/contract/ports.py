@@ -109,21 +109,28 @@ class Destination(Protocol):
     def open_items(self, *, since: datetime | None) -> Iterator[tuple[OpenItem, ...]]:
         """Invoices and bills changed since, whatever their status, to the last page; without `since` the open ones."""
 
-    def document(self, kind: DocumentKind, document_id: str) -> MirrorDocument | None: ...
+    def document(self, kind: DocumentKind, document_id: str) -> MirrorDocument | None:
+        """One document read afresh, with its lines; None where there is none."""
 
     def day_rate(self, *, currency: str, on: date) -> FxRate | None:
         """The destination's own rate where it tells one without writing; None where it does not."""
 
     def prepare(self, endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
-        """Pure: the exact bytes of one call that creates all of `items`."""
+        """Pure: the exact bytes of one call that creates all of `items`, or changes and removes documents of ours.
 
-    def batch_size(self, endpoint: Endpoint) -> int: ...
+        A call either creates or amends (`Change`, `Removal`), never both.
+        """
+
+    def batch_size(self, endpoint: Endpoint, *, amending: bool = False) -> int:
+        """How many items one call carries."""
 
     def send(self, prepared: Prepared, *, key: str, allowed: Callable[[], bool]) -> Answer:
         """Send once. `allowed` is asked last, right before the first byte (stamp, epoch and deadline). Never raises."""
 
     def classify(self, prepared: Prepared, answer: Answer, *, items: Sequence[Writable]) -> Classified:
-        """Pure: what the answer means for each item. Answers are matched to rows by marker, never by position alone."""
+        """Pure: what the answer means for each item. Answers are matched to rows by marker (what amends: by the document's
+        id), never by position alone.
+        """
 
     def link(self, kind: DocumentKind, document_id: str) -> str: ...
 

@@ -345,7 +345,31 @@ class ContactDraft:
 
 
 LedgerEntry = BankTransaction | BankTransfer | Payment | BatchPayment
-Writable = BankTransaction | BankTransfer | Payment | BatchPayment | ContactDraft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A document of ours as it should read from now on; its id stays."""
+
+    document_id: str
+    entry: BankTransaction
+
+    @property
+    def marker(self) -> str:
+        return self.entry.marker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A document of ours that is to be taken out of the books again. It stays visible there, marked as deleted."""
+
+    document_id: str
+    document_kind: DocumentKind
+    marker: str
+
+
+Amending = Change | Removal
+Writable = BankTransaction | BankTransfer | Payment | BatchPayment | ContactDraft | Change | Removal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +391,7 @@ class MirrorDocument:
     reconciled: bool = False
     lines_hash: str = ""
     updated_at: datetime | None = None
+    lines: tuple[LineItem, ...] = ()  # only where a document was read by its id
 
     @property
     def is_live(self) -> bool:

@@ -103,7 +103,7 @@ class XeroDestination:
             yield tuple(found for element in page if (found := payments.open_item(element)) is not None)
 
     def document(self, kind: DocumentKind, document_id: str) -> MirrorDocument | None:
-        plural, read = self._readers().get(kind, ("BankTransactions", reading.bank_transaction))
+        plural, read = self._readers().get(kind, ("BankTransactions", reading.bank_transaction_with_lines))
         found = self._client.one(plural, quote(document_id, safe=""))
         return None if found is None else read(found)
 
@@ -122,8 +122,8 @@ class XeroDestination:
     def prepare(self, endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
         return mapping.prepare(endpoint, items)
 
-    def batch_size(self, endpoint: Endpoint) -> int:
-        return mapping.BATCH_SIZES[endpoint]
+    def batch_size(self, endpoint: Endpoint, *, amending: bool = False) -> int:
+        return mapping.batch_size(endpoint, amends=amending)
 
     def send(self, prepared: Prepared, *, key: str, allowed: Callable[[], bool]) -> Answer:
         return self._client.send(prepared, key=key, allowed=allowed)

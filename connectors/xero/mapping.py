@@ -18,13 +18,16 @@ from connectors.contract.records import (
     BankTransaction,
     BankTransfer,
     BatchPayment,
+    Change,
     ContactDraft,
     Endpoint,
     LineItem,
     Payment,
     Prepared,
+    Removal,
     Writable,
 )
+from connectors.xero import amending
 from connectors.xero.text import MAX_DESCRIPTION, clean, contact_name, cut, is_public_url, reference_with_marker
 
 API = "/api.xro/2.0"
@@ -56,15 +59,24 @@ _DESCRIPTION_LIMITS = (MAX_DESCRIPTION, 500, 100)
 
 
 def prepare(endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
-    """The exact request that creates all of `items`, in their order.
+    """The exact request that creates all of `items`, in their order, or that changes and removes documents of ours.
 
     Raises ValueError for what must never be sent: no marker (MarkerError), lines that do not add up or more digits than
     Xero keeps (MoneyError), items of another endpoint, none, or more than one call carries.
     """
-    if not 0 < len(items) <= BATCH_SIZES[endpoint]:
+    amends = any(amending.is_amending(item) for item in items)
+    if not 0 < len(items) <= batch_size(endpoint, amends=amends):
         raise ValueError(f"{len(items)} items do not fit one call to {endpoint}")
-    if any(_ENDPOINT_OF[type(item)] is not endpoint for item in items):
+    if any(_endpoint_of(item) is not endpoint or amending.is_amending(item) is not amends for item in items):
         raise ValueError(f"not every item belongs to {endpoint}")
+    if amends:
+        return Prepared(
+            endpoint=endpoint,
+            method="POST",
+            path=f"{API}/{amending.path_of(endpoint, items)}",
+            body=wire.encode(to_wire(items[0])) if endpoint in amending.AT_OWN_ADDRESS else _body(endpoint, items),
+            markers=tuple(marker_of(item) for item in items),
+        )
     return Prepared(
         endpoint=endpoint,
         method="PUT",  # PUT creates and never updates
@@ -72,6 +84,14 @@ def prepare(endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
         body=_body(endpoint, items),
         markers=tuple(marker_of(item) for item in items),
     )
+
+
+def batch_size(endpoint: Endpoint, *, amends: bool = False) -> int:
+    return (amending.BATCH_SIZES if amends else BATCH_SIZES)[endpoint]
+
+
+def _endpoint_of(item: Writable) -> Endpoint:
+    return amending.endpoint_of(item) if amending.is_amending(item) else _ENDPOINT_OF[type(item)]
 
 
 def marker_of(item: Writable) -> str:
@@ -94,6 +114,10 @@ def to_wire(item: Writable, *, max_description: int = MAX_DESCRIPTION) -> dict[s
             return _payment(item)
         case BatchPayment():
             return _batch_payment(item)
+        case Change():
+            return {"BankTransactionID": item.document_id, **_bank_transaction(item.entry, max_description)}
+        case Removal():
+            return dict(amending.removal(item))
         case ContactDraft():
             return {"Name": contact_name(item.name) or item.number, "ContactNumber": item.number}
 

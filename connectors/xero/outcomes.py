@@ -14,6 +14,7 @@ from connectors.contract import wire
 from connectors.contract.errors import ContractBroken, Finding, Severity
 from connectors.contract.records import (
     Answer,
+    Change,
     Classified,
     ContactDraft,
     Endpoint,
@@ -22,10 +23,12 @@ from connectors.contract.records import (
     Outcome,
     Prepared,
     Receipt,
+    Removal,
     Transport,
     Writable,
 )
-from connectors.xero import payments, reading
+from connectors.xero import amended, payments, reading
+from connectors.xero.amending import is_amending
 from connectors.xero.mapping import marker_of, reports_each_element
 from connectors.xero.messages import IDEMPOTENCY_CONFLICT, finding_of, findings_of, messages_in, quoted
 from connectors.xero.reading import Wire
@@ -127,6 +130,9 @@ def _bad_request(prepared: Prepared, answer: Answer, items: Sequence[Writable]) 
     if said and finding_of(said).code == IDEMPOTENCY_CONFLICT:
         return _same_for_all(items, Outcome.UNKNOWN, message=f"Xero refused the request's key: “{said}”")
     others = Outcome.NOT_APPLIED if reports_each_element(prepared) else Outcome.UNKNOWN
+    ours = [item for item in items if is_amending(item)]
+    if ours and (told := amended.refused(prepared.endpoint, body, ours, others=others)):
+        return told
     named = _named_refusals(prepared, body, items)
     if named:
         outcomes = tuple(named.get(marker_of(item)) or _plain(item, others) for item in items)
@@ -168,6 +174,9 @@ def _judged(prepared: Prepared, answer: Answer, items: Sequence[Writable]) -> Cl
         return _same_for_all(
             items, Outcome.UNKNOWN, message="Xero's answer cannot be read; the books are read before anything else."
         )
+    ours = [item for item in items if is_amending(item)]
+    if ours:
+        return amended.judged(prepared.endpoint, elements, ours)
     owners = _owners(prepared.endpoint, elements, items)
     is_whole = len(elements) == len(items) and owners.keys() == {marker_of(item) for item in items}
     outcomes = tuple(_item_outcome(prepared.endpoint, item, owners.get(marker_of(item)), is_whole) for item in items)
@@ -228,6 +237,8 @@ def _receipt(endpoint: Endpoint, item: Writable, element: Wire) -> Receipt:
     try:
         if isinstance(item, ContactDraft):
             return Receipt(document_id=document_id, marker=marker, contact=reading.contact(element))
+        if isinstance(item, Change | Removal):
+            return Receipt(document_id=document_id, marker=marker)
         document = _document(endpoint, item.total.currency, element)
         return Receipt(document_id=document_id, marker=marker, document=document, tax_total=reading.tax_total(element))
     except ContractBroken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +87,11 @@ def bank_transaction(element: Wire) -> MirrorDocument:
         lines_hash=_lines_hash(element),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )
+
+
+def bank_transaction_with_lines(element: Wire) -> MirrorDocument:
+    """The same with its lines, for a single document: lists leave them out to stay small."""
+    return replace(bank_transaction(element), lines=tuple(line_item(line) for line in parts(element, "LineItems")))
 
 
 def bank_transfer(element: Wire, *, currency_of: Callable[[str], str]) -> MirrorDocument:

@@ -46,9 +46,13 @@ def content_hash(transaction: SourceTransaction) -> str:
     return "v1:" + _sha256(canonical(content))
 
 
-def marker(natural_key: str, *, leg: str, organisation_id: str) -> str:
-    """`MR-` and 13 characters, the same for ever for this movement, leg and organisation."""
-    digest = hashlib.sha256(_joined(natural_key, leg, organisation_id).encode()).digest()
+def marker(natural_key: str, *, leg: str, organisation_id: str, generation: int = 1) -> str:
+    """`MR-` and 13 characters, the same for ever for this movement, leg and organisation.
+
+    `generation` counts the documents that people had posted for it: above one where an earlier one was undone.
+    """
+    again = (str(generation),) if generation > 1 else ()
+    digest = hashlib.sha256(_joined(natural_key, leg, organisation_id, *again).encode()).digest()
     number = int.from_bytes(digest[:9], "big") >> (72 - 5 * MARKER_LENGTH)
     return MARKER_PREFIX + "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(MARKER_LENGTH)))
 

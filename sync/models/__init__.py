@@ -1,6 +1,7 @@
 """Tables of the pipeline. `record` is the fingerprint table, `entry` what should stand in the books, `push_intent` the
 only way to write to a vendor. Every table is tenant-scoped; the database itself forbids the impossible."""
 
+from sync.models.amendment import Amendment, AmendmentState
 from sync.models.backfill import Backfill
 from sync.models.contact import ContactIdentity, ContactLink
 from sync.models.entry import Entry, EntryState, Leg
@@ -18,6 +19,8 @@ from sync.models.run import DailyStat, Run
 
 __all__ = [
     "AccountMapping",
+    "Amendment",
+    "AmendmentState",
     "Backfill",
     "BookedConversion",
     "ContactIdentity",

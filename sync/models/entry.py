@@ -69,6 +69,9 @@ class Entry(TenantModel):
     chosen_invoices = models.JSONField(null=True)  # a person's choice of what it pays: [{invoice_id, amount}]
 
     marker = models.CharField(max_length=20)
+    generation = models.PositiveSmallIntegerField(
+        default=1, db_default=1
+    )  # rises when a person posts again what was undone: a new marker for a new document
     destination_type = models.CharField(max_length=15, default="", blank=True)
     destination_id = models.CharField(max_length=100, null=True)
     bank_account_id = models.CharField(max_length=100, default="", blank=True)
@@ -81,6 +84,9 @@ class Entry(TenantModel):
     amount = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     currency = models.CharField(max_length=3, default="", blank=True)
     posted_rate = models.DecimalField(max_digits=24, decimal_places=6, null=True)  # as the destination echoed it
+    read_back = models.JSONField(
+        null=True
+    )  # contact, reference, lines as first read back: what else stands there is a person's
     record_revision = models.PositiveIntegerField(default=1)
 
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from sync.models.amendment import Amendment
 from sync.models.contact import ContactLink
 from sync.models.entry import Entry
 from sync.models.flow import Flow
@@ -72,6 +73,7 @@ class PushIntentItem(TenantModel):
     intent = models.ForeignKey(PushIntent, on_delete=models.CASCADE, related_name="items")
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, null=True, related_name="intent_items")
     contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, null=True, related_name="intent_items")
+    amendment = models.ForeignKey(Amendment, on_delete=models.PROTECT, null=True, related_name="intent_items")
     deed = models.CharField(max_length=6, choices=Deed.choices, default=Deed.CREATE)
     marker = models.CharField(max_length=50)
     position = models.PositiveSmallIntegerField()

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync import faults, store
-from sync.domain import documents, match
+from sync.domain import amending, documents, match
 from sync.models import Entry, EntryState
 from sync.pipeline import findings, mirror
 from sync.pipeline.context import Context, Progress
@@ -72,6 +72,7 @@ def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
         "id": row["id"],
         "state": EntryState.CONFIRMED,
         "posted_rate": None if found.rate is None else str(found.rate),
+        "read_back": amending.read_back_of(found),
     }
     if found.marker != row["marker"]:
         note["finding"] = "The reference in Xero no longer carries our marker; everything else agrees."

@@ -83,6 +83,7 @@ class Context:
     lease_tick: float = field(default_factory=time.monotonic)
     source_at_end: bool = False
     nothing_to_fill: bool = False  # no back-fill is asked for; one that comes meanwhile wakes the flow again
+    amend_prepared: bool = False  # lock dates were read anew in this slice
     push_prepared: bool = False  # books and lock dates were read, so that sending may begin
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False

@@ -59,13 +59,13 @@ def _push_to(ctx: Context, endpoint: Endpoint) -> int:
     """Batch after batch; what came back from one and the claim of the next share a commit."""
     moved, claims = 0, _claim(ctx, endpoint)
     while claims:
-        calls = [_call(ctx, claim) for claim in claims]
+        calls = [call(ctx, claim) for claim in claims]
         moved += sum(len(claim.items) for claim in claims)
         with ctx.commit():
             settle(ctx, calls)
             claims = _claim(ctx, endpoint) if _may_go_on(ctx, calls) else []
         for called in calls:
-            _follow_up(ctx, called.classified)
+            follow_up(ctx, called.classified)
         ctx.renew_lease()
     return moved
 
@@ -83,7 +83,7 @@ def _met_lock(classified: Classified) -> bool:
     return any(finding.code == "period_locked" for item in classified.items for finding in item.findings)
 
 
-def _call(ctx: Context, claim: Claim) -> Called:
+def call(ctx: Context, claim: Claim) -> Called:
     """The dangerous line, with nothing open: the call. An answer with ids is never followed by a second send."""
     faults.point("after_claim_before_call")
     answer = ctx.destination.send(claim.prepared, key=claim.key, allowed=_in_time(ctx, claim.claimed_at))
@@ -246,7 +246,7 @@ def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:
     return allowed
 
 
-def _follow_up(ctx: Context, classified: Classified) -> None:
+def follow_up(ctx: Context, classified: Classified) -> None:
     """After settling, because these ask the vendor again and may raise: are we still allowed in, is the period open?"""
     if classified.reauthorise:
         ctx.destination.organisation()  # renews the token once; raises ActionRequired when a person must reconnect

@@ -18,7 +18,7 @@ from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
 from sync.models import Flow, Run
-from sync.pipeline import contact_changes, drift, log
+from sync.pipeline import amend, contact_changes, drift, log
 from sync.pipeline.backfill import backfill
 from sync.pipeline.books import load_books
 from sync.pipeline.confirm import confirm
@@ -35,8 +35,8 @@ from tenants.scoping import tenant_scope
 
 Step = Callable[[Context], Progress]
 DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
-SENDING: tuple[tuple[str, Step], ...] = (("push", push),)
-SETTLING: tuple[tuple[str, Step], ...] = (("confirm", confirm), ("transform", release))
+SENDING: tuple[tuple[str, Step], ...] = (("push", push), ("amend", amend.amend))
+SETTLING: tuple[tuple[str, Step], ...] = (("confirm", confirm), ("amend", amend.read_back), ("transform", release))
 SLICE_SECONDS = 20.0
 FETCHES = 5  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
@@ -151,6 +151,7 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     try:
         with ctx.timed("reconcile"):
             reconcile(ctx)
+            amend.take_over(ctx)
         while ctx.may_continue():
             ctx.exhausted.clear()
             failure = _fetch_some(ctx) or failure

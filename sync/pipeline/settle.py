@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,17 +11,19 @@ from typing import Any
 from connectors.contract.errors import RetryLater
 from connectors.contract.records import (
     Answer,
+    Change,
     Classified,
     Endpoint,
     ItemOutcome,
     Outcome,
     Prepared,
+    Removal,
     Transport,
     Writable,
 )
-from sync import store
+from sync import store, store_amend
 from sync.domain.retry import Move, judge
-from sync.models import EntryState
+from sync.models import AmendmentState, EntryState
 from sync.pipeline import contacts, findings
 from sync.pipeline.context import Context
 
@@ -47,6 +49,10 @@ class Claim:
         return self.prepared.endpoint is Endpoint.CONTACTS
 
     @property
+    def is_amending(self) -> bool:
+        return any(isinstance(item, Change | Removal) for item in self.items)
+
+    @property
     def is_payments(self) -> bool:
         return self.prepared.endpoint in (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
 
@@ -64,16 +70,18 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
     """Record every item's outcome. Of an intent that somebody else took over meanwhile, nothing is changed."""
     contact_calls = calls[0].claim.is_contacts
     moves = [move for called in calls for move in _moves(ctx, called)]
+    told = {
+        "settlements": store.as_json([_settlement(ctx, called) for called in calls]),
+        "items": store.as_json([item for called in calls for item in _items(called)]),
+        "moves": store.as_json(moves),
+        "run": ctx.run_id,
+    }
+    if calls[0].claim.is_amending:
+        with ctx.commit():
+            store_amend.settle_intents(told)
+        return
     with ctx.commit():
-        store.settle_intents(
-            {
-                "settlements": store.as_json([_settlement(ctx, called) for called in calls]),
-                "items": store.as_json([item for called in calls for item in _items(called)]),
-                "moves": store.as_json(moves),
-                "run": ctx.run_id,
-            },
-            contacts=contact_calls,
-        )
+        store.settle_intents(told, contacts=contact_calls)
         if contact_calls:
             contacts.hold_waiting(ctx, moves)
     if not contact_calls:
@@ -88,7 +96,22 @@ def _moves(ctx: Context, called: Called) -> list[dict[str, Any]]:
     moves = [_move(ctx, row, item, called.classified, called.answer) for row, item in pairs]
     if called.claim.is_contacts:
         moves = [contacts.link_move(ctx, move) for move in moves]
+    if called.claim.is_amending:
+        moves = [amendment_move(move) for move in moves]
     return [{**move, "intent": called.claim.intent_id} for move in moves]
+
+
+def amendment_move(move: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of an amendment that was sent. Also where Xero says that it was done: the document itself decides."""
+    match move["state"]:
+        case EntryState.UNCONFIRMED:
+            return {"id": move["id"], "state": AmendmentState.UNCONFIRMED, "wait": 0}
+        case EntryState.READY:
+            kept = {name: move[name] for name in ("wait", "attempts") if name in move}
+            alone = {"alone": True} if "batch_limit" in move else {}
+            return {"id": move["id"], "state": AmendmentState.ASKED, **kept, **alone}
+    [first, *_] = move["findings"]
+    return {"id": move["id"], "state": AmendmentState.REFUSED, "code": first["code"], "note": first["message"]}
 
 
 def _items(called: Called) -> list[dict[str, Any]]:

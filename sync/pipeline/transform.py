@@ -52,7 +52,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         rows = coded_all(ctx, records)
         standing = _standing(ctx, [record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=_booked(standing))
-        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules)]
+        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
         _write(ctx, records, outcomes, standing)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
@@ -70,9 +70,14 @@ def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     return units.values()
 
 
-def _planned(ctx: Context, unit: list[CodedRecord], rules: plan.Rules) -> tuple[plan.Outcome, ...]:
+def _planned(
+    ctx: Context,
+    unit: list[CodedRecord],
+    rules: plan.Rules,
+    standing: Mapping[tuple[int, str], Mapping[str, Any]],
+) -> tuple[plan.Outcome, ...]:
     parts = tuple(part_of(ctx, row) for row in unit)
-    return plan_unit(parts, markers=_markers(ctx, unit), rules=rules)
+    return plan_unit(parts, markers=_markers(ctx, unit, standing), rules=rules)
 
 
 def part_of(ctx: Context, row: CodedRecord) -> Part:
@@ -102,10 +107,16 @@ def planning_rules(ctx: Context) -> plan.Rules:
     )
 
 
-def _markers(ctx: Context, unit: Sequence[CodedRecord]) -> dict[tuple[int, str], str]:
+def _markers(
+    ctx: Context, unit: Sequence[CodedRecord], standing: Mapping[tuple[int, str], Mapping[str, Any]]
+) -> dict[tuple[int, str], str]:
+    """An entry keeps the marker of its generation; what has none yet gets the first."""
     return {
         (row.record["id"], leg): marker(
-            row.record["payload"]["key"], leg=leg, organisation_id=ctx.connection.external_id
+            row.record["payload"]["key"],
+            leg=leg,
+            organisation_id=ctx.connection.external_id,
+            generation=standing.get((row.record["id"], leg), {}).get("generation", 1),
         )
         for row in unit
         for leg in (plan.MAIN, plan.SOLD, plan.BOUGHT)
@@ -170,7 +181,7 @@ def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
 def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
-        "amount", "posted_rate",
+        "amount", "posted_rate", "generation",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 

@@ -1,0 +1,404 @@
+"""Undo of an entry, a run or a day: a preview from a fresh reading, one confirmation, and what came of it.
+
+Only people undo. What they undo leaves the books by an amendment each (`sync.pipeline.amend`) and stays out of automation
+until a person posts it again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from connectors import services as connector_services
+from connectors.contract.errors import Finding
+from connectors.contract.ports import Destination
+from connectors.contract.records import Allocation, DocumentKind, LedgerEntry, MirrorDocument
+from sync import store, store_amend
+from sync.domain import amending, documents
+from sync.domain.match import account_of
+from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, PushIntentItem
+from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
+from sync.pipeline.afresh import Wanted, read_afresh
+from sync.pipeline.again import post_again
+from sync.pipeline.amend import other_leg
+from sync.pipeline.result import NotConnected
+from tenants import audit
+from tenants.scoping import tenant_scope
+
+STANDING = (EntryState.CONFIRMED, EntryState.REVIEW)
+ASKED_ALREADY = "asked_already"
+
+
+class NothingThere(ValueError):
+    """The selection names nothing of ours; the text says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is to be undone: one entry, what one run posted, or the documents of one day."""
+
+    entry: int | None = None
+    run: int | None = None
+    day: date | None = None
+
+    @property
+    def words(self) -> str:
+        if self.entry is not None:
+            return f"entry {self.entry}"
+        return f"run {self.run}" if self.run is not None else f"day {self.day}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One document of the preview. `problem`: why it stays; None where it can go."""
+
+    entry: Entry
+    posted: LedgerEntry
+    found: MirrorDocument | None
+    problem: Finding | None
+
+    @property
+    def needs_naming(self) -> bool:
+        """Somebody edited it: it goes only where a person names it."""
+        return self.problem is not None and self.problem.code == amending.TOUCHED
+
+    @property
+    def contact_name(self) -> str:
+        return str((self.entry.document or {}).get("contact_name") or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What the documents on a bank account add up to, before and after."""
+
+    account_id: str
+    currency: str
+    before: Decimal
+    after: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    selection: Selection
+    items: tuple[Item, ...]
+    effects: tuple[amending.Effect, ...]
+    balances: tuple[Balance, ...]
+    reopened: tuple[Allocation, ...]
+
+    @property
+    def going(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.problem is None)
+
+    @property
+    def staying(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.problem is not None)
+
+
+# --------------------------------------------------------------------- preview
+
+
+def undo_preview(*, tenant_id: int, flow_id: int, selection: Selection, named: Collection[int] = ()) -> Preview:
+    """What undoing would do, judged by a fresh reading. Writes nothing. `named`: edited documents to be taken along.
+
+    Raises NothingThere, NotConnected, and the connectors' errors when Xero cannot be read.
+    """
+    with tenant_scope(tenant_id):
+        flow = Flow.objects.select_related("destination__grant").get(pk=flow_id)
+        entries = _with_units(flow, list(_selected(flow, selection)))
+        asked = _asked_already(entries)
+    if not entries:
+        raise NothingThere("There is no document of Millrace's in Xero that this names.")
+    destination = _opened(flow)
+    lock_date = destination.organisation().lock_date
+    found = read_afresh(destination, flow, [_wanted(entry) for entry in entries])
+    items = [
+        _item(entry, found.get(entry.destination_id or ""), lock_date, asked.get(entry.pk, "")) for entry in entries
+    ]
+    items = _whole_units([_named(item, named) for item in items])
+    with tenant_scope(tenant_id):
+        return _preview(flow, selection, items)
+
+
+def _selected(flow: Flow, selection: Selection) -> Iterable[Entry]:
+    posted = Entry.objects.filter(flow=flow, destination_id__isnull=False, document__isnull=False, state__in=STANDING)
+    posted = posted.select_related("contact", "record").order_by("booking_date", "id")
+    if selection.entry is not None:
+        return posted.filter(pk=selection.entry)
+    if selection.run is not None:
+        sent = PushIntentItem.objects.filter(intent__run_id=selection.run, deed="create", entry__isnull=False)
+        return posted.filter(pk__in=sent.values("entry_id"))
+    return posted.filter(document__date=str(selection.day))
+
+
+def _with_units(flow: Flow, entries: list[Entry]) -> list[Entry]:
+    """A currency exchange is undone whole: the other half comes along, whatever day or run it belongs to."""
+    units = {entry.unit for entry in entries if entry.unit}
+    known = {entry.pk for entry in entries}
+    others = Entry.objects.filter(flow=flow, unit__in=units, destination_id__isnull=False, document__isnull=False)
+    others = others.exclude(state=EntryState.UNDONE).select_related("contact", "record")
+    return entries + [entry for entry in others.order_by("id") if entry.pk not in known]
+
+
+def _asked_already(entries: Sequence[Entry]) -> dict[int, str]:
+    found = Amendment.objects.filter(entry__in=[entry.pk for entry in entries], state__in=ON_THE_WAY)
+    return dict(found.values_list("entry_id", "asked_by"))
+
+
+def _opened(flow: Flow) -> Destination:
+    if flow.destination is None or not flow.destination.is_usable:
+        raise NotConnected("Xero is not connected. Connect it on the Connections page.")
+    return connector_services.open_destination(flow.destination)
+
+
+def _wanted(entry: Entry) -> Wanted:
+    return Wanted(kind=DocumentKind(entry.destination_type), document_id=entry.destination_id or "")
+
+
+def _item(entry: Entry, found: MirrorDocument | None, lock_date: date | None, asked_by: str) -> Item:
+    posted = documents.from_json(dict(entry.document or {}))
+    problem = amending.obstacle(
+        posted,
+        found,
+        read_back=entry.read_back,
+        lock_date=lock_date,
+        contact_id=entry.contact.contact_id or "" if entry.contact else "",
+    )
+    if asked_by or entry.state not in STANDING:
+        message = (
+            f"{asked_by} has already asked for this." if asked_by else "It is still on its way. Try again in a minute."
+        )
+        problem = Finding(code=ASKED_ALREADY, message=message)
+    return Item(entry=entry, posted=posted, found=found, problem=problem)
+
+
+def _named(item: Item, named: Collection[int]) -> Item:
+    return replace(item, problem=None) if item.needs_naming and item.entry.pk in named else item
+
+
+def _whole_units(items: Sequence[Item]) -> list[Item]:
+    """Both halves of an exchange go, or none."""
+    stopped = {item.entry.unit: item.problem for item in items if item.entry.unit and item.problem is not None}
+    return [
+        replace(item, problem=other_leg(stopped[item.entry.unit] or _never()))
+        if item.problem is None and item.entry.unit in stopped
+        else item
+        for item in items
+    ]
+
+
+def _never() -> Finding:
+    raise AssertionError("a stopped unit has a problem")
+
+
+def _preview(flow: Flow, selection: Selection, items: Sequence[Item]) -> Preview:
+    going = [item.posted for item in items if item.problem is None]
+    effects = amending.taken_back(going)
+    banks = {account_of(entry): entry.total.currency for entry in going}
+    moved = {(it.account_id, it.currency): it.amount for it in effects}
+    sums = store_amend.account_sums(connection_id=flow.destination_id or 0, account_ids=list(banks))
+    balances = [
+        Balance(
+            account_id=account,
+            currency=currency,
+            before=sums.get(account, Decimal(0)),
+            after=sums.get(account, Decimal(0)) + moved.get((account, currency), Decimal(0)),
+        )
+        for account, currency in sorted(banks.items())
+    ]
+    return Preview(
+        selection=selection,
+        items=tuple(items),
+        effects=effects,
+        balances=tuple(balances),
+        reopened=amending.reopened(going),
+    )
+
+
+# ------------------------------------------------------------------------- ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """`batch` is None where nothing could go."""
+
+    batch: uuid.UUID | None
+    preview: Preview
+
+
+def undo(
+    *, tenant_id: int, flow_id: int, selection: Selection, actor: str, reason: str = "", named: Collection[int] = ()
+) -> Asked:
+    """Ask for everything that a fresh preview lets go. It is sent by the next run; see `batch_story` for what came of it.
+
+    Two people at once: the second one's preview says who was first. Raises as `undo_preview`.
+    """
+    preview = undo_preview(tenant_id=tenant_id, flow_id=flow_id, selection=selection, named=named)
+    batch = uuid.uuid4()
+    with tenant_scope(tenant_id, actor=actor):
+        going = _still_free(preview.going)
+        if not going:
+            return Asked(batch=None, preview=preview)
+        _withdraw_proposals(going, actor)
+        Amendment.objects.bulk_create(
+            [_removal(tenant_id, flow_id, item, batch, selection, actor, reason, named) for item in going]
+        )
+        Flow.objects.filter(pk=flow_id).update(next_at=store.now())
+        audit.record(
+            "entry.undo",
+            target=_targets(going),
+            actor=actor,
+            reason=reason,
+            after={"what": selection.words, "documents": len(going), "batch": str(batch)},
+        )
+    return Asked(batch=batch, preview=preview)
+
+
+def _still_free(items: Sequence[Item]) -> list[Item]:
+    """Locked, and without those that somebody else asked for since the reading; a deal whole or not at all."""
+    ids = [item.entry.pk for item in items]
+    free = Entry.objects.select_for_update().filter(pk__in=ids, state__in=STANDING).order_by("pk")
+    standing = dict(free.values_list("pk", "destination_id"))
+    taken = set(Amendment.objects.filter(entry__in=ids, state__in=ON_THE_WAY).values_list("entry_id", flat=True))
+    good = [
+        item
+        for item in items
+        if standing.get(item.entry.pk) == item.entry.destination_id and item.entry.pk not in taken
+    ]
+    halves = {item.entry.unit for item in items if item not in good and item.entry.unit}
+    return [item for item in good if item.entry.unit not in halves]
+
+
+def _withdraw_proposals(items: Sequence[Item], actor: str) -> None:
+    open_ones = Amendment.objects.filter(
+        entry__in=[item.entry.pk for item in items], state=AmendmentState.PROPOSED
+    ).values_list("id", flat=True)
+    store_amend.move_amendments(
+        [
+            {"id": pk, "state": AmendmentState.WITHDRAWN, "note": f"{actor} undid the document instead."}
+            for pk in open_ones
+        ]
+    )
+
+
+def _removal(
+    tenant_id: int,
+    flow_id: int,
+    item: Item,
+    batch: uuid.UUID,
+    selection: Selection,
+    actor: str,
+    reason: str,
+    named: Collection[int],
+) -> Amendment:
+    assert item.found is not None
+    return Amendment(
+        tenant_id=tenant_id,
+        flow_id=flow_id,
+        entry=item.entry,
+        batch=batch,
+        deed=Amendment.Deed.VOID,
+        then=Amendment.Then.UNDONE,
+        state=AmendmentState.ASKED,
+        document_id=item.entry.destination_id or "",
+        destination_type=item.entry.destination_type,
+        marker=item.entry.marker,
+        before=amending.snapshot(item.found, posted=item.posted),
+        scope=selection.words,
+        reason=reason[:300] or f"undo of {selection.words}",
+        asked_by=actor,
+        touched_confirmed=item.entry.pk in named,
+    )
+
+
+def _targets(items: Sequence[Item]) -> str:
+    return "entry:" + ",".join(str(item.entry.pk) for item in items[:50])
+
+
+# ------------------------------------------------------------------ post again
+
+
+def entry_post_again(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str = "") -> int:
+    """What was undone, or deleted in Xero by somebody, is decided and posted anew. A currency exchange goes whole."""
+    with tenant_scope(tenant_id, actor=actor):
+        wanted = Entry.objects.filter(pk__in=entry_ids)
+        units = [unit for unit in wanted.values_list("unit", flat=True) if unit]
+        flows = set(wanted.values_list("flow_id", flat=True))
+        whole = Entry.objects.filter(Q(pk__in=entry_ids) | Q(unit__in=units, flow_id__in=flows))
+        gone = [entry for entry in whole.select_for_update().order_by("pk") if is_gone(entry)]
+        if not gone or Amendment.objects.filter(entry__in=gone, state__in=OPEN_AMENDMENTS).exists():
+            return 0
+        moved = post_again(
+            [entry.pk for entry in gone], organisation_id=gone[0].organisation_id, reason=reason or "posted again"
+        )
+        targets = ",".join(str(entry.pk) for entry in gone[:50])
+        audit.record(
+            "entry.post_again", target=f"entry:{targets}", actor=actor, reason=reason, after={"entries": moved}
+        )
+        return moved
+
+
+def is_gone(entry: Entry) -> bool:
+    """Is the document that this entry had surely no longer in the books?"""
+    if entry.state == EntryState.UNDONE:
+        return True
+    return entry.state == EntryState.REVIEW and any(it.get("code") == amending.GONE for it in entry.findings)
+
+
+# ---------------------------------------------------------------- what came of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStory:
+    """A batch as it stands. `before`: what its documents added up to on each account when it was asked for; `left`: what
+    those of them that still stand add up to, by Xero's own record read back."""
+
+    amendments: tuple[Amendment, ...]
+    before: tuple[amending.Effect, ...]
+    left: tuple[amending.Effect, ...]
+
+    @property
+    def is_over(self) -> bool:
+        return not any(it.state in ON_THE_WAY for it in self.amendments)
+
+    def count(self, *states: str) -> int:
+        return sum(it.state in states for it in self.amendments)
+
+
+def batch_story(*, flow: Flow, batch: uuid.UUID) -> BatchStory | None:
+    """Inside the tenant's scope; one statement. None for a batch that is none of this flow's."""
+    found = Amendment.objects.filter(flow=flow, batch=batch).select_related("entry__record").order_by("id")
+    amendments = tuple(found)
+    if not amendments:
+        return None
+    posted = [(it, documents.from_json(dict(it.entry.document or {}))) for it in amendments if it.entry.document]
+    return BatchStory(
+        amendments=amendments,
+        before=_negated(amending.taken_back(entry for _, entry in posted)),
+        left=_negated(amending.taken_back(entry for it, entry in posted if it.state != AmendmentState.DONE)),
+    )
+
+
+def _negated(effects: Iterable[amending.Effect]) -> tuple[amending.Effect, ...]:
+    return tuple(replace(effect, amount=-effect.amount) for effect in effects)
+
+
+def item_json(item: Item, amendment: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """As the command prints it: amounts as decimal strings, dates ISO."""
+    told: dict[str, Any] = {
+        "entry": item.entry.pk,
+        "document": item.entry.destination_id,
+        "type": item.entry.destination_type,
+        "date": item.posted.date.isoformat(),
+        "amount": f"{item.posted.total.amount:.2f}",
+        "currency": item.posted.total.currency,
+        "state": "can be undone" if item.problem is None else "refused",
+        "code": item.problem.code if item.problem else "",
+        "reason": item.problem.message if item.problem else "",
+    }
+    return {**told, **(amendment or {})}
