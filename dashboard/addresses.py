@@ -15,7 +15,7 @@ def tenant_url(tenant: Tenant, name: str, *args: object) -> str:
 # Which page puts right what a finding complains about; anything else is decided on the movement itself.
 _FIX_PAGES: dict[str, str] = {
     **dict.fromkeys(
-        ("account_not_mapped", "currency_mismatch", "no_multi_currency"),
+        ("account_not_mapped", "collateral_movement", "currency_mismatch", "no_multi_currency"),
         "accounts",
     ),
     **dict.fromkeys(
@@ -26,7 +26,6 @@ _FIX_PAGES: dict[str, str] = {
             "account_invalid",
             "account_missing",
             "account_unusable",
-            "collateral_unmapped",
             "contact_missing",
             "return_unmatched",
             "review_by_rule",

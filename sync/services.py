@@ -25,6 +25,9 @@ UNSENT = (
 )  # fmt: skip
 
 
+_WALLET_CODES = ("account_not_mapped", "currency_mismatch", "other_half_held", "collateral_movement")
+
+
 class NotPossible(ValueError):
     """The act makes no sense in this state; the text says why."""
 
@@ -262,7 +265,7 @@ def _mapping(
             create_defaults={**values, **extra, "tenant_id": tenant_id},
         )
         audit.record("mapping.set", target=f"wallet:{source_account_id}", actor=actor, before=before, after=values)
-        _decide_anew(flow_id, actor, ("account_not_mapped", "currency_mismatch", "other_half_held"))
+        _decide_anew(flow_id, actor, _WALLET_CODES)
         _wake_skipped(flow_id, source_account_id)
 
 

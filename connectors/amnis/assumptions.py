@@ -31,6 +31,7 @@ _OPEN = frozenset({"created", "pending", "pending_execution"})
 _DONE = frozenset({"executed", "transferred"})
 _OLD_FX = frozenset({"not hedged", "hedged", "to-hedge", "hedging"})  # words of an older version for booked deals
 _DEAD = frozenset({"canceled", "cancelled", "execution_error", "error"})
+_CASHBACK_WORDS = ("cashback", "interest", "zins", "intérêt", "interess")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +191,14 @@ def _card_execution(executed: bool, detail: Wire) -> Execution:
 
 
 # -------------------------------------------------------------------- meanings
+
+
+def is_cashback(detail: Wire) -> bool:
+    """A22: cashback and interest on balances arrive as pay-ins whose payer is Amnis itself and whose text says so."""
+    said = text(detail.get("comment")).casefold()
+    return text(detail.get("payerName")).casefold().split()[:1] == ["amnis"] and any(
+        word in said for word in _CASHBACK_WORDS
+    )
 
 
 def is_own_transfer(detail: Wire) -> bool:

@@ -20,6 +20,8 @@ def _pay_in(case: Case, found: SourceTransaction) -> SourceTransaction:
     movement = {"pay_in": Movement.PAY_IN, "returned_payment": Movement.RETURNED_PAYMENT}.get(kind, Movement.UNKNOWN)
     if movement is Movement.UNKNOWN:
         case.note("unknown_movement", "Amnis uses a kind of pay-in that is not known here.", detail=f"payin/{kind}")
+    if movement is Movement.PAY_IN and assumptions.is_cashback(case.detail):
+        movement = Movement.CASHBACK
     return replace(
         found,
         movement=movement,

@@ -26,6 +26,7 @@ class Movement(StrEnum):
     CARD = "card"
     CARD_REFUND = "card_refund"
     FEE = "fee"
+    CASHBACK = "cashback"  # what the provider itself pays on balances: cashback, interest
     FX = "fx"
     PEER = "peer"  # to or from another company at the same provider
     OWN_TRANSFER = "own_transfer"  # between two wallets of the tenant

@@ -91,6 +91,7 @@ _DEFAULT_WORDS: dict[str, Promise] = {
     "income": gettext_lazy("Income"),
     "expense": gettext_lazy("Expenses"),
     "fee": gettext_lazy("Fees of Amnis"),
+    "cashback": gettext_lazy("Cashback and interest from Amnis (empty: income)"),
     "fx_clearing": gettext_lazy("Clearing of currency exchanges"),
     "suspense": gettext_lazy("Suspense account"),
     "tax_income": gettext_lazy("Tax on income"),

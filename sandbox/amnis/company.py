@@ -96,17 +96,20 @@ class Company(Changes):
         account: int = 1,
         executed_on: Day | None = None,
         comment: str | None = "Account fee",
+        refund: bool = False,
         executed: bool = True,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
     ) -> int:
+        """A charge at month end, or one that Amnis gives back."""
         times = self._times(executed_on, created_at, updated_at)
         with self.ledger() as ledger:
             currency, status = self._currency(ledger, account), "executed" if executed else "pending"
             body = bodies.fee(
                 account=account, currency=currency, amount=amount, times=times, text=comment, status=status
             )
-            return self._add(ledger, "fee", account, -decimal_of(amount), body, times, executed=executed)
+            signed = decimal_of(amount) * (1 if refund else -1)
+            return self._add(ledger, "fee", account, signed, body, times, executed=executed)
 
     # between wallets
 

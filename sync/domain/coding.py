@@ -32,9 +32,11 @@ from sync.domain.rules import RuleHit, SplitPart, split_amounts
 
 __all__ = ["Coding", "CodingDefaults", "DecidedBy", "Decision", "Remembered", "code"]
 
-PROVIDER_CONTACT = "Amnis"  # fees and conversions are business with the provider itself
+PROVIDER_CONTACT = "Amnis"  # fees, cashback, conversions and collateral are business with the provider itself
 # A rule that leaves out one side of these would leave the other one alone in the books.
 _TWO_SIDED = frozenset({Movement.FX, Movement.OWN_TRANSFER})
+_WITH_PROVIDER = frozenset({Movement.FX, Movement.FEE, Movement.CASHBACK, Movement.COLLATERAL})
+_TRANSFERS = frozenset({Movement.OWN_TRANSFER, Movement.COLLATERAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def code(
     case = Case(transaction=transaction, hit=hit, defaults=defaults, chart=chart, memory=memory, origin=origin)
     notes = Notes(hit)
     skip, review = _flags(case, notes)
-    bare = skip or transaction.movement is Movement.OWN_TRANSFER
+    bare = skip or (transaction.movement in _TRANSFERS and not case.names_account)
     if not bare:
         _doubt_unknown(case, notes)
     contact = _contact(case, notes, needed=not bare)
@@ -143,7 +145,7 @@ def _contact(case: Case, notes: Notes, *, needed: bool) -> str:
         (case.memory.contact, DecidedBy.CONTACT, case.memory.why),
         (case.transaction.counterparty.name, DecidedBy.POLICY, "the name of the counterparty"),
     ]
-    if case.movement in (Movement.FX, Movement.FEE):
+    if case.movement in _WITH_PROVIDER:
         choices = [choices[0], (PROVIDER_CONTACT, DecidedBy.POLICY, "business with the provider itself")]
     for text, by, why in choices:
         name = clean_contact_name(text)

@@ -56,12 +56,14 @@ def _by_category(case: Case, notes: Notes) -> Account | None:
 
 
 def _by_default(case: Case, notes: Notes) -> Account | None:
-    if case.movement is Movement.COLLATERAL:
-        notes.review("collateral_unmapped", "Money moved to or from collateral. Say in a rule how it is booked.")
-        return None
     if case.movement is Movement.RETURNED_PAYMENT:
         notes.review("return_unmatched", "A payment came back, and the one it belongs to was not found. Choose it.")
         return None
+    if case.movement is Movement.CASHBACK and case.defaults.cashback:
+        return _by_default_named("cashback", DecidedBy.DEFAULT, "your default for cashback", case, notes)
+    if case.movement is Movement.CASHBACK:
+        why = "your default for income, because none is set for cashback"
+        return _by_default_named("income", DecidedBy.DEFAULT, why, case, notes)
     kind = "expense" if case.is_expense else "income"
     name = "fee" if case.movement is Movement.FEE else kind
     return _by_default_named(name, DecidedBy.DEFAULT, f"your default for {name}", case, notes)

@@ -49,6 +49,7 @@ class CodingDefaults:
     income: str = ""
     expense: str = ""
     fee: str = ""
+    cashback: str = ""  # empty: as other income
     fx_clearing: str = ""
     suspense: str = ""
     tax_income: str = ""
@@ -95,6 +96,11 @@ class Case:
     @property
     def movement(self) -> Movement:
         return self.transaction.movement
+
+    @property
+    def names_account(self) -> bool:
+        """Does a rule say on which account it goes? Transfers between wallets need none unless one wallet is left out."""
+        return bool(self.then.account or self.then.split)
 
     @property
     def is_expense(self) -> bool:

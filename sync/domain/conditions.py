@@ -58,7 +58,7 @@ class Op(StrEnum):
 MOVEMENT_WORDS: Mapping[str, frozenset[Movement]] = {
     **{movement.value: frozenset({movement}) for movement in Movement},
     "card": frozenset({Movement.CARD, Movement.CARD_REFUND}),
-    "payin": frozenset({Movement.PAY_IN, Movement.RETURNED_PAYMENT}),
+    "payin": frozenset({Movement.PAY_IN, Movement.RETURNED_PAYMENT, Movement.CASHBACK}),
     "payout": frozenset({Movement.PAY_OUT}),
 }
 

@@ -15,6 +15,7 @@ _PLAIN_NAMES = {
     Movement.CARD: "Card payment",
     Movement.CARD_REFUND: "Card refund",
     Movement.FEE: "Amnis fee",
+    Movement.CASHBACK: "Cashback on balances",
     Movement.FX: "Currency conversion",
     Movement.PEER: "Transfer at Amnis",
     Movement.OWN_TRANSFER: "Own transfer",

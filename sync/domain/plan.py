@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.money import ZERO, minor_units, round_half_up
+from connectors.contract.money import ZERO, Money, minor_units, round_half_up
 from connectors.contract.records import (
     Account,
     BankTransaction,
@@ -30,6 +31,16 @@ from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
 
 SOLD, BOUGHT, MAIN = "sold", "bought", "main"
+TRANSFERS = frozenset({Movement.OWN_TRANSFER, Movement.COLLATERAL})  # two rows, two wallets, one bank transfer
+
+
+class OtherWallet(StrEnum):
+    """What the tenant decided for the wallet on the other side of a transfer."""
+
+    NONE = ""  # no transfer, or the other side is not told
+    MAPPED = "mapped"
+    LEFT_OUT = "left_out"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,7 @@ class Part:
     coding: Coding | None
     bank: Account | None
     ignored: str = ""  # why its wallet is left out on purpose
+    other_wallet: OtherWallet = OtherWallet.NONE
     revision: int = 1
 
     @property
@@ -103,12 +115,15 @@ def plan_unit(parts: tuple[Part, ...], *, markers: Mapping[tuple[int, str], str]
     done = tuple(outcome for outcome in settled.values() if outcome is not None)
     if not going:
         return done
+    one_sided = tuple(outcome for part in going if (outcome := _one_sided(part, markers, rules)) is not None)
+    if one_sided:
+        return (*done, *one_sided)
     if done:
         return (*done, *(_held_with(part, done[0], rules) for part in going))
     movement = going[0].transaction.movement
     if movement is Movement.FX:
         return (*done, *_conversion(going, markers, rules))
-    if movement is Movement.OWN_TRANSFER:
+    if movement in TRANSFERS:
         return (*done, *_own_transfer(going, markers, rules))
     return (*done, *(_single(part, markers, rules) for part in going))
 
@@ -163,13 +178,6 @@ def _obstacles(part: Part, day: date | None, rules: Rules) -> list[Finding]:
                 "unknown_movement",
                 f"Amnis calls this movement “{kind}”, a kind that is not known. Decide how it is booked.",
                 kind,
-            )
-        )
-    if transaction.movement is Movement.COLLATERAL:
-        found.append(
-            _finding(
-                "collateral_movement",
-                "Money moved to or from collateral; its title may have passed to Amnis. Book it on purpose, by hand.",
             )
         )
     if part.bank is None:
@@ -267,6 +275,29 @@ def _reference(transaction: SourceTransaction) -> str:
 # ---------------------------------------------------------------- own transfer
 
 
+def _one_sided(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules) -> Outcome | None:
+    """A transfer whose other wallet has no place in the books goes where a rule says, on purpose; None for all else.
+
+    Collateral without one is for a person: whether the title to the money passed is a question of the contract.
+    """
+    movement = part.transaction.movement
+    if movement not in TRANSFERS or part.other_wallet is OtherWallet.MAPPED:
+        return None
+    on_purpose = movement is Movement.COLLATERAL or part.other_wallet is OtherWallet.LEFT_OUT
+    if on_purpose and part.coding is not None and part.coding.lines:
+        return _single(part, markers, rules)
+    if movement is not Movement.COLLATERAL:
+        return None
+    finding = _finding("collateral_movement", _COLLATERAL, part.transaction.account_id)
+    return Planned(part=part, leg=MAIN, findings=(finding,), booking_date=_day(part, rules))
+
+
+_COLLATERAL = (
+    "Money moved to or from collateral; its title may have passed to Amnis. Map the collateral wallet to a bank account "
+    "in Xero to keep it as yours, or say in a rule for collateral on which account it goes."
+)
+
+
 def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
     """Two rows, one BankTransfer; the sending row carries the entry."""
     sender = next((part for part in parts if part.transaction.amount.amount < 0), None)
@@ -274,11 +305,9 @@ def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str
     if sender is None or receiver is None or len(parts) != 2:
         return tuple(_alone(part, "other_side_missing", _TRANSFER_ALONE, rules) for part in parts)
     if sender.transaction.amount != -receiver.transaction.amount:
-        message = f"{sender.transaction.amount} left one wallet and {receiver.transaction.amount} reached the other."
+        finding = _unequal(sender.transaction.amount, receiver.transaction.amount)
         return tuple(
-            Planned(
-                part=part, leg=MAIN, findings=(_finding("transfer_unequal", message),), booking_date=_day(part, rules)
-            )
+            Planned(part=part, leg=MAIN, findings=(finding,), booking_date=_day(part, rules))
             for part in (sender, receiver)
         )
     assert sender.bank is not None
@@ -291,10 +320,39 @@ def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str
         reference=_reference(sender.transaction) or "Own transfer",
         marker=markers[sender.record_id, MAIN],
     )
-    return (Planned(part=sender, other=receiver, leg=MAIN, document=document, booking_date=document.date),)
+    return (
+        Planned(
+            part=sender,
+            other=receiver,
+            leg=MAIN,
+            document=document,
+            findings=_arrived_later(receiver, document.date, rules),
+            booking_date=document.date,
+        ),
+    )
 
 
-_TRANSFER_ALONE = "Only one side of this transfer between own wallets has arrived, or its other wallet is left out."
+_TRANSFER_ALONE = (
+    "Only one side of this transfer between own wallets has arrived. It is posted as soon as the other is there."
+)
+
+
+def _unequal(sent: Money, received: Money) -> Finding:
+    told = f"{abs(sent)} left one wallet and {received} reached the other."
+    if sent.currency != received.currency:
+        advice = "That is a conversion without a deal. Ask Amnis for its rate, and book it by hand."
+    else:
+        advice = "What is missing was kept on the way. Ask Amnis for the fee, and book both by hand."
+    return _finding("transfer_unequal", f"{told} {advice}")
+
+
+def _arrived_later(receiver: Part, day: date, rules: Rules) -> tuple[Finding, ...]:
+    """One document has one date: where the sides differ, the sending one's counts and the other is told."""
+    arrived = _day(receiver, rules)
+    if arrived == day:
+        return ()
+    message = f"It left its wallet on {day:%d.%m.%Y} and reached the other one on {arrived:%d.%m.%Y}."
+    return (Finding(code="arrived_another_day", message=message, severity=Severity.NOTE),)
 
 
 # ------------------------------------------------------------------ conversion
@@ -405,6 +463,8 @@ def _rounding_line(clearing: LineItem, amount: Decimal, rules: Rules) -> LineIte
 def _held_with(part: Part, other: Outcome, rules: Rules) -> Planned:
     """Half a unit is never posted: what holds the one row holds the other."""
     why = other.reason if isinstance(other, Skipped) else "it is held for review"
+    if part.transaction.movement in TRANSFERS and other.part.ignored:
+        why = f"{why}. Map that wallet, or say in a rule for transfers on which account it goes"
     finding = _finding("other_half_held", f"The other half of this movement is not posted: {why}.", other.part.leg)
     return Planned(part=part, leg=part.leg, findings=(finding,), booking_date=_day(part, rules))
 

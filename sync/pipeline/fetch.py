@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.contract.records import Cursor, Execution, FxDetail, Movement, Page, RawRecord, SourceTransaction
 from sync import store
+from sync.domain import plan
 from sync.domain.booking import booking_date
 from sync.domain.fingerprint import content_hash, fingerprint, identity_digest, natural_keys
 from sync.models import BookedConversion
@@ -134,7 +135,7 @@ def unit_of(transaction: SourceTransaction) -> str:
     """What joins the rows of one event: the two rows of a conversion, or of a transfer between own wallets."""
     if transaction.movement is Movement.FX and transaction.fx is not None:
         return f"fx:{transaction.fx.deal_id}"
-    if transaction.movement is Movement.OWN_TRANSFER and transaction.transfer is not None:
+    if transaction.movement in plan.TRANSFERS and transaction.transfer is not None:
         return f"transfer:{transaction.transfer.transfer_id}"
     return ""
 

@@ -90,7 +90,20 @@ def part_of(ctx: Context, row: CodedRecord) -> Part:
         bank=bank,
         ignored=(wallet.reason or "on purpose") if wallet and wallet.ignored else "",
         revision=row.record["revision"],
+        other_wallet=_other_wallet(ctx, row),
     )
+
+
+def _other_wallet(ctx: Context, row: CodedRecord) -> plan.OtherWallet:
+    transfer = row.transaction.transfer
+    if transfer is None:
+        return plan.OtherWallet.NONE
+    sides = (transfer.sender_account, transfer.receiver_account)
+    other = next((account for account in sides if account != row.record["account_id"]), "")
+    wallet = ctx.books.wallets.get(other)
+    if wallet is None or not (wallet.ignored or wallet.bank_account_id):
+        return plan.OtherWallet.UNDECIDED
+    return plan.OtherWallet.LEFT_OUT if wallet.ignored else plan.OtherWallet.MAPPED
 
 
 def planning_rules(ctx: Context) -> plan.Rules:

@@ -19,7 +19,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "match_invoices": ("suggest", "off", "auto"),
     "partner_minutes": ("15", "5", "30", "60", "240", "1440"),
 }
-DEFAULT_KEYS = ("income", "expense", "fee", "fx_clearing", "suspense", "tax_income", "tax_expense")
+DEFAULT_KEYS = ("income", "expense", "fee", "cashback", "fx_clearing", "suspense", "tax_income", "tax_expense")
 REVIEW_KEYS = ("amount_over", "new_counterparty_over")
 FREQUENCY_DEFAULT = 5
 

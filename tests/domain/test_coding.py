@@ -312,10 +312,19 @@ def test_an_own_transfer_needs_no_coding() -> None:
     assert (coding.lines, coding.findings, coding.blocked) == ((), (), False)
 
 
-def test_collateral_waits_for_a_rule() -> None:
+def test_collateral_is_coded_by_a_rule_alone() -> None:
     transaction = movement("-10.00", movement=Movement.COLLATERAL)
-    assert codes(coded(transaction)) == ["collateral_unmapped"]
-    assert lines(ruled(transaction, account="850")) == [("10.00", "850", "NONE")]
+    assert coded(transaction).lines == ()
+    by_rule = ruled(transaction, account="850")
+    assert (lines(by_rule), by_rule.contact_name) == ([("10.00", "850", "NONE")], "Amnis")
+
+
+def test_cashback_goes_to_its_own_account_or_to_income_and_says_which() -> None:
+    transaction = movement("3.20", name="AMNIS Treasury Services AG", movement=Movement.CASHBACK)
+    own, other = coded(transaction, defaults=replace(DEFAULTS, cashback="860")), coded(transaction)
+    assert (lines(own)[0][1], lines(other)[0][1]) == ("860", "200")
+    assert other.contact_name == "Amnis"
+    assert "none is set for cashback" in next(d.why for d in other.decisions if d.field == "account")
 
 
 def test_an_unknown_movement_is_never_coded_without_a_person() -> None:

@@ -165,7 +165,6 @@ def test_a_wallet_that_is_left_out_yields_nothing_and_says_why() -> None:
         (movement("-1.00"), {"bank": BANKS["EUR"]}, "currency_mismatch"),
         (movement("-1.00", movement=Movement.UNKNOWN, raw_kind="interest"), {}, "unknown_movement"),
         (movement("-1.00", execution=Execution.UNKNOWN), {}, "unknown_status"),
-        (movement("-1.00", movement=Movement.COLLATERAL), {}, "collateral_movement"),
         (movement("-1.00", execution_date=None), {}, "date_missing"),
         (movement("-1.005"), {}, "amount_not_exact"),
     ],
