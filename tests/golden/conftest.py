@@ -1,0 +1,5 @@
+"""The same world as the pipeline's tests: both vendors in process, a tenant with a mapped flow between them."""
+
+from tests.pipeline.conftest import sandbox, world
+
+__all__ = ["sandbox", "world"]
