@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.money import ZERO, Money, minor_units, round_half_up
+from connectors.contract.money import NO_CURRENCY, ZERO, Money, minor_units, round_half_up
 from connectors.contract.records import (
     Account,
     BankTransaction,
@@ -185,7 +185,7 @@ def _obstacles(part: Part, day: date | None, rules: Rules) -> list[Finding]:
             f"The {wallet} is not mapped to a bank account in Xero. Map it, and everything waiting for it follows."
         )
         found.append(_finding("account_not_mapped", message, transaction.account_id))
-    elif part.bank.currency and part.bank.currency != transaction.amount.currency:
+    elif part.bank.currency not in ("", transaction.amount.currency) and transaction.amount.currency != NO_CURRENCY:
         message = (
             f"The {wallet} is mapped to {part.bank.name}, which is kept in {part.bank.currency}. "
             "Map it to a bank account of its own currency."

@@ -129,7 +129,9 @@ def _remember(ctx: Context, links: Mapping[Who, ContactLink]) -> None:
 
 def _make(ctx: Context, missing: Sequence[Who]) -> dict[str, ContactLink]:
     """New links by key: decided by name among the contacts of the books."""
-    by_key = {contact_key(who.name)[:255]: who for who in missing}
+    by_key: dict[str, Who] = {}
+    for who in missing:
+        by_key.setdefault(contact_key(who.name)[:255], who)  # the first spelling becomes the contact's name
     if not by_key:
         return {}
     known, threshold = known_contacts(ctx), int(ctx.books.policy("contact_threshold"))
