@@ -160,7 +160,7 @@ def _conversion(world: World, row: Row) -> Any:
         dealt_on=day_of(row.options["dealt"]) if "dealt" in row.options else row.day,
         value_on=row.day,
         executed=status not in ("pending", "canceled"),
-        **({"status": status} if status else {}),
+        status=status,
     )
 
 
