@@ -19,7 +19,15 @@ _FIX_PAGES: dict[str, str] = {
         "accounts",
     ),
     **dict.fromkeys(
-        ("default_missing", "clearing_account_missing", "period_locked", "large_amount", "new_counterparty"), "settings"
+        (
+            "default_missing",
+            "clearing_account_missing",
+            "period_locked",
+            "large_amount",
+            "new_counterparty",
+            "unusual_amount",
+        ),
+        "settings",
     ),
     **dict.fromkeys(
         (

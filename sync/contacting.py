@@ -6,18 +6,17 @@ documents that stand in the books keep the contact they have.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from connectors.models import Reference
 from sync import store
+from sync.bank_details import CHANGED, accept, is_held_for
 from sync.domain.contacts import clean_contact_name, contact_key
 from sync.models import ContactIdentity, ContactLink, Entry, EntryState
 from sync.services import NotPossible, entry_retry
 from tenants import audit
 from tenants.scoping import tenant_scope
 
-DETAILS_CHANGED = "bank_details_changed"
 _ON_ITS_WAY = (ContactLink.State.IN_FLIGHT, ContactLink.State.UNCONFIRMED)
 
 
@@ -63,21 +62,8 @@ def details_accept(*, tenant_id: int, identity_id: int, actor: str) -> int:
     """These bank details belong to the counterparty. What waited for that is decided anew."""
     with tenant_scope(tenant_id, actor=actor):
         identity = ContactIdentity.objects.select_for_update().get(pk=identity_id, kind=ContactIdentity.Kind.IBAN)
-        _accept([identity], actor)
-        return _decide_anew(identity.contact_id, DETAILS_CHANGED, tenant_id, actor, "its bank details were accepted")
-
-
-def details_of_accepted(entries: Sequence[Entry], *, actor: str) -> None:
-    """Accepting a movement that is held for its new bank details accepts these. Inside the tenant's scope."""
-    held = [entry for entry in entries if _is_held_for(entry, DETAILS_CHANGED)]
-    if not held:
-        return
-    pairs = Entry.objects.filter(pk__in=[entry.pk for entry in held]).values_list("contact_id", "record__iban")
-    wanted = {(contact, digest) for contact, digest in pairs if digest}
-    identities = ContactIdentity.objects.select_for_update().filter(
-        contact_id__in=[contact for contact, _digest in wanted], kind=ContactIdentity.Kind.IBAN, known=False
-    )
-    _accept([it for it in identities if (it.contact_id, it.digest) in wanted], actor)
+        accept([identity], actor=actor)
+        return _decide_anew(identity.contact_id, CHANGED, tenant_id, actor, "its bank details were accepted")
 
 
 # ------------------------------------------------------------------------ steps
@@ -129,16 +115,5 @@ def _decided(link: ContactLink, actor: str, action: str, **values: Any) -> int:
 
 def _decide_anew(link_id: int, code: str, tenant_id: int, actor: str, reason: str) -> int:
     held = Entry.objects.filter(contact=link_id, state=EntryState.REVIEW, destination_id=None).order_by("pk")
-    waiting = [entry.pk for entry in held.only("pk", "findings") if _is_held_for(entry, code)]
+    waiting = [entry.pk for entry in held.only("pk", "findings") if is_held_for(entry, code)]
     return entry_retry(tenant_id=tenant_id, entry_ids=waiting, actor=actor, reason=reason) if waiting else 0
-
-
-def _is_held_for(entry: Entry, code: str) -> bool:
-    return any(it["severity"] == "review" and str(it["code"]).startswith(code) for it in entry.findings)
-
-
-def _accept(identities: Sequence[ContactIdentity], actor: str) -> None:
-    for identity in identities:
-        ContactIdentity.objects.filter(pk=identity.pk).update(known=True, decided_by=actor[:254])
-        after = {"contact": identity.contact_id, "ends_in": identity.last4}
-        audit.record("contact.details", target=f"contact:{identity.contact_id}", actor=actor, after=after)

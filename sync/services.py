@@ -13,7 +13,7 @@ from django.db.models import F
 
 from connectors.contract.records import Movement
 from connectors.models import Connection
-from sync import store
+from sync import bank_details, store
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
 from tenants import audit
@@ -124,6 +124,8 @@ def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *
         movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
         in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
         entries = list(movable.exclude(pk__in=list(in_doubt)).order_by("pk"))
+        if accept:
+            bank_details.accept_with(entries, actor=actor)
         return reopen(entries, actor=actor, reason=reason, accept=accept)
 
 

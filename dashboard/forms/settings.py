@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connectors.contract.money import MINOR_UNITS, MoneyError, decimal_of
+from dashboard.forms import remarks
 from dashboard.queries.chart import ChartChoices
 from sync.models import Flow
-from sync.tenantfile.spec import DEFAULT_KEYS, POLICIES, REVIEW_KEYS
+from sync.tenantfile.spec import DEFAULT_KEYS, POLICIES, REVIEW_AMOUNTS
 
 MOST_MINUTES = 24 * 60
 _THRESHOLD = re.compile("([A-Za-z]{3})\\s*([0-9'\u2019]+(?:[.][0-9]+)?)")
@@ -97,10 +98,6 @@ _DEFAULT_WORDS: dict[str, Promise] = {
     "tax_income": gettext_lazy("Tax on income"),
     "tax_expense": gettext_lazy("Tax on expenses"),
 }
-_REVIEW_WORDS: dict[str, Promise] = {
-    "amount_over": gettext_lazy("Amounts above"),
-    "new_counterparty_over": gettext_lazy("First payments to a new counterparty above"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +117,8 @@ class SettingsForm:
     policies: Sequence[Choice]
     defaults: Sequence[Choice]
     review: Sequence[Choice]
+    acts: Sequence[Choice]
+    numbers: Sequence[Choice]
     cutoff: date | None = None  # None: not asked for, so not changed
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -127,14 +126,15 @@ class SettingsForm:
     def of_flow(cls, flow: Flow, choices: ChartChoices) -> SettingsForm:
         values = {key: str(value) for key, value in flow.defaults.items()}
         values |= {key: str(flow.policies.get(key) or options[0]) for key, options in POLICIES.items()}
-        values |= {key: _thresholds(flow.review.get(key) or {}) for key in REVIEW_KEYS}
+        values |= {key: _thresholds(flow.review.get(key) or {}) for key in REVIEW_AMOUNTS}
+        values |= remarks.stored(flow.review)
         return cls._of(str(flow.frequency_minutes), values, choices, {})
 
     @classmethod
     def of_post(cls, post: QueryDict, choices: ChartChoices) -> SettingsForm:
         """The form as sent, with `errors` by field; read `changes` only where there are none."""
-        names = (*DEFAULT_KEYS, *POLICIES, *REVIEW_KEYS)
-        values = {name: post.get(name, "").strip() for name in names}
+        names = (*DEFAULT_KEYS, *POLICIES, *REVIEW_AMOUNTS)
+        values = {name: post.get(name, "").strip() for name in names} | remarks.typed(post)
         frequency, errors = post.get("frequency", "").strip(), dict[str, str]()
         cutoff = None
         if "cutoff" in post:
@@ -162,7 +162,9 @@ class SettingsForm:
                 choice(key, label, choices.taxes if key.startswith("tax_") else choices.accounts)
                 for key, label in _DEFAULT_WORDS.items()
             ],
-            review=[choice(key, label) for key, label in _REVIEW_WORDS.items()],
+            review=[choice(key, label) for key, label in remarks.AMOUNT_WORDS.items()],
+            acts=[choice(key, label, list(words.items())) for key, (label, words) in remarks.ACT_WORDS.items()],
+            numbers=[choice(key, label) for key, label in remarks.NUMBER_WORDS.items()],
             errors=errors,
         )
 
@@ -172,8 +174,13 @@ class SettingsForm:
             "frequency_minutes": int(self.frequency),
             "policies": {it.name: it.value for it in self.policies},
             "defaults": {it.name: it.value for it in self.defaults if it.value},
-            "review": {it.name: read_thresholds(it.value) for it in self.review if it.value},
+            "review": self.remarks(),
         }
+
+    def remarks(self) -> dict[str, Any]:
+        """What a person looks at first, as it is stored."""
+        amounts = {it.name: read_thresholds(it.value) for it in self.review if it.value}
+        return amounts | remarks.changes({it.name: it.value for it in (*self.acts, *self.numbers)})
 
 
 def read_thresholds(text: str) -> dict[str, str]:
@@ -212,7 +219,8 @@ def _errors(frequency: str, values: Mapping[str, str]) -> dict[str, str]:
     for name, options in POLICIES.items():
         if values[name] not in options:
             errors[name] = _("Choose one of the possibilities.")
-    for name in REVIEW_KEYS:
+    errors |= remarks.errors(values)
+    for name in REVIEW_AMOUNTS:
         try:
             read_thresholds(values[name])
         except ValueError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -13,6 +16,7 @@ from dashboard.pages import back_to, current_flow, render_page
 from dashboard.queries.chart import rule_choices
 from sync import configuration
 from sync.models import Flow, Record
+from sync.reviewing import Trial, review_trial
 from sync.services import NotPossible
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
@@ -27,12 +31,23 @@ def settings_edit(request: TenantRequest) -> HttpResponse:
     choices = rule_choices(flow=flow)
     if request.method == "POST":
         form = SettingsForm.of_post(request.POST, choices)
-        if not form.errors:
+        if not form.errors and "try" not in request.POST:
             return _save(request, flow, form)
     else:
         form = SettingsForm.of_flow(flow, choices)
-    context = {"flow": flow, "form": form, "cutoff_is_open": not Record.objects.filter(flow=flow).exists()}
+    context = {
+        "flow": flow,
+        "form": form,
+        "cutoff_is_open": not Record.objects.filter(flow=flow).exists(),
+        "trial": _trial(flow, form) if "try" in request.POST and not form.errors else None,
+    }
     return render_page(request, "dashboard/settings.html", context, status=422 if form.errors else 200)
+
+
+def _trial(flow: Flow, form: SettingsForm) -> Trial:
+    """What these settings would have held, without saving them."""
+    zone = timezone.get_current_timezone()
+    return review_trial(flow=flow, review=form.remarks(), today=timezone.localdate(), zone=ZoneInfo(str(zone)))
 
 
 def _save(request: TenantRequest, flow: Flow, form: SettingsForm) -> HttpResponse:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors import selectors
 from sync.domain.coding_case import CodingDefaults
 from sync.domain.fx import rate_for
+from sync.domain.limits import Limits
 from sync.domain.references import ChartIndex
 from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
@@ -44,7 +44,7 @@ class Books:
     zone: ZoneInfo
     policies: Mapping[str, str]
     defaults: CodingDefaults
-    review: Mapping[str, Any]
+    limits: Limits
     wallets: Mapping[str, Wallet]
     rules: tuple[RuleSpec, ...]
     chart: ChartIndex
@@ -62,11 +62,6 @@ class Books:
         """How long one row of a deal or own transfer waits for the other before a person is asked."""
         return timedelta(minutes=int(self.policy("partner_minutes")))
 
-    def threshold(self, name: str, currency: str) -> Decimal | None:
-        """The amount from which a person looks first, in this currency; None where none is set."""
-        text = (self.review.get(name) or {}).get(currency)
-        return None if text is None else Decimal(str(text))
-
     @property
     def base_currency(self) -> str:
         return self.chart.chart.organisation.base_currency
@@ -82,7 +77,7 @@ def load_books(flow: Flow, tenant: Tenant) -> Books:
         zone=ZoneInfo(tenant.timezone),
         policies=flow.policies,
         defaults=CodingDefaults.from_json(flow.defaults),
-        review=flow.review,
+        limits=Limits.of(flow.review),
         wallets={m.source_account_id: _wallet(m) for m in mappings},
         rules=tuple(parse_rule(rule.spec, version=rule.version) for rule in rules),
         chart=chart,

@@ -12,10 +12,11 @@ from connectors.contract.records import BankTransaction, LedgerEntry, MirrorDocu
 from sync import store
 from sync.domain import documents, match
 from sync.domain.booking import is_locked
-from sync.models import ContactLink, Entry, EntryState
+from sync.models import Entry, EntryState
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import confirm, findings, locks, mirror, pairs
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.remarkable import remarks_for
 
 SLICE = 1000
 
@@ -36,7 +37,8 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         ctx.begin_run()
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
         lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
-        moves = [_move(ctx, row, entries.get(row.pk), row.contact, lookalikes) for row in rows]
+        remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
+        moves = [_move(ctx, row, entries.get(row.pk), remarked.get(row.pk, []), lookalikes) for row in rows]
         moves = pairs.together(ctx, rows, moves)
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
@@ -66,13 +68,13 @@ def _unmarked(ctx: Context, entries: Sequence[LedgerEntry]) -> list[MirrorDocume
 
 
 def _move(
-    ctx: Context, row: Entry, entry: LedgerEntry | None, link: ContactLink | None, lookalikes: match.Lookalikes
+    ctx: Context, row: Entry, entry: LedgerEntry | None, remarked: Sequence[Finding], lookalikes: match.Lookalikes
 ) -> dict[str, Any]:
     found: list[dict[str, Any]] = list(row.findings)
     if entry is None and not found:
         found += findings.review("incomplete", "The movement is not complete enough to be posted. Look at its details.")
     if entry is not None:
-        found += _objections(ctx, row, entry, link, lookalikes)
+        found += _objections(row, entry, remarked, lookalikes)
     blocking = [f for f in found if f["severity"] == Severity.REVIEW and f["code"] not in row.accepted]
     if not blocking and entry is not None:
         redated = _behind_lock(ctx, row)
@@ -86,14 +88,14 @@ def _move(
 
 
 def _objections(
-    ctx: Context, row: Entry, entry: LedgerEntry, link: ContactLink | None, lookalikes: match.Lookalikes
+    row: Entry, entry: LedgerEntry, remarked: Sequence[Finding], lookalikes: match.Lookalikes
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    if link is not None:
-        found += link.findings  # a link that is settled has notes at most
+    if row.contact is not None:
+        found += row.contact.findings  # a link that is settled has notes at most
     if isinstance(entry, BankTransaction):
         found += findings.as_json(_sum_finding(entry))
-    found += findings.as_json(_thresholds(ctx, entry, link))
+    found += findings.as_json(remarked)
     twin = match.lookalike(entry, lookalikes)
     if twin is not None:
         message = (
@@ -109,20 +111,6 @@ def _sum_finding(entry: BankTransaction) -> list[Finding]:
     if total == entry.total.amount and total > 0:
         return []
     return [Finding(code="lines_do_not_add_up", message=f"The lines add up to {total}, the movement is {entry.total}.")]
-
-
-def _thresholds(ctx: Context, entry: LedgerEntry, link: ContactLink | None) -> list[Finding]:
-    found = []
-    large = ctx.books.threshold("amount_over", entry.total.currency)
-    if large is not None and entry.total.amount > large:
-        message = f"{entry.total} is more than the {large:,.2f} from which you want to look first."
-        found.append(Finding(code="large_amount", message=message, detail=entry.total.currency))
-    first = ctx.books.threshold("new_counterparty_over", entry.total.currency)
-    is_new = link is not None and link.state == ContactLink.State.READY
-    if first is not None and is_new and entry.total.amount > first:
-        message = f"{entry.total} to or from a counterparty seen for the first time ({link.name if link else ''})."
-        found.append(Finding(code="new_counterparty", message=message, detail=link.name if link else ""))
-    return found
 
 
 def _behind_lock(ctx: Context, row: Entry) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -17,7 +17,9 @@ from sync.tenantfile.nodes import FileFault, Mapping
 from sync.tenantfile.spec import (
     DEFAULT_KEYS,
     POLICIES,
+    REVIEW_ACTS,
     REVIEW_KEYS,
+    REVIEW_NUMBERS,
     AccountLine,
     AmnisSection,
     FlowSection,
@@ -167,10 +169,19 @@ def _policies(section: Mapping | None) -> dict[str, str] | None:
     return {key: nodes.choice(node, key, POLICIES[key]) for key, node in section.only(*POLICIES).items()}
 
 
-def _review(section: Mapping | None) -> dict[str, dict[str, str]] | None:
+def _review(section: Mapping | None) -> dict[str, Any] | None:
     if section is None:
         return None
-    return {key: _limits(Mapping(node, key)) for key, node in section.only(*REVIEW_KEYS).items()}
+    return {key: _remark(node, key) for key, node in section.only(*REVIEW_KEYS).items()}
+
+
+def _remark(node: yaml.Node, key: str) -> dict[str, str] | str:
+    if key in REVIEW_ACTS:
+        return nodes.choice(node, key, REVIEW_ACTS[key])
+    if key in REVIEW_NUMBERS:
+        _default, low, high = REVIEW_NUMBERS[key]
+        return str(nodes.whole(node, key, low=low, high=high))
+    return _limits(Mapping(node, key))
 
 
 def _limits(section: Mapping) -> dict[str, str]:

@@ -120,8 +120,11 @@ def _settings(
     for name, values, keys in (("defaults", defaults, DEFAULT_KEYS), ("policies", policies, POLICIES)):
         facts |= {f"flow.{name}.{key}": str(values[key]) for key in keys if values and values.get(key)}
     for key in REVIEW_KEYS:
-        limits = (review or {}).get(key) or {}
-        facts |= {f"flow.review.{key}.{currency}": str(amount) for currency, amount in limits.items()}
+        said = (review or {}).get(key) or {}
+        if isinstance(said, Mapping):
+            facts |= {f"flow.review.{key}.{currency}": str(amount) for currency, amount in said.items()}
+        else:
+            facts[f"flow.review.{key}"] = str(said)
     return facts
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
+from sync.domain import limits
 from sync.domain.rules import RuleSpec
 
 # The possible values of each policy, the first one being the default.
@@ -20,7 +22,10 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "partner_minutes": ("15", "5", "30", "60", "240", "1440"),
 }
 DEFAULT_KEYS = ("income", "expense", "fee", "cashback", "fx_clearing", "suspense", "tax_income", "tax_expense")
-REVIEW_KEYS = ("amount_over", "new_counterparty_over")
+REVIEW_AMOUNTS = limits.AMOUNTS  # each a map of currency and amount
+REVIEW_ACTS = limits.ACTS
+REVIEW_NUMBERS = limits.NUMBERS
+REVIEW_KEYS = (*REVIEW_AMOUNTS, *REVIEW_ACTS, *REVIEW_NUMBERS)
 FREQUENCY_DEFAULT = 5
 
 
@@ -67,7 +72,7 @@ class FlowSection:
     accounts: tuple[AccountLine, ...] | None
     defaults: Mapping[str, str] | None
     policies: Mapping[str, str] | None
-    review: Mapping[str, Mapping[str, str]] | None
+    review: Mapping[str, Any] | None
     rules: tuple[RuleSpec, ...] | None
     line: int
     default_lines: Mapping[str, int] = field(default_factory=dict)

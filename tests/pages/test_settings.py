@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from dashboard.forms.settings import read_thresholds
-from sync.models import Flow
+from sync.models import Entry, Flow
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
-from tests.pages.world import World
+from tests.pages.world import World, add_movement
 
 GOOD = {
     "frequency": "15",
@@ -66,6 +69,10 @@ def test_a_change_is_saved_and_written_down(as_alice: Client, world: World) -> N
         {"amount_over": "XXQ 5"},
         {"new_counterparty_over": "CHF -5"},
         {"cutoff": "31.12.2026"},
+        {"unusual": "perhaps"},
+        {"quiet_from": "24"},
+        {"repeated_days": "32"},
+        {"unusual_score": "many"},
     ],
 )
 def test_one_wrong_field_saves_nothing(as_alice: Client, world: World, changes: dict[str, str]) -> None:
@@ -82,3 +89,29 @@ def test_the_first_day_is_fixed_once_movements_were_read(as_alice: Client, world
 def test_thresholds_read_what_people_write() -> None:
     assert read_thresholds("chf 50'000.00; EUR 10\nUSD 7.5") == {"CHF": "50000.00", "EUR": "10", "USD": "7.5"}
     assert read_thresholds("") == {}
+
+
+def test_what_a_person_looks_at_first_is_saved_where_it_differs_from_the_default(
+    as_alice: Client, world: World
+) -> None:
+    assert save(as_alice, world, unusual="hold", repeated="note", quiet_from="22", new_iban_over="CHF 0") == 302
+    assert flow_of(world).review == {
+        "amount_over": {"CHF": "50000.00", "EUR": "40000"},
+        "new_iban_over": {"CHF": "0"},
+        "unusual": "hold",
+        "quiet_from": "22",
+    }
+
+
+def test_a_trial_counts_what_would_have_been_held_and_saves_nothing(as_alice: Client, world: World) -> None:
+    before = flow_of(world).review
+    with tenant_scope(world.tenant.pk):
+        add_movement(world, "huge", amount="-300000.01")
+        add_movement(world, "old", amount="-300000.02", day=timezone.localdate() - timedelta(days=91))
+        looked_at = Entry.objects.filter(amount__isnull=False).count() - 1  # without the one of 91 days ago
+    answer = as_alice.post(f"/t/{world.tenant.public_id}/settings/", {**GOOD, "amount_over": "CHF 300000", "try": "1"})
+    assert answer.status_code == 200
+    trial = answer.context["trial"]
+    assert (trial.waiting, trial.looked_at, trial.held["large_amount"]) == (1, looked_at, 1)
+    assert f"1 of {looked_at} movements would have waited" in answer.content.decode()
+    assert flow_of(world).review == before

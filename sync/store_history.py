@@ -1,0 +1,67 @@
+"""The hand-written statement about a counterparty's past: what it was paid before, and to which accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sync.domain.anomalies import MOST
+from sync.store import rows
+
+_KNOWN = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(contacts)s::bigint[], %(currencies)s::text[], %(days)s::date[], %(counts)s::int[])
+        AS w(contact_id, currency, day, amounts)
+)
+SELECT w.contact_id, w.currency,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(past.id, past.booking_date, past.amount::text)), '[]'::jsonb)
+          FROM (SELECT id, booking_date, amount FROM entry
+                 WHERE entry.contact_id = w.contact_id AND entry.currency = w.currency
+                   AND entry.booking_date <= w.day AND entry.amount IS NOT NULL
+                 ORDER BY booking_date DESC, id DESC LIMIT w.amounts) AS past) AS past,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(digest, last4, known) ORDER BY id), '[]'::jsonb)
+          FROM contact_identity WHERE contact_identity.contact_id = w.contact_id AND kind = 'iban') AS accounts
+  FROM wanted AS w
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The past of this counterparty in this currency up to this day, at least as far back as `count` movements need."""
+
+    contact_id: int
+    currency: str
+    day: date
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """`past`: (number, day, signed amount). `accounts`: by digest, the last four and whether it is accepted."""
+
+    past: Sequence[tuple[int, date, Decimal]]
+    accounts: Mapping[str, tuple[str, bool]]
+
+
+def known_about(wanted: Sequence[Wanted]) -> dict[tuple[int, str], Known]:
+    """By counterparty and currency. One statement; none for none. Inside the tenant's scope."""
+    if not wanted:
+        return {}
+    found = rows(
+        _KNOWN,
+        {
+            "contacts": [it.contact_id for it in wanted],
+            "currencies": [it.currency for it in wanted],
+            "days": [it.day for it in wanted],
+            "counts": [it.count + 2 * MOST for it in wanted],
+        },
+    )
+    return {
+        (row["contact_id"], row["currency"]): Known(
+            past=[(number, date.fromisoformat(day), Decimal(amount)) for number, day, amount in row["past"]],
+            accounts={digest: (last4, known) for digest, last4, known in row["accounts"]},
+        )
+        for row in found
+    }
