@@ -148,10 +148,9 @@ class ContactIndex:
 
 def match_contact(name: str, known: ContactIndex, *, card: bool = False) -> ContactMatch:
     """The known contact this name means: the same name first, then the only one that agrees when normalised."""
-    key = contact_key(name)
-    if not says_something(key):
+    if not says_something(visible(name)):
         return NO_MATCH
-    same = _living(known, known.by_key.get(key, ()))
+    same = _living(known, known.by_key.get(contact_key(name), ()))
     if same:
         return _chosen(MatchKind.EXACT, same)
     wanted = normalised_name(name, card=card)
