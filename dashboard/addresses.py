@@ -63,6 +63,7 @@ _FIX_PAGES: dict[str, str] = {
         "contacts-decide",
     ),
     "permission_missing": "connections",
+    "rate_missing": "rates",
 }
 
 

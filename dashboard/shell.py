@@ -75,6 +75,7 @@ _PAGES: tuple[tuple[Promise, tuple[tuple[str, Promise, str], ...]], ...] = (
             ("accounts", _("Accounts"), "accounts"),
             ("contacts", _("Contacts"), "team"),
             ("rules", _("Rules"), "rules"),
+            ("rates", _("Rates"), "rates"),
             ("settings", _("Settings"), "settings"),
         ),
     ),

@@ -155,6 +155,13 @@ WORDS: dict[str, dict[str, Word]] = {
         "contact": _w(_("Earlier decision")),
         "default": _w(_("Default")),
         "policy": _w(_("Policy")),
+        "rate_table": _w(_("Your rates")),
+        "last_deal": _w(_("Last exchange")),
+    },
+    "rate_method": {
+        "monthly": _w(_("Monthly average rates")),
+        "daily": _w(_("Daily rates")),
+        "group": _w(_("Group rates")),
     },
     "count": {
         "fetched": _w(_("Rows read")),
@@ -295,6 +302,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "notifications.change": _w(_("Alerts changed")),
         "backfill.start": _w(_("Back-fill asked for")),
         "backfill.stop": _w(_("Back-fill stopped")),
+        "rates.add": _w(_("Rates added")),
         "run": _w(_("Run")),
         "signed_in": _w(_("Signed in")),
         "signed_out_everywhere": _w(_("Signed out everywhere")),

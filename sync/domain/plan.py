@@ -29,6 +29,7 @@ from connectors.contract.records import (
 from sync.domain import fx
 from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
+from sync.domain.rate_tables import UsedRate
 
 SOLD, BOUGHT, MAIN = "sold", "bought", "main"
 TRANSFERS = frozenset({Movement.OWN_TRANSFER, Movement.COLLATERAL})  # two rows, two wallets, one bank transfer
@@ -80,8 +81,8 @@ class Rules:
     card_date: str = "settlement"
     fx_date: str = "value"
     rounding: Account | None = None
-    rate_policy: str = "xero_day"  # the destination's own rate of the day; else `rates_on` must know one
-    rates_on: Callable[[date], Mapping[str, Decimal]] | None = None  # foreign units per base unit, by currency
+    rate_policy: str = "xero_day"  # the destination's own rate of the day; else `rate_on` must know one
+    rate_on: Callable[[str, date], UsedRate | None] | None = None  # the tenant's own rate for a currency and day
     booked: Mapping[int, Booked] = field(default_factory=dict)  # by record: its document that stands in the books
 
 
@@ -97,6 +98,7 @@ class Planned:
     findings: tuple[Finding, ...] = ()
     booking_date: date | None = None
     waits_for: str = ""
+    rate: UsedRate | None = None  # the tenant's own rate, where the document carries one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,15 +210,15 @@ def _single(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules) ->
     coding, bank = part.coding, part.bank
     assert coding is not None
     assert bank is not None
-    document = None
+    document, used = None, _own_rate(part, _day(part, rules), rules)
     if coding.lines and coding.contact_name:
-        document = _bank_transaction(part, coding.lines, MAIN, markers, rules)
+        document = _bank_transaction(part, coding.lines, MAIN, markers, rules, rate=used.value if used else None)
     findings = coding.findings
-    if document is not None and _lacks_rate(document, rules):
-        findings = (*findings, _finding("rate_missing", _RATE_MISSING, part.transaction.amount.currency))
+    if document is not None and used is None:
+        findings = (*findings, *_rate_missing(part, rules))
     if coding.review:
         findings = (*findings, _finding("review_by_rule", "A rule asks for a person to look at this movement first."))
-    return Planned(part=part, leg=MAIN, document=document, findings=findings, booking_date=_day(part, rules))
+    return Planned(part=part, leg=MAIN, document=document, findings=findings, booking_date=_day(part, rules), rate=used)
 
 
 def _bank_transaction(
@@ -232,7 +234,6 @@ def _bank_transaction(
     assert coding is not None
     assert bank is not None
     foreign = transaction.amount.currency != rules.base_currency
-    rate = rate or _policy_rate(transaction, _day(part, rules), rules)
     return BankTransaction(
         kind=DocumentKind.SPEND if transaction.amount.amount < 0 else DocumentKind.RECEIVE,
         bank_account_id=bank.account_id,
@@ -248,21 +249,30 @@ def _bank_transaction(
     )
 
 
-_RATE_MISSING = (
-    "Your rate policy has no rate for this currency and day. Choose Xero's rate of the day, or add a rate, and retry."
-)
-
-
-def _lacks_rate(document: BankTransaction, rules: Rules) -> bool:
-    foreign = document.total.currency != rules.base_currency
-    return foreign and rules.rate_policy != "xero_day" and document.rate is None
-
-
-def _policy_rate(transaction: SourceTransaction, day: date, rules: Rules) -> Decimal | None:
-    """The tenant's own rate for a plain payment; None leaves it to the destination. Conversions bring their own."""
-    if transaction.movement is Movement.FX or rules.rates_on is None:
+def _own_rate(part: Part, day: date, rules: Rules) -> UsedRate | None:
+    """The tenant's own rate for a document; None leaves it to the destination, or says that there is none."""
+    currency = part.transaction.amount.currency
+    if rules.rate_on is None or currency == rules.base_currency:
         return None
-    return rules.rates_on(day).get(transaction.amount.currency)
+    return rules.rate_on(currency, day)
+
+
+def _rate_missing(part: Part, rules: Rules) -> tuple[Finding, ...]:
+    """The finding of a foreign document for which the policy wants a rate of the tenant's own and there is none."""
+    currency, day = part.transaction.amount.currency, _day(part, rules)
+    if currency == rules.base_currency or rules.rate_policy == "xero_day":
+        return ()
+    if rules.rate_policy == "table":
+        message = (
+            f"Your rate table has no {currency} rate for {day:%d.%m.%Y}. Add the one for {day:%B %Y} on the Rates page; "
+            "this movement and all others that wait for it then go on by themselves."
+        )
+    else:
+        message = (
+            f"No exchange of {currency} was executed up to {day:%d.%m.%Y}, so there is no last rate to use. "
+            "Choose Xero's rate of the day or your own rate table in the settings, and retry."
+        )
+    return (_finding("rate_missing", message, f"{currency} {day:%Y-%m}"),)
 
 
 def _reference(transaction: SourceTransaction) -> str:
@@ -410,8 +420,13 @@ def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str
     """The leg with fewer units per base goes first; both are worth the same, so that is the smaller amount."""
     first, second = sorted((sold, bought), key=_size)
     day = _deal_day(sold, bought, rules)
-    whole = fx.LegPlan(total=_size(first), clearing=_size(first))
-    made, booked = _leg(first, whole, markers, rules, day=day), rules.booked.get(first.record_id)
+    used = _own_rate(first, day, rules) if rules.rate_policy == "table" else None
+    if used is None and rules.rate_policy == "table":
+        findings = _rate_missing(first, rules)
+        return tuple(Planned(part=part, leg=part.leg, findings=findings, booking_date=day) for part in (first, second))
+    whole = fx.LegPlan(total=_size(first), clearing=_size(first), rate=used.value if used else None)
+    made = replace(_leg(first, whole, markers, rules, day=day), rate=used)
+    booked = rules.booked.get(first.record_id)
     if booked is not None:
         return (made, second_leg(second, first=booked, markers=markers, rules=rules, day=day))
     return (made, Planned(part=second, leg=second.leg, booking_date=day, waits_for=first.leg))

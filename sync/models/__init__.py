@@ -13,6 +13,7 @@ from sync.models.mapping import AccountMapping
 from sync.models.mirror import MirrorDocument, MirrorInvoice
 from sync.models.proof import Proof
 from sync.models.rate import BookedConversion
+from sync.models.rate_table import RateTable, RateTableRow
 from sync.models.record import Record, RecordState
 from sync.models.rule import Rule
 from sync.models.run import DailyStat, Run
@@ -38,6 +39,8 @@ __all__ = [
     "PushAttempt",
     "PushIntent",
     "PushIntentItem",
+    "RateTable",
+    "RateTableRow",
     "Record",
     "RecordState",
     "Rule",

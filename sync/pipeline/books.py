@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,10 +12,11 @@ from connectors import selectors
 from sync.domain.coding_case import CodingDefaults
 from sync.domain.fx import rate_for
 from sync.domain.limits import Limits
+from sync.domain.rate_tables import TableOfRates, TableRate, UsedRate
 from sync.domain.references import ChartIndex
 from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
-from sync.models import AccountMapping, BookedConversion, Flow, Rule
+from sync.models import AccountMapping, BookedConversion, Flow, RateTableRow, Rule
 from tenants.models import Tenant
 
 DEFAULT_POLICIES = {
@@ -49,10 +50,19 @@ class Books:
     rules: tuple[RuleSpec, ...]
     chart: ChartIndex
     deals: tuple[tuple[date, str, Decimal], ...] = ()  # value date, currency, foreign units per base unit; newest last
+    table: TableOfRates = field(default_factory=TableOfRates)
 
-    def rates_on(self, day: date) -> dict[str, Decimal]:
-        """By the policy "last deal": the rate of the last conversion executed up to this day, by currency."""
-        return {currency: rate for value_date, currency, rate in self.deals if value_date <= day}
+    def own_rate(self, currency: str, day: date) -> UsedRate | None:
+        """By the policies "table" and "last deal": the tenant's own rate of that day; None where there is none."""
+        if self.policy("rate") == "table":
+            row = self.table.on(currency, day)
+            if row is None:
+                return None
+            return UsedRate(value=row.per_base, by="rate_table", why=row.why, version=row.version)
+        last = [(on, rate) for on, other, rate in self.deals if other == currency and on <= day]
+        if not last:
+            return None
+        return UsedRate(value=last[-1][1], by="last_deal", why=f"the exchange of {last[-1][0]:%d.%m.%Y}")
 
     def policy(self, name: str) -> str:
         return self.policies.get(name) or DEFAULT_POLICIES[name]
@@ -73,6 +83,7 @@ def load_books(flow: Flow, tenant: Tenant) -> Books:
     mappings = AccountMapping.objects.filter(flow=flow)
     rules = Rule.objects.filter(flow=flow, active=True, superseded_at=None).order_by("position", "id")
     chart = ChartIndex.of(selectors.chart(flow.destination))
+    base = chart.chart.organisation.base_currency
     return Books(
         zone=ZoneInfo(tenant.timezone),
         policies=flow.policies,
@@ -81,11 +92,28 @@ def load_books(flow: Flow, tenant: Tenant) -> Books:
         wallets={m.source_account_id: _wallet(m) for m in mappings},
         rules=tuple(parse_rule(rule.spec, version=rule.version) for rule in rules),
         chart=chart,
-        deals=_deals(flow, chart.chart.organisation.base_currency) if flow.policies.get("rate") == "last_deal" else (),
+        deals=executed_deals(flow, base) if flow.policies.get("rate") == "last_deal" else (),
+        table=table_of(flow) if flow.policies.get("rate") == "table" else TableOfRates(),
     )
 
 
-def _deals(flow: Flow, base: str) -> tuple[tuple[date, str, Decimal], ...]:
+def table_of(flow: Flow) -> TableOfRates:
+    """The tenant's own rates that may still be needed. One statement."""
+    rates: dict[str, list[TableRate]] = {}
+    rows = RateTableRow.objects.filter(table__flow=flow, valid_to__gte=flow.cutoff).select_related("table")
+    for row in rows.order_by("currency", "valid_from", "table__version"):
+        rate = TableRate(
+            per_base=row.per_base,
+            version=row.table.version,
+            source=row.table.source,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+        )
+        rates.setdefault(row.currency, []).append(rate)
+    return TableOfRates(rates=rates)
+
+
+def executed_deals(flow: Flow, base: str) -> tuple[tuple[date, str, Decimal], ...]:
     """Every executed conversion against the base currency as a rate, oldest first."""
     found = []
     for deal in BookedConversion.objects.filter(flow=flow, value_date__isnull=False).order_by("value_date", "deal_id"):

@@ -116,7 +116,7 @@ def planning_rules(ctx: Context) -> plan.Rules:
         fx_date=books.policy("fx_date"),
         rounding=books.chart.rounding_account,
         rate_policy=books.policy("rate"),
-        rates_on=books.rates_on if books.policy("rate") == "last_deal" else None,
+        rate_on=None if books.policy("rate") == "xero_day" else books.own_rate,
     )
 
 
@@ -284,7 +284,11 @@ def _type(outcome: Planned) -> str:
 
 
 def _trace(outcome: Planned) -> dict[str, Any]:
-    return outcome.part.coding.trace() if outcome.part.coding else {}
+    trace = outcome.part.coding.trace() if outcome.part.coding else {}
+    if outcome.rate is None:
+        return trace
+    used = {"value": str(outcome.rate.value), "version": outcome.rate.version}
+    return {**trace, "decisions": [*trace.get("decisions", ()), outcome.rate.decision()], "rate": used}
 
 
 def _record_states(outcomes: Sequence[plan.Outcome]) -> list[tuple[int, str, str]]:

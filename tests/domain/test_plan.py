@@ -24,6 +24,7 @@ from connectors.contract.records import (
 )
 from sync.domain.coding import CodingDefaults, code
 from sync.domain.plan import Booked, Outcome, Part, Planned, Rules, Skipped, plan_unit, second_leg
+from sync.domain.rate_tables import UsedRate
 from tests.domain.movements import INDEX, account, card, movement
 
 DEFAULTS = CodingDefaults(
@@ -100,15 +101,19 @@ def test_a_foreign_payment_leaves_the_rate_to_xero() -> None:
     assert transaction_of(planned(part(movement("-5.00", currency="EUR")))).rate is None
 
 
+def last_deal(_currency: str, _day: date) -> UsedRate:
+    return UsedRate(value=Decimal("1.060000"), by="last_deal", why="the exchange of 02.03.2026")
+
+
 def test_by_policy_a_foreign_payment_has_the_rate_of_the_last_deal() -> None:
-    rules = replace(RULES, rate_policy="last_deal", rates_on=lambda _day: {"EUR": Decimal("1.060000")})
+    rules = replace(RULES, rate_policy="last_deal", rate_on=last_deal)
 
     assert transaction_of(planned(part(movement("-5.00", currency="EUR")), rules=rules)).rate == Decimal("1.060000")
     assert transaction_of(planned(part(movement("-5.00")), rules=rules)).rate is None
 
 
 def test_a_policy_that_knows_no_rate_asks_a_person() -> None:
-    rules = replace(RULES, rate_policy="last_deal", rates_on=lambda _day: {})
+    rules = replace(RULES, rate_policy="last_deal", rate_on=lambda _currency, _day: None)
 
     assert codes(planned(part(movement("-5.00", currency="EUR")), rules=rules)) == ["rate_missing"]
 

@@ -44,6 +44,10 @@ def act(writes: frozenset[Role], *args: str, **data: str) -> Route:
     return Route(writes=writes, args=args, data=tuple(data.items()))
 
 
+ONE_RATE = {
+    "currency": "EUR", "rate": "0.9476", "unit": "1", "direction": "base_per_foreign", "valid_from": "2026-03-01",
+    "method": "monthly", "source": "Swiss Federal Tax Administration",
+}  # fmt: skip
 ROUTES: dict[str, Route] = {
     "overview": page(),
     "overview-live": page(),
@@ -88,6 +92,10 @@ ROUTES: dict[str, Route] = {
     "rules-move": act(WORKING, "rule"),
     "rules-switch": act(WORKING, "rule"),
     "rules-remove": act(WORKING, "rule"),
+    "rates": page(),
+    "rates-export": page(),
+    "rates-preview": act(WORKING, **ONE_RATE),
+    "rates-take": act(WORKING, **ONE_RATE),
     "settings": Route(reads=EVERYBODY, writes=OWNING),
     "settings-cutoff": page(),
     "settings-cutoff-preview": act(OWNING),
