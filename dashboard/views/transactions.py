@@ -17,6 +17,7 @@ from dashboard.paging import ListPage
 from dashboard.presenting import shown_events, shown_findings
 from dashboard.queries import overview, story, transactions
 from dashboard.queries.links import document_link
+from dashboard.queries.returned import returned_of
 from sync.models import Flow
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
@@ -75,6 +76,7 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "entry": entry,
         "state": entry.state if entry else transactions.bare_state(found.record),
         "findings": shown_findings(request.tenant, entry.findings, accepted=entry.accepted) if entry else [],
+        "returned": returned_of(flow=flow, record=found.record, entry=entry),
         "decisions": decisions,
         "rule_hit": rule_hit,
         "events": shown_events(found.events),

@@ -15,6 +15,7 @@ from sync.models.proof import Proof
 from sync.models.rate import BookedConversion
 from sync.models.rate_table import RateTable, RateTableRow
 from sync.models.record import Record, RecordState
+from sync.models.returned import ReturnLink
 from sync.models.rule import Rule
 from sync.models.run import DailyStat, Run
 
@@ -43,6 +44,7 @@ __all__ = [
     "RateTableRow",
     "Record",
     "RecordState",
+    "ReturnLink",
     "Rule",
     "Run",
 ]

@@ -21,9 +21,9 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState
-from sync.pipeline import findings
+from sync.pipeline import findings, returned
 from sync.pipeline.amendments import amendment, taken_in, withdrawn
-from sync.pipeline.coded import CodedRecord, coded_all
+from sync.pipeline.coded import CodedRecord
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.linking import Who, links_for
 
@@ -49,11 +49,12 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         if not records:
             return Progress.nothing()
         ctx.begin_run()
-        rows = coded_all(ctx, records)
+        rows = returned.coded_all(ctx, records)
         standing = _standing(ctx, [record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=_booked(standing))
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
         _write(ctx, records, outcomes, standing)
+        returned.keep(ctx, rows)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
     return Progress(moved=len(records), more=len(records) >= limit)

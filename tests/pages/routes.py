@@ -59,6 +59,7 @@ ROUTES: dict[str, Route] = {
     "transactions": page(),
     "transactions-export": page(),
     "transactions-detail": page("record"),
+    "transactions-original": act(WORKING, "record", origin="1"),
     "transactions-act": act(WORKING, "record", "retry"),
     "review": page(),
     "review-act": act(WORKING, "accept"),

@@ -1,0 +1,222 @@
+"""What gives a payment or purchase back is coded like the original, and the link between the two is kept.
+
+A person's choice stands, and so does the link of what is posted; everything else is looked for anew each time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, Sum
+
+from connectors.contract.records import BankTransaction, Execution, LineItem, Movement, SourceTransaction
+from sync.domain import documents
+from sync.domain.booking import booking_date
+from sync.domain.coding import Coding
+from sync.domain.returns import (
+    GIVES_BACK,
+    LOOK_BACK,
+    Found,
+    How,
+    Origin,
+    chosen,
+    find_origin,
+    mirrored,
+    objections,
+    remembered,
+)
+from sync.models import Entry, ReturnLink
+from sync.pipeline.coded import CodedRecord, coded, normalised
+from sync.pipeline.context import Context
+
+MOST_CANDIDATES = 2000
+_NOT_WITH_ORIGIN = frozenset({"return_unmatched"})  # said by coding, which sees no lines but one account
+
+
+def coded_all(ctx: Context, records: Sequence[Mapping[str, Any]]) -> list[CodedRecord]:
+    """All records; what gives a payment or purchase back is coded like it, be it in this slice or long posted."""
+    rows = [coded(ctx, record) for record in records]
+    backs = sorted((row for row in rows if _gives_back(row)), key=lambda row: _in_time(ctx, row))
+    if not backs:
+        return rows
+    standing = _standing(ctx, [row.record["id"] for row in backs])
+    origins = {it.record_id: it for it in (*_posted(ctx, backs, standing), *_among(ctx, rows))}
+    returned = _returned(list(origins), but=[row.record["id"] for row in backs])
+    again = {}
+    for row in backs:
+        candidates = [replace(it, returned=dict(returned[it.record_id])) for it in origins.values()]
+        found = _found(ctx, row, standing.get(row.record["id"]), candidates)
+        again[row.record["id"]] = _like_the_original(ctx, row, found)
+        if found.origin is not None and found.given is not None:
+            returned[found.origin.record_id][found.given.currency] += found.given.amount
+    return [again.get(row.record["id"], row) for row in rows]
+
+
+def keep(ctx: Context, rows: Iterable[CodedRecord]) -> None:
+    """Store what gives back what: one statement, and none where the slice has no such movement. Inside `commit`."""
+    links = [
+        _link(ctx, row.record["id"], row.gives_back)
+        for row in rows
+        if row.gives_back is not None and (row.gives_back.origin or row.gives_back.rivals)
+    ]
+    if links:
+        ReturnLink.objects.bulk_create(
+            links,
+            update_conflicts=True,
+            unique_fields=["flow", "record"],
+            update_fields=["origin", "how", "certainty", "given", "paid", "currency", "rivals"],
+        )
+
+
+def _link(ctx: Context, record_id: int, found: Found) -> ReturnLink:
+    return ReturnLink(
+        tenant_id=ctx.tenant_id,
+        flow=ctx.flow,
+        record_id=record_id,
+        origin_id=found.origin.record_id if found.origin else None,
+        how=found.how.value,
+        certainty=found.certainty,
+        given=found.given.amount if found.given else None,
+        paid=found.paid.amount if found.paid else None,
+        currency=found.paid.currency if found.paid else "",
+        rivals=[origin.record_id for origin in found.rivals],
+    )
+
+
+# ------------------------------------------------------------------- deciding
+
+
+def _gives_back(row: CodedRecord) -> bool:
+    return row.transaction.movement in GIVES_BACK and row.transaction.execution is Execution.EXECUTED
+
+
+def _in_time(ctx: Context, row: CodedRecord) -> tuple[str, str, int, str]:
+    """Earlier refunds use a purchase up before later ones; the source's numbers decide within one moment."""
+    number = row.transaction.source_id
+    return (str(_day(ctx, row)), str(row.transaction.created_at), len(number), number)
+
+
+def _found(ctx: Context, row: CodedRecord, link: Mapping[str, Any] | None, candidates: Sequence[Origin]) -> Found:
+    decided = next((it for it in candidates if link is not None and it.record_id == link["origin_id"]), None)
+    if decided is not None and link is not None and (link["how"] == How.PERSON or link["posted"]):
+        return chosen(row.transaction, decided, how=How(link["how"]), certainty=link["certainty"])
+    return find_origin(row.transaction, day=_day(ctx, row), candidates=candidates)
+
+
+def _like_the_original(ctx: Context, row: CodedRecord, found: Found) -> CodedRecord:
+    again = coded(ctx, row.record, origin=found.coded)
+    hit, coding = again.coding.hit, again.coding
+    by_rule = hit is not None and bool(hit.rule.then.account or hit.rule.then.split)
+    whole = () if by_rule else mirrored(found, row.transaction)
+    told = objections(found, row.transaction, by_rule=by_rule)
+    coding = replace(coding, findings=(*coding.findings, *told))
+    return replace(again, coding=_line_by_line(coding, whole) if whole else coding, gives_back=found)
+
+
+def _line_by_line(coding: Coding, lines: tuple[LineItem, ...]) -> Coding:
+    findings = tuple(finding for finding in coding.findings if finding.code not in _NOT_WITH_ORIGIN)
+    said = tuple(replace(line, description=coding.description) for line in lines)
+    return replace(coding, lines=said, account=None, findings=findings)
+
+
+# ----------------------------------------------------------------- candidates
+
+
+def _among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
+    """Payouts and purchases of this slice that a document could be made of."""
+    found = []
+    for row in rows:
+        day, transaction = _day(ctx, row), row.transaction
+        if transaction.movement not in GIVES_BACK.values() or transaction.execution is not Execution.EXECUTED:
+            continue
+        if row.coding.lines and not row.coding.skip and day is not None and day >= ctx.flow.cutoff:
+            found.append(_origin(row.record["id"], transaction, day, row.coding.lines, row.coding.contact_name))
+    return found
+
+
+def _posted(ctx: Context, backs: Sequence[CodedRecord], links: Mapping[int, Mapping[str, Any]]) -> list[Origin]:
+    """Earlier payouts and purchases that have a document and resemble what came back. One statement."""
+    days = [day for row in backs if (day := _day(ctx, row)) is not None]
+    if not days:
+        return []
+    alike = Q(record_id__in=[link["origin_id"] for link in links.values() if link["origin_id"]])
+    for row in backs:
+        alike |= _resembling(row.transaction)
+    entries = (
+        Entry.objects.filter(
+            alike,
+            flow=ctx.flow,
+            movement__in=[movement.value for movement in GIVES_BACK.values()],
+            document__isnull=False,
+            booking_date__range=(min(days) - LOOK_BACK, max(days)),
+        )
+        .select_related("record")
+        .order_by("-booking_date", "-id")[:MOST_CANDIDATES]
+    )
+    return [_origin_of(ctx, entry) for entry in entries]
+
+
+def _resembling(transaction: SourceTransaction) -> Q:
+    first = transaction.counterparty.name.split()[:1]
+    same = Q(amount=-abs(transaction.amount.amount), currency=transaction.amount.currency)
+    return same | Q(record__counterparty__istartswith=first[0]) if first else same
+
+
+def _origin_of(ctx: Context, entry: Entry) -> Origin:
+    record = entry.record
+    transaction = normalised(
+        ctx,
+        {
+            "account_id": record.account_id,
+            "source_id": record.source_id,
+            "source_updated_at": record.source_updated_at,
+            "payload": record.payload,
+        },
+    )
+    document = documents.from_json(dict(entry.document or {}))
+    day = entry.booking_date or document.date
+    if not isinstance(document, BankTransaction):
+        return _origin(record.pk, transaction, day, (), "")
+    return _origin(record.pk, transaction, day, document.lines, document.contact_name)
+
+
+def _origin(
+    record_id: int, transaction: SourceTransaction, day: date, lines: tuple[LineItem, ...], contact: str
+) -> Origin:
+    word = "purchase" if transaction.movement is Movement.CARD else "payment"
+    return Origin(
+        record_id=record_id,
+        movement=transaction.movement,
+        counterparty=transaction.counterparty.name,
+        amount=abs(transaction.amount),
+        original=transaction.card.original if transaction.card else None,
+        text=transaction.text,
+        day=day,
+        coded=remembered(lines, contact=contact, why=f"as the {word} of {day:%d.%m.%Y} that it gives back"),
+        lines=lines,
+    )
+
+
+def _standing(ctx: Context, record_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    posted = Exists(Entry.objects.filter(record_id=OuterRef("record_id"), destination_id__isnull=False))
+    links = ReturnLink.objects.filter(flow=ctx.flow, record_id__in=record_ids).annotate(posted=posted)
+    return {row["record_id"]: dict(row) for row in links.values("record_id", "origin_id", "how", "certainty", "posted")}
+
+
+def _returned(origin_ids: Sequence[int], *, but: Sequence[int]) -> defaultdict[int, defaultdict[str, Decimal]]:
+    """What was given back of each so far, by currency, without the movements that are being decided."""
+    found: defaultdict[int, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    links = ReturnLink.objects.filter(origin_id__in=origin_ids).exclude(record_id__in=but)
+    for row in links.values("origin_id", "currency").annotate(total=Sum("given")):
+        found[row["origin_id"]][row["currency"]] += row["total"] or Decimal(0)
+    return found
+
+
+def _day(ctx: Context, row: CodedRecord) -> date | None:
+    policy = ctx.books.policy
+    return booking_date(row.transaction, card_date=policy("card_date"), fx_date=policy("fx_date"))

@@ -1,0 +1,213 @@
+"""Refunds and returned payments: coded as what they give back, linked to it, and left to a person where it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync import returning, services
+from sync.models import ReturnLink
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import World
+
+D = Decimal
+MARCH = date(2026, 3, 2)
+LATER = date(2026, 4, 9)
+ACTOR = "anna@muster.example"
+
+
+def lines(document: Mapping[str, Any]) -> list[tuple[str, Decimal, str]]:
+    return [(line["AccountCode"], D(str(line["LineAmount"])), line["TaxType"]) for line in document["LineItems"]]
+
+
+def received(world: World) -> list[tuple[str, list[tuple[str, Decimal, str]]]]:
+    """Contact and lines of every RECEIVE."""
+    found = [document for document in world.books.bank_transactions() if document["Type"] == "RECEIVE"]
+    return [(document["Contact"]["Name"], lines(document)) for document in found]
+
+
+def linked(world: World) -> list[tuple[str, str, str, int, Decimal | None, Decimal | None]]:
+    """(what gives back, what it gives back, how, how sure, given, paid), by Amnis' ids."""
+    with tenant_scope(world.tenant.pk):
+        links = ReturnLink.objects.select_related("record", "origin").order_by("record__source_id")
+        return [
+            (it.record.source_id, it.origin.source_id if it.origin else "", it.how, it.certainty, it.given, it.paid)
+            for it in links
+        ]
+
+
+def notes(world: World) -> list[str]:
+    return [finding["code"] for entry in world.entries() for finding in entry.findings]
+
+
+def test_several_refunds_of_one_purchase_use_it_up(world: World) -> None:
+    flight = world.amnis.card(amount="320.00", merchant="LUFTLINIE EXEMPLA", category="Reisekosten", executed_on=MARCH)
+    refunds = [
+        world.amnis.card(amount=amount, merchant="LUFTLINIE EXEMPLA", refund=True, executed_on=LATER)
+        for amount in ("20.00", "100.00", "200.00")
+    ]
+
+    world.settle()
+
+    # 320 - 20 - 100 leaves 200, which the last one gives back
+    assert linked(world) == [
+        (str(refunds[0]), str(flight), "part", 75, D("20.00"), D("320.00")),
+        (str(refunds[1]), str(flight), "part", 75, D("100.00"), D("320.00")),
+        (str(refunds[2]), str(flight), "rest", 90, D("200.00"), D("320.00")),
+    ]
+    assert {found[1][0][0] for found in received(world)} == {"493"}
+    assert world.books.balance("090") == D("0.00")
+
+
+def test_a_refund_in_another_month_and_another_currency_finds_its_purchase_by_the_merchants_amount(
+    world: World,
+) -> None:
+    """Bought for EUR 43.35 with francs, given back as EUR 43.35 at another rate, on the euro wallet."""
+    bought = world.amnis.card(
+        amount="41.07", merchant="WERKZEUG ESEMPIO", country="IT", original=("EUR", "43.35"), category="Büromaterial",
+        executed_on=MARCH,
+    )  # fmt: skip
+    world.settle()
+    back = world.amnis.card(
+        amount="43.35", merchant="WERKZEUG ESEMPIO 4471", country="IT", account=2, refund=True, executed_on=LATER
+    )
+
+    world.settle()
+
+    assert linked(world) == [(str(back), str(bought), "whole", 95, D("43.35"), D("43.35"))]
+    assert received(world) == [("WERKZEUG ESEMPIO", [("429", D("43.35"), "NONE")])]
+
+
+def test_a_whole_refund_gives_each_tax_back_where_it_came_from(world: World) -> None:
+    meal: dict[str, Any] = {"merchant": "RESTAURANT MUSTER"}
+    world.amnis.card(
+        amount="70.00", category="Bewirtung", cost_center="Basel", vats=[("2.6", "14.80"), ("8.1", "50.00")],
+        executed_on=MARCH, **meal,
+    )  # fmt: skip
+    world.amnis.card(amount="70.00", refund=True, executed_on=LATER, **meal)
+
+    world.settle()
+
+    expected = [("420", D("14.80"), "TAX002"), ("420", D("50.00"), "TAX001"), ("420", D("5.20"), "NONE")]
+    assert received(world) == [("RESTAURANT MUSTER", expected)]
+
+
+def test_a_part_of_a_purchase_of_several_taxes_is_for_a_person(world: World) -> None:
+    world.amnis.card(
+        amount="70.00", merchant="RESTAURANT MUSTER", category="Bewirtung", vats=[("2.6", "14.80"), ("8.1", "50.00")],
+        executed_on=MARCH,
+    )  # fmt: skip
+    world.amnis.card(amount="10.00", merchant="RESTAURANT MUSTER", refund=True, executed_on=LATER)
+
+    world.settle()
+
+    assert received(world) == []
+    assert world.codes() == ["return_split"]
+
+
+def test_more_than_the_purchase_is_posted_once_somebody_accepts_it(world: World) -> None:
+    world.amnis.card(amount="50.00", merchant="KURSE BEISPIEL", category="Reisekosten", executed_on=MARCH)
+    world.amnis.card(amount="55.00", merchant="KURSE BEISPIEL", refund=True, executed_on=LATER)
+    world.settle()
+    assert received(world) == []
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert [(f["code"], "CHF 5.00 more" in f["message"]) for f in held.findings] == [("refund_exceeds", True)]
+
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=ACTOR)
+    world.settle()
+
+    assert received(world) == [("KURSE BEISPIEL", [("493", D("55.00"), "NONE")])]
+
+
+def test_equal_purchases_that_are_coded_alike_need_nobody_and_each_is_given_back_once(world: World) -> None:
+    bought = [
+        world.amnis.card(amount="12.50", merchant="BAHN BEISPIEL", category="Reisekosten", executed_on=day)
+        for day in (MARCH, date(2026, 3, 5))
+    ]
+    backs = [
+        world.amnis.card(amount="12.50", merchant="BAHN BEISPIEL", refund=True, executed_on=LATER) for _ in range(2)
+    ]
+
+    world.settle()
+
+    # the first takes the later of two equal ones, and then only the other one is left whole
+    found = [(origin, how, sure) for _, origin, how, sure, _, _ in linked(world)]
+    assert found == [(str(bought[1]), "whole", 60), (str(bought[0]), "whole", 95)]
+    assert len(backs) == 2
+    assert world.books.balance("090") == D("0.00")
+
+
+def test_what_could_belong_to_two_differently_booked_purchases_is_chosen_by_a_person_and_stays_chosen(
+    world: World,
+) -> None:
+    shop: dict[str, Any] = {"amount": "30.00", "merchant": "WARENHAUS PROBE"}
+    office = world.amnis.card(category="Büromaterial", executed_on=MARCH, **shop)
+    world.amnis.card(category="Reisekosten", executed_on=date(2026, 3, 5), **shop)
+    back = world.amnis.card(refund=True, executed_on=LATER, **shop)
+    world.settle()
+    assert world.codes() == ["return_ambiguous"]
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert "CHF 30.00 of 02.03.2026" in held.findings[0]["message"]
+    records = {record.source_id: record.pk for record in world.records()}
+
+    choice: dict[str, Any] = {"record_id": records[str(back)], "origin_id": records[str(office)], "actor": ACTOR}
+    assert returning.return_choose(tenant_id=world.tenant.pk, **choice) == 1
+    world.settle()
+
+    assert received(world) == [("WARENHAUS PROBE", [("429", D("30.00"), "NONE")])]
+    world.amnis.change(back, tags=["seen"])
+    world.settle()
+    assert [(origin, how, sure) for _, origin, how, sure, _, _ in linked(world)] == [(str(office), "person", 100)]
+    with pytest.raises(services.NotPossible, match="in the books already"):
+        returning.return_choose(tenant_id=world.tenant.pk, **choice)
+
+
+def test_a_refund_whose_purchase_is_not_ours_is_coded_by_default_and_says_so(world: World) -> None:
+    world.amnis.card(amount="80.00", merchant="VORJAHR BEISPIEL", executed_on=date(2025, 12, 20))
+    world.amnis.card(amount="80.00", merchant="VORJAHR BEISPIEL", refund=True, executed_on=LATER)
+
+    world.settle()
+
+    assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])]
+    assert "refund_unmatched" in notes(world)
+
+
+def test_a_returned_payment_under_the_banks_name_is_found_by_its_text(world: World) -> None:
+    sent = world.amnis.payout(
+        amount="1840.00", to="Ehemals Beispiel GmbH", reference="Rechnung 5512", executed_on=MARCH
+    )
+    back = world.amnis.pay_in(
+        amount="1840.00", payer="Bank Exempla AG", reference="RETOUR AC04 Rechnung 5512", returned=True,
+        executed_on=date(2026, 3, 6),
+    )  # fmt: skip
+
+    world.settle()
+
+    assert [(a, b, how) for a, b, how, *_ in linked(world)] == [(str(back), str(sent), "whole")]
+    assert received(world) == [("Ehemals Beispiel GmbH", [("400", D("1840.00"), "NONE")])]
+
+
+def test_a_payment_that_came_back_short_or_from_a_stranger_is_proposed_and_chosen(world: World) -> None:
+    sent = world.amnis.payout(amount="900.00", to="Pacific Sample Mills Co.", executed_on=MARCH)
+    short = world.amnis.pay_in(
+        amount="885.00", payer="Pacific Sample Mills Co.", returned=True, executed_on=date(2026, 3, 9)
+    )
+    world.amnis.payout(amount="333.25", to="Ganz Anders AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="333.25", payer="Unbekannt Probe AG", returned=True, executed_on=date(2026, 3, 6))
+    world.settle()
+
+    assert received(world) == []
+    assert world.codes() == ["return_unmatched", "return_unmatched"]
+    with tenant_scope(world.tenant.pk):
+        assert [len(link.rivals) for link in ReturnLink.objects.order_by("id")] == [1, 1], "each proposes its payout"
+    records = {record.source_id: record.pk for record in world.records()}
+    returning.return_choose(
+        tenant_id=world.tenant.pk, record_id=records[str(short)], origin_id=records[str(sent)], actor=ACTOR
+    )
+    world.settle()
+
+    assert received(world) == [("Pacific Sample Mills Co.", [("400", D("885.00"), "NONE")])]
