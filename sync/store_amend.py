@@ -7,16 +7,17 @@ from typing import Any
 
 from sync import store
 
-# Keys of a move: id, state, and optionally note, code, wait, attempts, alone, asked_by, before.
+# Keys of a move: id, state, and optionally note, code, wait, attempts, alone, before.
 MOVE_AMENDMENTS = """
     UPDATE amendment SET state = x.state, note = coalesce(x.note, amendment.note), code = coalesce(x.code, amendment.code),
            attempts = coalesce(x.attempts, amendment.attempts), alone = coalesce(x.alone, amendment.alone),
+           before = coalesce(x.before, amendment.before),
            not_before = CASE WHEN x.wait IS NULL THEN amendment.not_before
                              ELSE clock_timestamp() + make_interval(secs => x.wait) END,
            changed_at = CASE WHEN x.state = amendment.state THEN amendment.changed_at ELSE clock_timestamp() END,
            closed_at = CASE WHEN x.state IN ('done', 'refused', 'withdrawn') THEN clock_timestamp() END
       FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note text, code text, wait double precision,
-           attempts int, alone boolean, intent bigint)
+           attempts int, alone boolean, before jsonb, intent bigint)
      WHERE amendment.id = x.id
 """
 

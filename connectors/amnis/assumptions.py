@@ -52,6 +52,15 @@ def collection(body: Any) -> Collection | None:
     return Collection(items=list(members), total=_total(body))
 
 
+def is_complete(row: Wire, detail: Wire) -> bool:
+    """Has somebody at Amnis said what a card payment was for? Its own mark decides where the account shows marks at all;
+    else a category does. (Undocumented; `expenseCompletedAt` is null until the expense is marked as complete.)"""
+    for part in (row, detail):
+        if "expenseCompletedAt" in part:
+            return bool(part["expenseCompletedAt"])
+    return bool(row.get("expenseCategory") or detail.get("expenseCategory"))
+
+
 def page_query(number: int) -> dict[str, str | int]:
     """A8, A9: 50 a page at most, and an order that does not move while pages are turned."""
     return {"page": number, "itemsPerPage": PAGE_SIZE, "order[id]": "ASC"}

@@ -58,6 +58,7 @@ def _card(case: Case, found: SourceTransaction) -> SourceTransaction:
         found,
         movement=Movement.CARD_REFUND if is_refund else Movement.CARD,
         raw_kind=f"card/{stage}" if stage else "card",
+        complete=is_refund or assumptions.is_complete(case.row, detail),
         settlement_date=case.day(detail, "settlementDate", "settlement date"),
         counterparty=replace(found.counterparty, name=text(shop.get("name")), country=text(shop.get("country"))[:2]),
         card=CardDetail(

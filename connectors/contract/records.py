@@ -150,6 +150,7 @@ class SourceTransaction:
     cost_centre: str = ""
     vats: tuple[VatPart, ...] = ()
     components: tuple[Component, ...] = ()
+    complete: bool = True  # False: the source still waits for somebody to say what it was for
     findings: tuple[Finding, ...] = ()
 
 

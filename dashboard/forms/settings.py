@@ -31,6 +31,14 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
             "execution": gettext_lazy("the day it was made"),
         },
     ),
+    "card_incomplete": (
+        gettext_lazy("A card payment that nobody has completed at Amnis"),
+        {
+            "post": gettext_lazy("is posted like any other (recommended)"),
+            "suspense": gettext_lazy("is posted to the suspense account, and re-coded there when it is complete"),
+            "wait": gettext_lazy("is not posted before it is complete"),
+        },
+    ),
     "fx_date": (
         gettext_lazy("A currency exchange is booked on"),
         {"value": gettext_lazy("its value date (recommended)"), "deal": gettext_lazy("the day of the deal")},

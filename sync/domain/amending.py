@@ -164,6 +164,19 @@ def taken_back(entries: Iterable[LedgerEntry]) -> tuple[Effect, ...]:
     )
 
 
+def exchanged(posted: LedgerEntry, wanted: LedgerEntry | None) -> tuple[Effect, ...]:
+    """How each account moves when one document takes the place of another (or of nothing)."""
+    sums = {(it.account_id, it.currency): it.amount for it in taken_back([posted])}
+    for effect in effects(wanted) if wanted is not None else ():
+        key = (effect.account_id, effect.currency)
+        sums[key] = sums.get(key, ZERO) + effect.amount
+    return tuple(
+        Effect(account_id=account, currency=currency, amount=amount)
+        for (account, currency), amount in sorted(sums.items())
+        if amount
+    )
+
+
 def reopened(entries: Iterable[LedgerEntry]) -> tuple[Allocation, ...]:
     """The invoices and bills that are due again when these payments are removed, and with how much."""
     return tuple(part for entry in entries if isinstance(entry, Payment | BatchPayment) for part in entry.allocations)

@@ -84,13 +84,16 @@ def code(
     chart: ChartIndex,
     memory: Remembered = NOTHING_REMEMBERED,
     origin: Remembered = NOTHING_REMEMBERED,
+    suspend: bool = False,
 ) -> Coding:
     """Decide every field of one movement. Never raises on odd data.
 
     `memory`: what a person decided for this counterparty. `origin`: how the payment or purchase was coded that this
-    movement gives back.
+    movement gives back. `suspend`: it waits in the suspense account, unless a rule names another.
     """
-    case = Case(transaction=transaction, hit=hit, defaults=defaults, chart=chart, memory=memory, origin=origin)
+    case = Case(
+        transaction=transaction, hit=hit, defaults=defaults, chart=chart, memory=memory, origin=origin, suspend=suspend
+    )
     notes = Notes(hit)
     skip, review = _flags(case, notes)
     bare = skip or (transaction.movement in _TRANSFERS and not case.names_account)

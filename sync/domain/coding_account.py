@@ -12,6 +12,9 @@ def choose_account(case: Case, notes: Notes) -> Account | None:
     if case.movement is Movement.FX:
         why = "conversions go through the clearing account"
         return _by_default_named("fx_clearing", DecidedBy.POLICY, why, case, notes)
+    if case.in_suspense:
+        why = "nobody has completed it at Amnis yet"
+        return _by_default_named("suspense", DecidedBy.POLICY, why, case, notes)
     if case.then.account:
         return account_named(case.then.account, DecidedBy.RULE, case.rule_words, case, notes)
     if case.returned.account:

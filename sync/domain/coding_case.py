@@ -84,6 +84,12 @@ class Case:
     chart: ChartIndex
     memory: Remembered
     origin: Remembered
+    suspend: bool = False  # by policy, what nobody has completed at the source waits in the suspense account
+
+    @property
+    def in_suspense(self) -> bool:
+        """A rule that names the account has decided; nothing waits then."""
+        return self.suspend and not (self.then.account or self.then.split)
 
     @property
     def then(self) -> Action:
@@ -109,7 +115,7 @@ class Case:
 
     @property
     def without_tax(self) -> bool:
-        return self.movement is Movement.FX or not self.chart.chart.organisation.pays_tax
+        return self.movement is Movement.FX or self.in_suspense or not self.chart.chart.organisation.pays_tax
 
     @property
     def returned(self) -> Remembered:

@@ -25,6 +25,8 @@ def choose_tax(case: Case, account: Account | None, notes: Notes) -> tuple[str, 
 
 def without_tax(case: Case, notes: Notes) -> str:
     why = "conversions carry no tax" if case.movement is Movement.FX else "the organisation pays no tax"
+    if case.in_suspense:
+        why = "no tax is claimed before somebody has said what it was for"
     return notes.decide("tax", NO_TAX, DecidedBy.POLICY, why)
 
 

@@ -43,6 +43,8 @@ def fingerprint(natural_key: str) -> str:
 def content_hash(transaction: SourceTransaction) -> str:
     """Digest of what the movement says; the vendor's change stamps alone are no change."""
     content = {f.name: getattr(transaction, f.name) for f in fields(transaction) if f.name not in _NOT_CONTENT}
+    if transaction.complete:
+        del content["complete"]  # only its absence says something; so hashes from before the field stay what they were
     return "v1:" + _sha256(canonical(content))
 
 

@@ -81,6 +81,7 @@ class Rules:
     card_date: str = "settlement"
     fx_date: str = "value"
     rounding: Account | None = None
+    card_incomplete: str = "post"
     rate_policy: str = "xero_day"  # the destination's own rate of the day; else `rate_on` must know one
     rate_on: Callable[[str, date], UsedRate | None] | None = None  # the tenant's own rate for a currency and day
     booked: Mapping[int, Booked] = field(default_factory=dict)  # by record: its document that stands in the books
@@ -153,6 +154,8 @@ def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
         return f"its wallet is left out: {part.ignored}"
     if transaction.execution is Execution.PENDING:
         return "not executed yet"
+    if not transaction.complete and rules.card_incomplete == "wait":
+        return "not complete at Amnis yet"
     if transaction.execution is Execution.CANCELLED:
         return "cancelled, nothing moved"
     if transaction.amount.amount == 0 and transaction.movement is not Movement.UNKNOWN and not transaction.findings:

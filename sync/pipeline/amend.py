@@ -27,7 +27,7 @@ from connectors.contract.records import (
 )
 from sync import faults, store, store_amend
 from sync.domain import amending, documents
-from sync.models import AmendmentState, EntryState
+from sync.models import AmendmentState, EntryState, Record, RecordState
 from sync.pipeline import findings, locks, mirror, push
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.again import post_again
@@ -84,9 +84,28 @@ def _claim(ctx: Context, rows: Sequence[dict[str, Any]], found: Mapping[str, Mir
         ctx.begin_run()
         store_amend.move_amendments([_refused(row, refusals[row["id"]]) for row in rows if row["id"] in refusals])
         _propose_refused_policy(ctx, [row for row in rows if row["id"] in refusals], refusals)
+        _remember_before(rows, refusals, found)
         drafts = [_draft(ctx, call, claimed_at) for call in _calls(ctx, rows, refusals)]
         ids = _write_intents(ctx, drafts) if drafts else {}
     return [replace(draft, intent_id=ids[draft.key]) for draft in drafts]
+
+
+def _remember_before(
+    rows: Sequence[dict[str, Any]], refusals: Mapping[int, Finding], found: Mapping[str, MirrorDocument]
+) -> None:
+    """What a policy asked for was read by nobody before: how the document stands now is kept. Inside `commit`."""
+    first = [row for row in rows if row["id"] not in refusals and not row["before"]]
+    moves = [
+        {
+            "id": row["id"],
+            "state": AmendmentState.ASKED,
+            "before": amending.snapshot(found[row["document_id"]], posted=documents.from_json(row["document"])),
+        }
+        for row in first
+    ]
+    store_amend.move_amendments(moves)
+    for row, move in zip(first, moves, strict=True):
+        row["before"] = move["before"]
 
 
 def _refusals(ctx: Context, rows: Sequence[dict[str, Any]], found: Mapping[str, MirrorDocument]) -> dict[int, Finding]:
@@ -300,6 +319,8 @@ def _finish(ctx: Context, asked_by: str, rows: Sequence[dict[str, Any]], found: 
             [{"id": row["id"], "state": AmendmentState.DONE, "note": told[row["deed"]]} for row in rows]
         )
         store_amend.finish_entries([_entry_move(row, found[row["document_id"]]) for row in rows], run_id=ctx.run_id)
+        changed = [row["entry_id"] for row in rows if row["deed"] == "change"]
+        Record.objects.filter(entries__in=changed).update(state=RecordState.FETCHED)  # it may have changed meanwhile
         again = [row["entry_id"] for row in rows if row["then"] == "again"]
         if again:
             post_again(again, organisation_id=ctx.connection.external_id, reason="posted anew as Amnis says it now")

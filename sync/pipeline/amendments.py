@@ -1,33 +1,162 @@
-"""What becomes of entries whose movement changed at the source: seen, said field by field, changed by a person alone."""
+"""What becomes of entries whose movement changed at the source: proposed field by field, applied by a person alone.
+
+One change needs no person, because the tenant's policy asked for it: what waited in the suspense account is re-coded where
+it stands when somebody at the source has said what it was for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.records import LedgerEntry
-from sync.domain import documents, plan
+from connectors.contract.records import BankTransaction, LedgerEntry
+from sync import store_amend
+from sync.domain import amending, documents, plan
+from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
-from sync.models import EntryState
+from sync.models import Amendment, AmendmentState, ContactLink, EntryState
+from sync.models.amendment import ON_THE_WAY
 from sync.pipeline import findings
+from sync.pipeline.context import Context
+
+NEVER_SENT = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
+POSTED = (EntryState.CONFIRMED, EntryState.REVIEW)
+COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision")
 
 
-def amendment(old: Mapping[str, Any], row: Mapping[str, Any], outcome: Planned) -> list[dict[str, Any]]:
-    """The source says something else than what was posted: shown field by field, changed by a person alone."""
-    if old["state"] not in (EntryState.CONFIRMED, EntryState.REVIEW) or old["document"] is None:
-        return []
-    changed = changed_fields(old["document"], outcome.document)
-    if not changed:
-        return []
-    told = "; ".join(f"{name}: {before} → {after}" for name, before, after in changed)
-    finding = Finding(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A posted entry as it stands, and what its movement calls for now."""
+
+    old: Mapping[str, Any]
+    row: Mapping[str, Any]
+    outcome: Planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What is to be done about one document, and why: (field, posted, now) for each field."""
+
+    old: Mapping[str, Any]
+    fields: list[tuple[str, str, str]]
+    wanted: Mapping[str, Any] | None
+    columns: Mapping[str, Any]
+    in_place: bool
+    automatic: bool
+    message: str
+    code: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(canonical([list(field) for field in self.fields]).encode()).hexdigest()
+
+
+def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[ContactLink]) -> list[dict[str, Any]]:
+    """The source says something else than what was posted. Two statements, and none where nothing changed."""
+    linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
+    found = [_difference(ctx, it, linked) for it in changed if _is_posted(it.old)]
+    return _propose(ctx, [it for it in found if it is not None])
+
+
+def withdrawn(
+    ctx: Context, standing: Mapping[tuple[int, str], Mapping[str, Any]], outcomes: Sequence[plan.Outcome]
+) -> list[dict[str, Any]]:
+    """Entries whose movement now yields nothing: skipped if never sent, for review if something stands in the books."""
+    reasons = {outcome.part.record_id: outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)}
+    moves, gone = [], []
+    for (record_id, _), old in standing.items():
+        if record_id not in reasons:
+            continue
+        if old["destination_id"] is None and old["state"] in NEVER_SENT:
+            note = {"step": "transform", "reason": reasons[record_id]}
+            moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
+        elif old["state"] == EntryState.CONFIRMED:
+            gone.append(_withdrawal(old, reasons[record_id]))
+    return moves + _propose(ctx, gone)
+
+
+def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]) -> list[dict[str, Any]]:
+    """A receiving row that waited under an entry of its own now belongs to the sending row's transfer."""
+    others = {outcome.other.record_id for outcome in planned if outcome.other is not None}
+    note = {"step": "transform", "reason": "carried by the sending row of the same transfer"}
+    return [
+        {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
+        for (record_id, _), old in standing.items()
+        if record_id in others and old["destination_id"] is None and old["state"] != EntryState.SKIPPED
+    ]
+
+
+# -------------------------------------------------------------------- differences
+
+
+def _is_posted(old: Mapping[str, Any]) -> bool:
+    return old["state"] in POSTED and old["document"] is not None and old["destination_id"] is not None
+
+
+def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
+    fields = changed_fields(it.old["document"], it.outcome.document)
+    if not fields:
+        return None
+    before, after = documents.from_json(dict(it.old["document"])), it.outcome.document
+    wanted, in_place = _wanted(before, after, contact_id=linked.get(it.row["contact_id"] or 0, ""))
+    told = "; ".join(f"{name}: {posted} → {now}" for name, posted, now in fields)
+    return Difference(
+        old=it.old,
+        fields=fields,
+        wanted=wanted,
+        columns={name: it.row[name] for name in COLUMNS},
+        in_place=in_place,
+        automatic=in_place and after is not None and _leaves_suspense(ctx, before, after) and _is_confirmed(it.old),
+        message=f"Amnis changed this movement after it was posted ({told}). Apply the change, keep what is posted, or "
+        "correct the document in Xero by hand.",
         code="source_changed",
-        message=f"Amnis changed this movement after it was posted ({told}). Correct the document in Xero, or keep it.",
-        severity=Severity.REVIEW,
     )
-    note = {"step": "transform", "changed": [list(change) for change in changed]}
-    return [{"id": old["id"], "state": EntryState.REVIEW, "findings": findings.as_json([finding]), "note": note}]
+
+
+def _is_confirmed(old: Mapping[str, Any]) -> bool:
+    return bool(old["state"] == EntryState.CONFIRMED)
+
+
+def _wanted(before: LedgerEntry, after: LedgerEntry | None, *, contact_id: str) -> tuple[dict[str, Any] | None, bool]:
+    """The document as it should read, and whether Xero can change it where it stands; else it is removed and posted anew,
+    which also makes the contact where there is none yet."""
+    if after is None:
+        return None, False
+    if isinstance(after, BankTransaction):
+        wanted = {**documents.to_json(after), "contact_id": contact_id}
+        return wanted, bool(contact_id) and amending.can_change(before, after)
+    return documents.to_json(after), False
+
+
+def _leaves_suspense(ctx: Context, before: LedgerEntry, after: LedgerEntry) -> bool:
+    """Posted to the suspense account by policy, and now told what it was for."""
+    suspense = ctx.books.chart.account(ctx.books.defaults.suspense) if ctx.books.defaults.suspense else None
+    if suspense is None or ctx.books.policy("card_incomplete") != "suspense":
+        return False
+    assert isinstance(before, BankTransaction)
+    assert isinstance(after, BankTransaction)
+    waits = {line.account_id for line in before.lines} == {suspense.account_id}
+    return (
+        waits
+        and amending.only_coding_differs(before, after)
+        and all(line.account_id != suspense.account_id for line in after.lines)
+    )
+
+
+def _withdrawal(old: Mapping[str, Any], reason: str) -> Difference:
+    return Difference(
+        old=old,
+        fields=[("document", "posted", "no longer called for")],
+        wanted=None,
+        columns={},
+        in_place=False,
+        automatic=False,
+        message=f"Amnis says now: {reason}. The document stands in Xero. Decide whether it stays.",
+        code="source_withdrew",
+    )
 
 
 def changed_fields(before: Mapping[str, Any], after: LedgerEntry | None) -> list[tuple[str, str, str]]:
@@ -41,41 +170,88 @@ def changed_fields(before: Mapping[str, Any], after: LedgerEntry | None) -> list
         for name in names
         if name in before and before[name] != now.get(name)
     ]
-    lines = [(line["account_code"], line["amount"], line["tax_type"]) for line in before.get("lines", [])]
-    lines_now = [(line["account_code"], line["amount"], line["tax_type"]) for line in now.get("lines", [])]
-    return changed if lines == lines_now else [*changed, ("lines", str(lines), str(lines_now))]
+    lines, lines_now = _lines(before), _lines(now)
+    return changed if lines == lines_now else [*changed, ("lines", _told(before), _told(now))]
 
 
-def withdrawn(
-    standing: Mapping[tuple[int, str], Mapping[str, Any]], outcomes: Sequence[plan.Outcome]
-) -> list[dict[str, Any]]:
-    """Entries whose movement now yields nothing: skipped if never sent, for review if something stands in the books."""
-    reasons = {outcome.part.record_id: outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)}
-    moves = []
-    for (record_id, _), old in standing.items():
-        if record_id not in reasons:
-            continue
-        note = {"step": "transform", "reason": reasons[record_id]}
-        if old["destination_id"] is None and old["state"] in (
-            EntryState.FETCHED,
-            EntryState.WAITING,
-            EntryState.READY,
-            EntryState.REVIEW,
-        ):
-            moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
-        elif old["state"] == EntryState.CONFIRMED:
-            message = f"Amnis says now: {reasons[record_id]}. The document stands in Xero. Decide whether it stays."
-            problem = findings.review("source_withdrew", message)
-            moves.append({"id": old["id"], "state": EntryState.REVIEW, "findings": problem, "note": note})
-    return moves
+def _lines(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [(line["account_id"], line["amount"], line["tax_type"]) for line in document.get("lines", [])]
 
 
-def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]) -> list[dict[str, Any]]:
-    """A receiving row that waited under an entry of its own now belongs to the sending row's transfer."""
-    others = {outcome.other.record_id for outcome in planned if outcome.other is not None}
-    note = {"step": "transform", "reason": "carried by the sending row of the same transfer"}
-    return [
-        {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
-        for (record_id, _), old in standing.items()
-        if record_id in others and old["destination_id"] is None and old["state"] != EntryState.SKIPPED
+def _told(document: Mapping[str, Any]) -> str:
+    """Lines as a bookkeeper writes them: account, amount, tax."""
+    told = (
+        " ".join(filter(None, (line["account_code"], line["amount"], line["tax_type"])))
+        for line in document.get("lines", [])
+    )
+    return ", ".join(told) or "none"
+
+
+# ---------------------------------------------------------------------- proposals
+
+
+def _propose(ctx: Context, found: Sequence[Difference]) -> list[dict[str, Any]]:
+    """Write the proposals down, and hold their entries for a person. What a person kept is not proposed again; a newer
+    difference takes an older one's place; what is on its way is looked at again when it has arrived. Inside `commit`."""
+    if not found:
+        return []
+    known = Amendment.objects.filter(entry__in=[it.old["id"] for it in found]).values(
+        "id", "entry_id", "state", "digest", "kept"
+    )
+    earlier: dict[int, list[dict[str, Any]]] = {}
+    for row in known:
+        earlier.setdefault(row["entry_id"], []).append(dict(row))
+    fresh = [it for it in found if _is_news(it, earlier.get(it.old["id"], []))]
+    _replace(earlier, fresh)
+    Amendment.objects.bulk_create([_amendment(ctx, it) for it in fresh if it.wanted is not None or _may_go(it)])
+    return [_held(it) for it in fresh if not it.automatic]
+
+
+def _is_news(it: Difference, earlier: Sequence[Mapping[str, Any]]) -> bool:
+    if any(row["state"] in ON_THE_WAY for row in earlier):
+        return False
+    return not any(
+        row["digest"] == it.digest and (row["kept"] or row["state"] == AmendmentState.PROPOSED) for row in earlier
+    )
+
+
+def _replace(earlier: Mapping[int, Sequence[Mapping[str, Any]]], fresh: Sequence[Difference]) -> None:
+    old = [
+        row["id"] for it in fresh for row in earlier.get(it.old["id"], []) if row["state"] == AmendmentState.PROPOSED
     ]
+    note = "Amnis changed the movement once more: see the newer proposal."
+    store_amend.move_amendments([{"id": pk, "state": AmendmentState.WITHDRAWN, "note": note} for pk in old])
+
+
+def _may_go(it: Difference) -> bool:
+    """A document that nothing calls for any more; not one whose movement can only not be read at the moment."""
+    return it.code == "source_withdrew"
+
+
+def _amendment(ctx: Context, it: Difference) -> Amendment:
+    if it.in_place:
+        deed, then = Amendment.Deed.CHANGE, Amendment.Then.STANDS
+    else:
+        deed, then = Amendment.Deed.VOID, Amendment.Then.UNDONE if it.wanted is None else Amendment.Then.AGAIN
+    return Amendment(
+        tenant_id=ctx.tenant_id,
+        flow_id=ctx.flow_id,
+        entry_id=it.old["id"],
+        deed=deed,
+        then=then,
+        state=AmendmentState.ASKED if it.automatic else AmendmentState.PROPOSED,
+        document_id=it.old["destination_id"],
+        destination_type=it.old["destination_type"],
+        marker=it.old["marker"],
+        wanted=it.wanted,
+        columns=dict(it.columns),
+        changed=[list(field) for field in it.fields],
+        digest=it.digest,
+        reason="It is complete at Amnis now and leaves the suspense account" if it.automatic else "changed at Amnis",
+    )
+
+
+def _held(it: Difference) -> dict[str, Any]:
+    finding = Finding(code=it.code, message=it.message, severity=Severity.REVIEW)
+    note = {"step": "transform", "changed": [list(field) for field in it.fields]}
+    return {"id": it.old["id"], "state": EntryState.REVIEW, "findings": findings.as_json([finding]), "note": note}

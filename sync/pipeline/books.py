@@ -22,6 +22,7 @@ from tenants.models import Tenant
 DEFAULT_POLICIES = {
     "card_date": "settlement",
     "fx_date": "value",
+    "card_incomplete": "post",
     "lock_date": "hold",
     "rate": "xero_day",
     "contacts": "match_or_create",

@@ -28,7 +28,14 @@ def coded(ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHI
     """One record with its coding. `origin`: how the movement that it gives back was coded."""
     transaction = normalised(ctx, record)
     hit = match(ctx.books.rules, transaction)
-    coding = code(transaction, hit=hit, defaults=ctx.books.defaults, chart=ctx.books.chart, origin=origin)
+    coding = code(
+        transaction,
+        hit=hit,
+        defaults=ctx.books.defaults,
+        chart=ctx.books.chart,
+        origin=origin,
+        suspend=not transaction.complete and ctx.books.policy("card_incomplete") == "suspense",
+    )
     return CodedRecord(record=record, transaction=transaction, coding=coding)
 
 

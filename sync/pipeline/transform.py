@@ -22,7 +22,7 @@ from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState
 from sync.pipeline import findings, returned
-from sync.pipeline.amendments import amendment, taken_in, withdrawn
+from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.linking import Who, links_for
@@ -116,6 +116,7 @@ def planning_rules(ctx: Context) -> plan.Rules:
         card_date=books.policy("card_date"),
         fx_date=books.policy("fx_date"),
         rounding=books.chart.rounding_account,
+        card_incomplete=books.policy("card_incomplete"),
         rate_policy=books.policy("rate"),
         rate_on=None if books.policy("rate") == "xero_day" else books.own_rate,
     )
@@ -149,15 +150,16 @@ def _write(
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
     links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
-    fresh, moves = [], []
+    fresh, changed, moves = [], [], []
     for outcome in planned:
         old = standing.get((outcome.part.record_id, outcome.leg))
         row = _entry_row(ctx, outcome, links, by_record)
         if old is None or _may_rewrite(old, row):
             fresh.append(row)
         elif old["destination_id"] is not None or old["held_back"]:
-            moves += amendment(old, row, outcome)
-    moves += withdrawn(standing, outcomes)
+            changed.append(Changed(old=old, row=row, outcome=outcome))
+    moves += amendments(ctx, changed, links.values())
+    moves += withdrawn(ctx, standing, outcomes)
     moves += taken_in(standing, planned)
     if fresh:
         _write_entries(ctx, fresh)
@@ -195,7 +197,7 @@ def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
 def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
-        "amount", "posted_rate", "generation",
+        "amount", "posted_rate", "generation", "contact_id", "destination_type", "marker",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 

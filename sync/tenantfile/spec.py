@@ -13,6 +13,7 @@ from sync.domain.rules import RuleSpec
 # The possible values of each policy, the first one being the default.
 POLICIES: Mapping[str, tuple[str, ...]] = {
     "card_date": ("settlement", "execution"),
+    "card_incomplete": ("post", "suspense", "wait"),
     "fx_date": ("value", "deal"),
     "lock_date": ("hold", "next_open_day"),
     "rate": ("xero_day", "table", "last_deal"),

@@ -17,6 +17,7 @@ from tests.pages.world import World, add_movement
 GOOD = {
     "frequency": "15",
     "card_date": "execution",
+    "card_incomplete": "post",
     "fx_date": "value",
     "lock_date": "hold",
     "rate": "xero_day",

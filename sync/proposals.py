@@ -1,0 +1,175 @@
+"""A document that should read otherwise, because its movement changed at the source: looked at, applied or kept by a person."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from connectors import services as connector_services
+from connectors.contract.errors import Finding
+from connectors.contract.records import DocumentKind, LedgerEntry, MirrorDocument
+from sync import store, store_amend
+from sync.domain import amending, documents
+from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow
+from sync.models.amendment import ON_THE_WAY
+from sync.pipeline.afresh import Wanted, read_afresh
+from sync.pipeline.amend import other_leg
+from sync.pipeline.result import NotConnected
+from tenants import audit
+from tenants.scoping import tenant_scope
+
+DECIDABLE = (AmendmentState.PROPOSED, AmendmentState.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """One document: what it is to be, judged by a fresh reading. `problem`: why it stays as it is."""
+
+    amendment: Amendment
+    posted: LedgerEntry
+    wanted: LedgerEntry | None
+    found: MirrorDocument | None
+    problem: Finding | None
+
+    @property
+    def effects(self) -> tuple[amending.Effect, ...]:
+        """How applying it moves each account: the posted amounts go, the new ones come."""
+        return amending.exchanged(self.posted, self.wanted)
+
+    @property
+    def needs_naming(self) -> bool:
+        return self.problem is not None and self.problem.code == amending.TOUCHED
+
+
+def proposal_of(entry: Entry) -> Amendment | None:
+    """The newest proposal that a person may decide. Inside the tenant's scope."""
+    if entry.state != EntryState.REVIEW:
+        return None
+    newest = entry.amendments.order_by("-id").first()
+    return newest if newest is not None and newest.state in DECIDABLE and newest.changed else None
+
+
+def proposal_preview(*, tenant_id: int, entry_id: int, named: Collection[int] = ()) -> list[Proposal]:
+    """What applying it would do, with the other half of a currency exchange; [] where nothing is proposed any more.
+
+    Calls Xero, writes nothing. Raises NotConnected and the connectors' errors.
+    """
+    with tenant_scope(tenant_id):
+        entries = _with_unit(entry_id)
+        decided = [(entry, found) for entry in entries if (found := proposal_of(entry)) is not None]
+        flow = Flow.objects.select_related("destination__grant").get(pk=entries[0].flow_id)
+    if not decided:
+        return []
+    if flow.destination is None or not flow.destination.is_usable:
+        raise NotConnected("Xero is not connected. Connect it on the Connections page.")
+    destination = connector_services.open_destination(flow.destination)
+    lock_date = destination.organisation().lock_date
+    wanted = [Wanted(kind=DocumentKind(it.destination_type), document_id=it.document_id) for _, it in decided]
+    shown = read_afresh(destination, flow, wanted, singly=True)
+    judged = [_judged(entry, it, shown.get(it.document_id), lock_date, named) for entry, it in decided]
+    return _together(judged)
+
+
+def _with_unit(entry_id: int) -> list[Entry]:
+    entry = Entry.objects.select_related("contact", "record").get(pk=entry_id)
+    if not entry.unit:
+        return [entry]
+    halves = Entry.objects.select_related("contact", "record").filter(flow=entry.flow_id, unit=entry.unit)
+    return sorted(halves, key=lambda half: half.pk != entry_id)
+
+
+def _judged(
+    entry: Entry, amendment: Amendment, found: MirrorDocument | None, lock_date: date | None, named: Collection[int]
+) -> Proposal:
+    posted = documents.from_json(dict(entry.document or {}))
+    wanted = documents.from_json(dict(amendment.wanted)) if amendment.wanted else None
+    problem = amending.obstacle(
+        posted,
+        found,
+        read_back=entry.read_back,
+        lock_date=lock_date,
+        day=wanted.date if wanted else None,
+        contact_id=entry.contact.contact_id or "" if entry.contact else "",
+    )
+    if problem is not None and problem.code == amending.TOUCHED and entry.pk in named:
+        problem = None
+    return Proposal(amendment=amendment, posted=posted, wanted=wanted, found=found, problem=problem)
+
+
+def _together(judged: Sequence[Proposal]) -> list[Proposal]:
+    stopped = next((it.problem for it in judged if it.problem is not None), None)
+    if stopped is None:
+        return list(judged)
+    return [
+        it
+        if it.problem is not None
+        else Proposal(
+            amendment=it.amendment, posted=it.posted, wanted=it.wanted, found=it.found, problem=other_leg(stopped)
+        )
+        for it in judged
+    ]
+
+
+def proposal_apply(*, tenant_id: int, entry_id: int, actor: str, named: Collection[int] = ()) -> uuid.UUID | None:
+    """Ask for it, judged anew. None where something stands against it, or somebody else was faster. Raises as the preview."""
+    judged = proposal_preview(tenant_id=tenant_id, entry_id=entry_id, named=named)
+    if not judged or any(it.problem is not None for it in judged):
+        return None
+    batch = uuid.uuid4()
+    with tenant_scope(tenant_id, actor=actor):
+        ids = [it.amendment.entry_id for it in judged]
+        entries = list(Entry.objects.select_for_update().filter(pk__in=ids, state=EntryState.REVIEW).order_by("pk"))
+        if len(entries) != len(judged) or Amendment.objects.filter(entry__in=ids, state__in=ON_THE_WAY).exists():
+            return None
+        for it in judged:
+            _ask(it, batch, actor, touched=it.amendment.entry_id in named)
+        Flow.objects.filter(pk=entries[0].flow_id).update(next_at=store.now())
+        fields = [field for it in judged for field in it.amendment.changed]
+        audit.record(
+            "entry.amend",
+            target="entry:" + ",".join(str(pk) for pk in ids),
+            actor=actor,
+            before={name: posted for name, posted, _ in fields},
+            after={name: now for name, _, now in fields},
+        )
+    return batch
+
+
+def _ask(it: Proposal, batch: uuid.UUID, actor: str, *, touched: bool) -> None:
+    """A refused one is asked for under a new row: what was closed stays closed."""
+    assert it.found is not None
+    asked = it.amendment
+    if asked.state == AmendmentState.REFUSED:
+        asked.pk, asked._state.adding, asked.closed_at, asked.attempts = None, True, None, 0
+    asked.state, asked.batch, asked.asked_by, asked.touched_confirmed = AmendmentState.ASKED, batch, actor, touched
+    asked.before = amending.snapshot(it.found, posted=it.posted)
+    asked.scope, asked.note, asked.code = f"entry {asked.entry_id}", "", ""
+    asked.not_before = asked.changed_at = store.now()
+    asked.save()
+
+
+def proposal_keep(*, tenant_id: int, entry_id: int, actor: str, reason: str = "") -> int:
+    """What is posted stays; the same difference is not proposed again. Returns how many documents are kept."""
+    with tenant_scope(tenant_id, actor=actor):
+        decided = [(entry, found) for entry in _with_unit(entry_id) if (found := proposal_of(entry)) is not None]
+        for _, proposal in decided:
+            if proposal.state == AmendmentState.PROPOSED:
+                note = f"{actor} keeps what is posted."
+                store_amend.move_amendments([{"id": proposal.pk, "state": AmendmentState.WITHDRAWN, "note": note}])
+            Amendment.objects.filter(pk=proposal.pk).update(kept=True)
+        moves = [
+            {
+                "id": entry.pk,
+                "state": EntryState.CONFIRMED,
+                "findings": [],
+                "note": {"step": "review", "reason": reason or "kept as posted"},
+            }
+            for entry, _ in decided
+        ]
+        store.move_entries(moves, run_id=None)
+        if decided:
+            targets = ",".join(str(entry.pk) for entry, _ in decided)
+            audit.record("entry.keep", target=f"entry:{targets}", actor=actor, reason=reason)
+        return len(decided)

@@ -1,0 +1,208 @@
+"""A movement that changes after it was posted: proposed field by field, applied by a person, never by itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync import proposals
+from sync.models import Amendment
+from sync.proving import flow_prove
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_undo import ALICE, amendments, carry_out
+
+D = Decimal
+MARCH = date(2026, 3, 2)
+
+
+def changed(world: World, **fields: Any) -> int:
+    """A posted payment whose movement says something else by now; the entry's id."""
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, **fields)
+    world.settle()
+    return world.entries()[0].pk
+
+
+def test_a_changed_amount_is_proposed_and_changes_the_same_document_once_a_person_applies_it(world: World) -> None:
+    entry = changed(world, amount="-45.15")
+    [before] = world.books.bank_transactions()
+    assert (D(str(before["Total"])), world.states()) == (D("41.15"), ["review"])
+    [proposal] = proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=entry)
+    assert [tuple(field) for field in proposal.amendment.changed] == [
+        ("total", "41.15", "45.15"), ("lines", "400 41.15 NONE", "400 45.15 NONE")
+    ]  # fmt: skip
+    bank, expense = (world.books.account(code)["AccountID"] for code in ("090", "400"))
+    assert {(it.account_id, it.amount) for it in proposal.effects} == {(bank, D("-4.00")), (expense, D("4.00"))}
+
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry, actor=ALICE) is not None
+    carry_out(world)
+
+    [after] = world.books.bank_transactions()
+    assert after["BankTransactionID"] == before["BankTransactionID"], "changed where it stands"
+    assert (D(str(after["Total"])), after["Reference"]) == (D("45.15"), before["Reference"])
+    assert world.states() == ["confirmed"]
+    assert world.books.balance("090") == D("-45.15")
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
+
+
+def test_what_a_person_keeps_is_not_proposed_again_until_it_differs_anew(world: World) -> None:
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, amount="-45.15")
+    world.settle()
+    entry = world.entries()[0].pk
+
+    assert proposals.proposal_keep(tenant_id=world.tenant.pk, entry_id=entry, actor=ALICE) == 1
+    world.amnis.change(row, comment="a word more")
+    world.settle()
+    assert world.states() == ["confirmed"]
+
+    world.amnis.change(row, amount="-46.15")
+    world.settle()
+    assert world.states() == ["review"]
+    assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("41.15")]
+
+
+def test_a_changed_beneficiary_without_a_contact_is_removed_and_posted_anew(world: World) -> None:
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    first = world.entries()[0]
+    world.amnis.change_detail(
+        row, beneficiary={"name": "Ganz Andere GmbH", "country": "CH"}, beneficiaryName="Ganz Andere GmbH"
+    )
+    world.settle()
+    assert world.states() == ["review"]
+
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=first.pk, actor=ALICE)
+    carry_out(world)
+    world.settle()
+
+    [document] = world.books.bank_transactions()
+    assert document["Contact"]["Name"] == "Ganz Andere GmbH"
+    assert document["BankTransactionID"] != first.destination_id
+    assert world.states() == ["confirmed"]
+
+
+@pytest.mark.parametrize("forbidden", ["locked", "reconciled"])
+def test_a_change_in_a_closed_period_or_of_a_reconciled_document_is_refused_in_words(
+    world: World, forbidden: str
+) -> None:
+    entry = changed(world, amount="-45.15")
+    people = world.sandbox.xero.people(ORGANISATION)
+    if forbidden == "locked":
+        people.set_lock_dates(period=date(2026, 3, 31))
+    else:
+        people.reconcile(world.entries()[0].destination_id or "")
+
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry, actor=ALICE) is None
+
+    [proposal] = proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=entry)
+    assert proposal.problem is not None
+    assert proposal.problem.code == {"locked": "period_locked", "reconciled": "reconciled_in_xero"}[forbidden]
+    assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("41.15")]
+
+
+def test_a_movement_that_is_withdrawn_can_be_taken_out_of_the_books(world: World) -> None:
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, executed=False)
+    world.settle()
+
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
+    carry_out(world)
+
+    assert world.books.bank_transactions() == []
+    assert world.states() == ["undone"]
+
+
+def test_a_lost_answer_to_a_change_is_settled_by_reading(world: World) -> None:
+    entry = changed(world, amount="-45.15")
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry, actor=ALICE)
+    world.sandbox.xero.forget_calls()
+    world.sandbox.xero.faults.lose_answer(methods=frozenset({"POST"}))
+
+    carry_out(world)
+
+    assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("45.15")]
+    assert world.books.calls()["POST /BankTransactions"] == 1
+
+
+# ------------------------------------------------------------------------ suspense
+
+
+def completed(world: World, row: int) -> None:
+    """Somebody at Amnis names the category and marks the expense as complete."""
+    category = {"id": 7, "name": "Reisekosten", "accountingAccountNumber": "493", "externalId": None}
+    world.amnis.change(row, expenseCategory=category, expenseCompletedAt="2026-03-05T10:00:00+00:00")
+
+
+def test_an_incomplete_card_payment_waits_in_suspense_and_is_recoded_where_it_stands(world: World) -> None:
+    world.set_flow(policies={"card_incomplete": "suspense"})
+    row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
+    world.settle()
+    [before] = world.books.bank_transactions()
+    assert world.books.balance("880") == D("86.40")
+
+    completed(world, row)
+    world.settle()
+    carry_out(world)
+
+    [after] = world.books.bank_transactions()
+    assert after["BankTransactionID"] == before["BankTransactionID"], "re-coded, not re-created"
+    assert (world.books.balance("880"), world.books.balance("493")) == (D("0.00"), D("86.40"))
+    assert world.books.balance("090") == D("-86.40")
+    assert world.states() == ["confirmed"]
+    [amendment] = amendments(world)
+    assert (amendment.state, amendment.asked_by, amendment.deed) == ("done", "", "change")
+
+
+def test_a_reconciled_document_in_suspense_is_for_a_person(world: World) -> None:
+    world.set_flow(policies={"card_incomplete": "suspense"})
+    row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
+    world.settle()
+    world.sandbox.xero.people(ORGANISATION).reconcile(world.entries()[0].destination_id or "")
+
+    completed(world, row)
+    world.settle()
+    carry_out(world)
+
+    assert world.books.balance("880") == D("86.40")
+    assert world.states() == ["review"]
+    assert world.codes() == ["recode_refused"]
+    assert "reconciled" in world.entries()[0].findings[0]["message"]
+
+    world.sandbox.xero.people(ORGANISATION).unreconcile(world.entries()[0].destination_id or "")
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
+    carry_out(world)
+    assert (world.books.balance("880"), world.states()) == (D("0.00"), ["confirmed"])
+
+
+def test_by_policy_an_incomplete_card_payment_is_posted_when_it_is_complete(world: World) -> None:
+    world.set_flow(policies={"card_incomplete": "wait"})
+    row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
+    world.settle()
+    assert [(record.state, record.reason) for record in world.records()] == [("skipped", "not complete at Amnis yet")]
+
+    completed(world, row)
+    world.settle()
+
+    assert world.books.balance("493") == D("86.40")
+
+
+def test_without_the_policy_an_incomplete_card_payment_is_posted_like_any_other(world: World) -> None:
+    row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    assert document["LineItems"][0]["AccountCode"] == "400"
+
+    completed(world, row)
+    world.settle()
+
+    assert world.states() == ["review"], "what is posted is changed by a person, where no policy asks for more"
+    with tenant_scope(world.tenant.pk):
+        assert [it.state for it in Amendment.objects.all()] == ["proposed"]
