@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.addresses import fix_page, tenant_url
 from dashboard.words import word_for
-from sync.models import Event, Incident
+from sync.models import AmendmentState, Event, Incident
 from tenants.models import Tenant
 
 _TONES = {
@@ -128,6 +128,9 @@ def _event_title(event: Event) -> str:
     if event.step == "fetch":
         changed = (event.note or {}).get("changed_at_source")
         return _("Changed at Amnis") if changed else _("Read from Amnis")
+    if event.step == "amend" and event.to_state in AmendmentState.values:
+        deed = word_for("deed", (event.note or {}).get("deed", "")).label
+        return f"{deed}: {word_for('amendment', event.to_state).label}"
     if event.to_state == "fetched":
         return _("Decided anew") if event.from_state else _("Coded")
     if event.to_state and event.to_state != event.from_state:

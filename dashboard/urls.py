@@ -24,6 +24,7 @@ from dashboard.views import (
     settings,
     team,
     transactions,
+    undoing,
 )
 
 app_name = "dashboard"
@@ -40,9 +41,17 @@ company: list[URLPattern] = [
     path("transactions/export.csv", transactions.transaction_export, name="transactions-export"),
     path("transactions/<int:record_id>/", transactions.transaction_detail, name="transactions-detail"),
     path("transactions/<int:record_id>/original/", returns.transaction_original, name="transactions-original"),
+    path("transactions/<int:record_id>/proposal/", undoing.proposal_preview, name="proposal-preview"),
+    path("transactions/<int:record_id>/proposal/apply/", undoing.proposal_apply, name="proposal-apply"),
+    path("transactions/<int:record_id>/proposal/keep/", undoing.proposal_keep, name="proposal-keep"),
+    path("transactions/<int:record_id>/post-again/", undoing.post_again, name="post-again"),
     path("transactions/<int:record_id>/<slug:act>/", entry_acts.transaction_act, name="transactions-act"),
     path("review/", review.review_inbox, name="review"),
     path("review/<slug:act>/", entry_acts.review_act, name="review-act"),
+    path("undo/", undoing.undo_preview, name="undo-preview"),
+    path("undo/confirm/", undoing.undo_confirm, name="undo-confirm"),
+    path("undo/<uuid:batch>/", undoing.undo_batch, name="undo-batch"),
+    path("undo/<uuid:batch>/live/", undoing.undo_batch_live, name="undo-batch-live"),
     path("runs/", runs.run_list, name="runs"),
     path("runs/<int:run_id>/", runs.run_detail, name="runs-detail"),
     path("backfill/", backfill.backfill_page, name="runs-backfill"),

@@ -40,7 +40,7 @@ def flow_sync(request: TenantRequest) -> HttpResponse:
         return back_to(request, "connections", failed=said % {"vendors": ", ".join(missing)})
     who = request.user.email
     services.flow_sync_now(tenant_id=request.tenant.pk, flow_id=flow.pk, actor=who)
-    _hint(request.tenant.pk, flow.pk, who)
+    hint(request.tenant.pk, flow.pk, who)
     return back_to(request, "overview", said=_("The sync has been asked for; the figures follow by themselves."))
 
 
@@ -110,7 +110,7 @@ def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"found": found, "documents": found["documents"][:SHOWN], "held": reasons.most_common(50)}
 
 
-def _hint(tenant_id: int, flow_id: int, actor: str) -> None:
+def hint(tenant_id: int, flow_id: int, actor: str) -> None:
     """Look now. The row is due anyway, so a broker that is down costs a tick and nothing else."""
     try:
         run_slice.apply_async(

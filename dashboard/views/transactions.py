@@ -18,7 +18,10 @@ from dashboard.presenting import shown_events, shown_findings
 from dashboard.queries import overview, story, transactions
 from dashboard.queries.links import document_link
 from dashboard.queries.returned import returned_of
-from sync.models import Flow
+from sync.models import Entry, Flow
+from sync.models.amendment import ON_THE_WAY
+from sync.proposals import proposal_of
+from sync.undoing import STANDING, is_gone
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
 
@@ -81,10 +84,24 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "rule_hit": rule_hit,
         "events": shown_events(found.events),
         "acts": acts_for(entry, role=request.role),
+        "later": _later_acts(entry),
         "link": document_link(flow=flow, entry=entry) if entry else "",
         "base_currency": flow.destination.base_currency if flow.destination else "",
     }
     return render_page(request, "dashboard/transactions/detail.html", context)
+
+
+def _later_acts(entry: Entry | None) -> dict[str, bool]:
+    """What can be done with a document that was posted: take it back, post it again, decide a proposed change."""
+    if entry is None:
+        return {}
+    on_the_way = entry.amendments.filter(state__in=ON_THE_WAY).exists()
+    return {
+        "undo": entry.destination_id is not None and entry.state in STANDING and not on_the_way and not is_gone(entry),
+        "again": is_gone(entry),
+        "proposal": not on_the_way and proposal_of(entry) is not None,
+        "on_the_way": on_the_way,
+    }
 
 
 def _chips(flow: Flow) -> list[dict[str, Any]]:

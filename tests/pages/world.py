@@ -14,6 +14,7 @@ from connectors.contract.records import Account
 from connectors.models import Call, Connection, Grant, Reference
 from sync.models import (
     AccountMapping,
+    Amendment,
     ContactIdentity,
     ContactLink,
     Entry,
@@ -54,6 +55,7 @@ class World:
     rule: Rule
     contact: ContactLink
     serial: int = 0
+    batch: uuid.UUID = field(default_factory=uuid.uuid4)  # of an undo that is on its way
 
     @property
     def sides(self) -> tuple[Connection, Connection]:
@@ -236,11 +238,31 @@ def _empty_world(tenant: Tenant) -> World:
     return World(tenant=tenant, flow=flow, run=run, rule=rule, contact=contact)
 
 
+def _undo(world: World, name: str) -> None:
+    entry = world.entries[name]
+    Amendment.objects.create(
+        flow=world.flow,
+        entry=entry,
+        batch=world.batch,
+        deed="void",
+        then="undone",
+        state="asked",
+        document_id=entry.destination_id or "",
+        destination_type=entry.destination_type,
+        marker=entry.marker,
+        scope=f"entry {entry.pk}",
+        reason="posted by mistake",
+        asked_by=ACTOR,
+    )
+
+
 def _fill(world: World) -> None:
     _references(world)
     _calls(world)
     today = timezone.localdate()
     add_movement(world, "rent", state=EntryState.CONFIRMED)
+    add_movement(world, "taken_back", counterparty="Doppelt AG")
+    _undo(world, "taken_back")
     add_movement(world, "income", movement="pay_in", amount="8400.00", counterparty="Kunde AG", text="Invoice 4711")
     add_movement(world, "pending", state=EntryState.READY, movement="card", counterparty="Kiosk", text="Newspaper")
     add_movement(world, "unknown", state=EntryState.UNCONFIRMED, counterparty="Druckerei", text="Flyers")
