@@ -261,7 +261,8 @@ _MOVE_ENTRIES = """
                              ELSE clock_timestamp() + make_interval(secs => x.wait) END,
            attempts = coalesce(x.attempts, entry.attempts),
            batch_limit = coalesce(x.batch_limit, entry.batch_limit),
-           confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
+           confirmed_at = CASE WHEN x.state = 'confirmed' AND entry.state <> 'confirmed' THEN clock_timestamp()
+                               ELSE entry.confirmed_at END
       FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
            document jsonb, destination_id text, posted_rate numeric, read_back jsonb, contact_id bigint,
            wait double precision, attempts int, batch_limit int, intent bigint)
@@ -528,11 +529,13 @@ def has_confirmed(flow_id: int) -> bool:
 def touched_since_confirmed(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
     """Confirmed entries whose document in the books changed after we last looked at it."""
     return rows(
-        """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, to_jsonb(mirror) AS found
+        """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, entry.findings, entry.read_back,
+                  mirror.updated_at::text AS stamp, to_jsonb(mirror) AS found
              FROM entry JOIN mirror_document AS mirror
                ON mirror.connection_id = %s AND mirror.document_id = entry.destination_id
             WHERE entry.flow_id = %s AND entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
               AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
+              AND mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen'
             ORDER BY entry.id LIMIT 1000""",
         [connection_id, flow_id],
     )

@@ -68,10 +68,15 @@ class People:
                 return bank_transfers.delete(books, found)
             return payments.reverse(books, self._get(PAYMENT, document))
 
-    def void(self, invoice: str) -> Json:
-        """Void an invoice or bill without payments."""
-        with self._books.store.transaction():
-            return invoices.void(self._books, self._get(INVOICE, invoice))
+    def void(self, document: str) -> Json:
+        """Void an invoice or bill without payments; a bank transaction is seen as VOIDED afterwards, and moves nothing."""
+        books = self._books
+        with books.store.transaction():
+            if found := books.store.get(BANK_TRANSACTION, books.org, document):
+                voided = bank_transactions.delete(books, found) | {"Status": "VOIDED"}
+                bank_transactions.keep(books, voided)
+                return voided
+            return invoices.void(books, self._get(INVOICE, document))
 
     def _set(self, transaction: str, **fields: Any) -> Json:
         with self._books.store.transaction():

@@ -1,9 +1,16 @@
-"""What people did to our documents in Xero: noticed once an hour, told, never fought."""
+"""What people did to our documents in Xero: noticed once an hour, told, never fought.
+
+Deleted, voided, or with another amount or day: a person compares. Reconciled or coded otherwise: that is the accountant's
+right, so it is a note. (Merged contacts are followed by `contact_changes`.)
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.records import MirrorDocument
 from sync import store
 from sync.models import EntryState
 from sync.pipeline import findings, mirror
@@ -11,6 +18,9 @@ from sync.pipeline.confirm import from_mirror, verdict
 from sync.pipeline.context import Context
 
 HOURLY = timedelta(minutes=55)
+RECONCILED = "reconciled_in_xero"
+RECODED = "recoded_in_xero"
+NOTES = (RECONCILED, RECODED)
 
 
 def look(ctx: Context) -> int:
@@ -25,19 +35,45 @@ def look(ctx: Context) -> int:
         return 0
     with ctx.commit():
         rows = store.touched_since_confirmed(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
-        moves = [move for move in (_verdict(row) for row in rows) if move is not None]
-        if moves:
+        moves = [_verdict(row) for row in rows]
+        if any(move["state"] == EntryState.REVIEW for move in moves):
             ctx.begin_run()
         return store.move_entries(moves, run_id=ctx.run_id)
 
 
-def _verdict(row: dict[str, object]) -> dict[str, object] | None:
-    found = from_mirror(row["found"])  # type: ignore[arg-type]
+def _verdict(row: dict[str, Any]) -> dict[str, Any]:
+    found = from_mirror(row["found"])
     if not found.is_live:
-        message = (
-            "Somebody deleted this document in Xero. Millrace never posts it again by itself: post it anew or leave it."
-        )
-        problem = findings.review("deleted_in_xero", message)
-        return {"id": row["id"], "state": EntryState.REVIEW, "findings": problem, "note": {"step": "confirm"}}
+        return _gone(row, found)
     judged = verdict(row, found)
-    return None if judged["state"] == EntryState.CONFIRMED else judged
+    if judged["state"] != EntryState.CONFIRMED:
+        return judged
+    kept = [finding for finding in row["findings"] if finding["code"] not in NOTES]
+    return {
+        "id": row["id"],
+        "state": EntryState.CONFIRMED,
+        "findings": kept + findings.as_json(_notes(row, found)),
+        "read_back": {**(row["read_back"] or {}), "seen": row["stamp"]},
+    }
+
+
+def _gone(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
+    act = "voided" if found.status == "VOIDED" else "deleted"
+    message = (
+        f"Somebody {act} this document in Xero. Millrace never posts it again by itself: post it anew or leave it."
+    )
+    problem = findings.review("deleted_in_xero", message)
+    return {"id": row["id"], "state": EntryState.REVIEW, "findings": problem, "note": {"step": "confirm"}}
+
+
+def _notes(row: dict[str, Any], found: MirrorDocument) -> list[Finding]:
+    """What somebody did that is theirs to do."""
+    told = []
+    if found.reconciled:
+        message = "Reconciled with a statement line in Xero. It can be undone only once that is taken back there."
+        told.append(Finding(code=RECONCILED, message=message, severity=Severity.NOTE))
+    first = (row["read_back"] or {}).get("lines_hash")
+    if first and first != found.lines_hash:
+        message = "Somebody coded this document otherwise in Xero. That is their right: it stays as it is there."
+        told.append(Finding(code=RECODED, message=message, severity=Severity.NOTE))
+    return told

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sync import undoing
 from sync.models import Event
 from sync.pipeline.locks import redated
 from sync.proving import flow_prove
@@ -167,3 +168,51 @@ def test_a_document_is_redated_with_its_own_date_in_the_text() -> None:
         "reference": "(booked 02.03.2026)",
         "total": "1.00",
     }
+
+
+def an_hour_later(world: World) -> None:
+    world.set_flow(mirror_read_at=world.sandbox.clock.now() - timedelta(minutes=56))
+    world.sync()
+
+
+@pytest.mark.parametrize("act", ["delete", "void"])
+def test_what_somebody_deletes_or_voids_in_xero_is_for_a_person_and_comes_back_only_when_asked(
+    world: World, act: str
+) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    getattr(world.sandbox.xero.people(ORGANISATION), act)(entry.destination_id or "")
+
+    an_hour_later(world)
+
+    assert (world.states(), world.codes()) == (["review"], ["deleted_in_xero"])
+    assert {"delete": "deleted", "void": "voided"}[act] in world.entries()[0].findings[0]["message"]
+    assert world.books.bank_transactions() == []
+
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor="alice@muster.example")
+    world.settle()
+    assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("100.00")]
+    assert world.states() == ["confirmed"]
+
+
+def test_what_somebody_reconciles_or_codes_otherwise_is_noted_and_stays(world: World) -> None:
+    world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    people = world.sandbox.xero.people(ORGANISATION)
+    line = {**document["LineItems"][0], "AccountCode": "469", "AccountID": world.books.account("469")["AccountID"]}
+    people.edit(document["BankTransactionID"], LineItems=[line])
+    people.reconcile(document["BankTransactionID"])
+
+    an_hour_later(world)
+    an_hour_later(world)
+
+    assert world.states() == ["confirmed"]
+    notes = [(finding["code"], finding["severity"]) for finding in world.entries()[0].findings]
+    assert notes == [("reconciled_in_xero", "note"), ("recoded_in_xero", "note")]
+    assert world.books.balance("469") == D("41.15")
+
+    people.unreconcile(document["BankTransactionID"])
+    an_hour_later(world)
+    assert [finding["code"] for finding in world.entries()[0].findings] == ["recoded_in_xero"]
