@@ -65,6 +65,7 @@ _PAGES: tuple[tuple[Promise, tuple[tuple[str, Promise, str], ...]], ...] = (
             ("overview", _("Overview"), "overview"),
             ("transactions", _("Transactions"), "transactions"),
             ("review", _("Review"), "review"),
+            ("conversions", _("Exchange costs"), "conversions"),
             ("runs", _("Runs"), "runs"),
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +16,18 @@ from sync.models import Entry, Leg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearingLeg:
-    """One document's part: its clearing line in its own currency, the rate, and what that is in base currency."""
+    """One document of the pair. Signed as the accounts see it (debit positive), in the document's currency; `base` is the
+    clearing line in base currency. `rate` is None on a document in base currency."""
 
     entry: Entry
-    amount: Decimal
+    day: date
     currency: str
+    bank: Decimal
+    clearing: Decimal
+    rounding: Decimal
     rate: Decimal | None
     base: Decimal | None
+    rounding_base: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +41,21 @@ class ClearingProof:
     def is_zero(self) -> bool:
         return self.rest == 0
 
+    @property
+    def foreign(self) -> Sequence[ClearingLeg]:
+        return [leg for leg in self.legs if leg.rate is not None]
+
+    @property
+    def rounded(self) -> Sequence[ClearingLeg]:
+        return [leg for leg in self.legs if leg.rounding]
+
 
 def clearing_proof(entries: Sequence[Entry], *, base_currency: str) -> ClearingProof | None:
     """None where the entries are no pair of a conversion, or a document of it is not made yet."""
     pair = [entry for entry in entries if entry.leg in (Leg.SOLD, Leg.BOUGHT) and (entry.document or {}).get("lines")]
     if len(pair) != 2:
         return None
-    legs = [_leg(entry, base_currency) for entry in pair]
+    legs = [_leg(entry, base_currency) for entry in sorted(pair, key=lambda entry: entry.leg == Leg.BOUGHT)]
     known = [leg.base for leg in legs if leg.base is not None]
     return ClearingProof(legs=legs, rest=sum(known, ZERO) if len(known) == len(legs) else None)
 
@@ -49,11 +63,24 @@ def clearing_proof(entries: Sequence[Entry], *, base_currency: str) -> ClearingP
 def _leg(entry: Entry, base_currency: str) -> ClearingLeg:
     document: dict[str, Any] = entry.document or {}
     sign = -1 if document["kind"] == DocumentKind.RECEIVE else 1
-    amount = sign * Decimal(document["lines"][0]["amount"])
-    rate = _rate(entry)
-    base = amount if document["currency"] == base_currency else base_value(amount, rate) if rate else None
-    shown = None if document["currency"] == base_currency else rate
-    return ClearingLeg(entry=entry, amount=amount, currency=document["currency"], rate=shown, base=base)
+    clearing, *others = [sign * Decimal(line["amount"]) for line in document["lines"]]
+    rounding, in_base = sum(others, ZERO), document["currency"] == base_currency
+    rate = None if in_base else _rate(entry)
+    return ClearingLeg(
+        entry=entry,
+        day=date.fromisoformat(document["date"]),
+        currency=document["currency"],
+        bank=-sign * Decimal(document["total"]),
+        clearing=clearing,
+        rounding=rounding,
+        rate=rate,
+        base=clearing if in_base else _in_base(clearing, rate),
+        rounding_base=rounding if in_base else _in_base(rounding, rate),
+    )
+
+
+def _in_base(amount: Decimal, rate: Decimal | None) -> Decimal | None:
+    return base_value(amount, rate) if rate else None
 
 
 def _rate(entry: Entry) -> Decimal | None:

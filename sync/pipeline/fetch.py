@@ -100,12 +100,16 @@ def _identities(ctx: Context, transaction: SourceTransaction) -> dict[str, str]:
 
 
 def _keep_deals(ctx: Context, transactions: Sequence[SourceTransaction]) -> None:
-    """Booked conversions are kept as the history of rates: one statement, and none where a slice has no deal."""
+    """Booked conversions are kept as the history of rates: one statement, and none where a slice has no deal.
+    One that was cancelled afterwards never was one."""
     deals = {
         transaction.fx.deal_id: transaction.fx
         for transaction in transactions
         if transaction.fx is not None and transaction.execution is Execution.EXECUTED
     }
+    dead = {it.fx.deal_id[:100] for it in transactions if it.fx is not None and it.execution is Execution.CANCELLED}
+    if dead - deals.keys():
+        BookedConversion.objects.filter(flow=ctx.flow, deal_id__in=dead - deals.keys()).delete()
     if deals:
         BookedConversion.objects.bulk_create(
             [_conversion(ctx, deal) for deal in deals.values()],

@@ -102,6 +102,8 @@ ROUTES: dict[str, Route] = {
     "rules-move": act(WORKING, "rule"),
     "rules-switch": act(WORKING, "rule"),
     "rules-remove": act(WORKING, "rule"),
+    "conversions": page(),
+    "conversions-export": page(),
     "rates": page(),
     "rates-export": page(),
     "rates-preview": act(WORKING, **ONE_RATE),

@@ -149,7 +149,7 @@ def test_the_detail_tells_the_story_from_reading_to_reading_back(as_alice: Clien
 def test_the_conversion_shows_that_clearing_returns_to_zero(as_alice: Client, world: World) -> None:
     """accounting.md, first worked deal: the base document clears 250,000.11, the rounding line takes the 0.11."""
     html = as_alice.get(f"/t/{world.tenant.public_id}/transactions/{world.records['sold'].pk}/").content.decode()
-    assert "Returns to 0.00" in html
+    assert "Clearing returns to 0.00" in html
     assert "250,000.11" in html
     assert "1.055245" in html
 

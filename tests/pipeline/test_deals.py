@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from dashboard.queries.clearing import clearing_proof
 from sandbox.xero.people import People
 from sync import services
-from sync.models import AccountMapping, Entry, Flow, Incident
+from sync.models import AccountMapping, BookedConversion, Entry, Flow, Incident
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
 
@@ -120,6 +121,39 @@ def test_a_deal_of_a_few_yen_is_worth_nothing_and_still_closes(world: World) -> 
     assert world.books.base_balance("850") == D("0.00")
 
 
+@pytest.mark.parametrize(
+    ("sold", "bought", "legs"),
+    [  # the three worked deals of the accounting design: clearing, rounding, rate, clearing in francs
+        (
+            (1, "250000.00"), (EUR, "263811.37"),
+            [("250000.11", "-0.11", None, "250000.11"), ("-263811.37", "0", "1.055245", "-250000.11")],
+        ),
+        (
+            (EUR, "1042233.10"), (1, "987654.32"),
+            [("1042233.10", "0", "1.055261", "987654.33"), ("-987654.33", "0.01", None, "-987654.33")],
+        ),
+        (
+            (EUR, "250000.00"), (USD, "271433.21"),
+            [("250000.00", "0", "1.055312", "236896.77"), ("-271433.24", "0.03", "1.145787", "-236896.77")],
+        ),
+    ],
+)  # fmt: skip
+def test_the_proof_on_the_page_says_what_stands_on_the_clearing_account(
+    world: World, sold: tuple[int, str], bought: tuple[int, str], legs: list[tuple[str, str, str | None, str]]
+) -> None:
+    people(world).fix_day_rate("EUR", DAY, D("1.055312"))
+    world.amnis.fx(sold=sold, bought=bought, dealt_on=DAY, value_on=DAY)
+    world.settle()
+
+    proof = clearing_proof(world.entries(), base_currency="CHF")
+
+    assert proof is not None
+    shown_legs = [(leg.clearing, leg.rounding, leg.rate, leg.base) for leg in proof.legs]
+    assert shown_legs == [(D(c), D(r), None if rate is None else D(rate), D(b)) for c, r, rate, b in legs]
+    assert all(leg.bank + leg.clearing + leg.rounding == 0 for leg in proof.legs)
+    assert proof.rest == world.books.base_balance("850") == D("0.00")
+
+
 # ------------------------------------------------------------- dates and states
 
 
@@ -166,6 +200,8 @@ def test_a_deal_cancelled_after_posting_asks_a_person_about_both_documents(world
 
     assert [entry.findings[0]["code"] for entry in world.entries()] == ["source_withdrew", "source_withdrew"]
     assert len(world.books.bank_transactions()) == 2, "only a person takes documents out of the books"
+    with tenant_scope(world.tenant.pk):
+        assert not BookedConversion.objects.exists(), "it is no conversion, so it cost nothing and gives no rate"
 
 
 def test_an_amount_edited_before_posting_is_posted_as_it_became(world: World) -> None:
