@@ -46,7 +46,6 @@ class ContactRow:
 
     link: ContactLink
     contact: str
-    contact_status: str
     posted: int
     waiting: int
     new_details: bool
@@ -121,7 +120,7 @@ def posted_by(*, flow: Flow, link: ContactLink) -> list[Posted]:
     counts = list(documents.values("contact_id").annotate(count=Count("id")).order_by("-count"))
     names = contact_names(flow, [row["contact_id"] for row in counts])
     return [
-        Posted(contact_id=it["contact_id"], contact=names.get(it["contact_id"], ("", ""))[0], count=it["count"])
+        Posted(contact_id=it["contact_id"], contact=names.get(it["contact_id"], it["contact_id"]), count=it["count"])
         for it in counts
     ]
 
@@ -142,12 +141,12 @@ def contacts_named(*, flow: Flow, search: str) -> list[Reference]:
     return list(found.filter(name__icontains=search).order_by("name")[:20])
 
 
-def contact_names(flow: Flow, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Name and status by contact id."""
+def contact_names(flow: Flow, ids: Iterable[str]) -> dict[str, str]:
+    """Names in the books by contact id, as last read."""
     found = Reference.objects.filter(
         connection=flow.destination_id, kind=Reference.Kind.CONTACT, external_id__in=set(ids)
     )
-    return {row["external_id"]: (row["name"], row["status"]) for row in found.values("external_id", "name", "status")}
+    return dict(found.values_list("external_id", "name"))
 
 
 def _new_details() -> QuerySet[ContactIdentity]:
@@ -163,12 +162,11 @@ def _counted(links: QuerySet[ContactLink]) -> QuerySet[ContactLink]:
 
 
 def _rows(flow: Flow, links: Sequence[Any]) -> list[ContactRow]:
-    names: Mapping[str, tuple[str, str]] = contact_names(flow, [link.contact_id for link in links if link.contact_id])
+    names: Mapping[str, str] = contact_names(flow, [link.contact_id for link in links if link.contact_id])
     return [
         ContactRow(
             link=link,
-            contact=names.get(link.contact_id, ("", ""))[0] if link.contact_id else "",
-            contact_status=names.get(link.contact_id, ("", ""))[1] if link.contact_id else "",
+            contact=names.get(link.contact_id, link.name) if link.contact_id else "",
             posted=link.posted,
             waiting=link.waiting,
             new_details=link.new_details,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract.records import DestinationContact
@@ -15,26 +15,29 @@ from sync.pipeline import findings
 from sync.pipeline.context import Context
 
 BATCH = 1000
+MARGIN = timedelta(minutes=5)
 NAME_TAKEN = 99  # attempts of a link whose name the destination already has
 
 
 def read_contacts(ctx: Context) -> None:
     """Bring the local list of the destination's contacts up to date: a delta read, in pages."""
-    connection = ctx.connection
     with ctx.commit():
-        newest = (
-            Reference.objects.filter(connection=connection, kind=Reference.Kind.CONTACT)
-            .order_by("-updated_at")
-            .values_list("updated_at", flat=True)
-            .first()
-        )
-    since = newest - timedelta(minutes=5) if newest else None
+        since = _since(ctx)
     for page in ctx.destination.contacts(since=since):
         with ctx.commit():
             keep(ctx, page)
 
 
+def _since(ctx: Context) -> datetime | None:
+    """The newest stamp seen, but never after the last whole reading: a look for single contacts skips others' changes."""
+    stamped = Reference.objects.filter(connection=ctx.connection, kind=Reference.Kind.CONTACT, updated_at__isnull=False)
+    newest = stamped.order_by("-updated_at").values_list("updated_at", flat=True).first()
+    last = ctx.flow.contacts_read_at
+    return min(newest, last or newest) - MARGIN if newest else None
+
+
 def keep(ctx: Context, page: Sequence[DestinationContact]) -> None:
+    """Write these contacts into the local list. Inside `commit`; one statement, none for none."""
     Reference.objects.bulk_create(
         [
             Reference(

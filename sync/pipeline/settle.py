@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from connectors.contract.records import (
     Answer,
     Change,
     Classified,
+    DestinationContact,
     Endpoint,
     ItemOutcome,
     Outcome,
@@ -84,11 +85,18 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
         store.settle_intents(told, contacts=contact_calls)
         if contact_calls:
             contacts.hold_waiting(ctx, moves)
+            contacts.keep(ctx, _created(calls))
     if not contact_calls:
         ctx.sent_since_read = True
         ctx.items_fresh = ctx.items_fresh and not any(called.claim.is_payments for called in calls)
         ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
         ctx.counts["pushed"] += sum(item.outcome in APPLIED for called in calls for item in called.classified.items)
+
+
+def _created(calls: Sequence[Called]) -> list[DestinationContact]:
+    """Contacts that the answers show, for our list. Without their stamps: these say nothing about what others changed."""
+    receipts = [item.receipt for called in calls for item in called.classified.items]
+    return [replace(it.contact, updated_at=None) for it in receipts if it is not None and it.contact is not None]
 
 
 def _moves(ctx: Context, called: Called) -> list[dict[str, Any]]:
