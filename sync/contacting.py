@@ -12,7 +12,8 @@ from connectors.models import Reference
 from sync import store
 from sync.bank_details import CHANGED, accept, is_held_for
 from sync.domain.contacts import clean_contact_name, contact_key
-from sync.models import ContactIdentity, ContactLink, Entry, EntryState
+from sync.domain.fingerprint import contact_marker
+from sync.models import ContactIdentity, ContactLink, Entry, EntryState, Flow
 from sync.services import NotPossible, entry_retry
 from tenants import audit
 from tenants.scoping import tenant_scope
@@ -64,6 +65,25 @@ def details_accept(*, tenant_id: int, identity_id: int, actor: str) -> int:
         identity = ContactIdentity.objects.select_for_update().get(pk=identity_id, kind=ContactIdentity.Kind.IBAN)
         accept([identity], actor=actor)
         return _decide_anew(identity.contact_id, CHANGED, tenant_id, actor, "its bank details were accepted")
+
+
+def alias_set(*, flow: Flow, name: str, contact_id: str, actor: str) -> None:
+    """What a tenant file says about a counterparty, met already or not. Inside the tenant's scope; twice is once."""
+    key = contact_key(clean_contact_name(name))[:255]
+    link = ContactLink.objects.select_for_update().filter(flow=flow, key=key).first()
+    if link is not None and (link.contact_id, link.how, link.state) == (contact_id, "person", "linked"):
+        return
+    if link is None:
+        books = flow.destination.external_id if flow.destination else ""
+        link = ContactLink.objects.create(
+            tenant_id=flow.tenant_id,
+            flow=flow,
+            key=key,
+            name=clean_contact_name(name),
+            marker=contact_marker(key, organisation_id=books),
+            state=ContactLink.State.REVIEW,
+        )
+    _decided(_locked(link.pk), actor, "contact.choose", state=ContactLink.State.LINKED, contact_id=contact_id)
 
 
 # ------------------------------------------------------------------------ steps

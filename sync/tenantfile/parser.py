@@ -13,6 +13,7 @@ from connectors.contract.money import MINOR_UNITS
 from sync.domain.rule_format import MAX_RULES, RuleError, parse_rules, shown_path
 from sync.domain.rules import RuleSpec
 from sync.tenantfile import nodes
+from sync.tenantfile.aliases import parse_aliases
 from sync.tenantfile.nodes import FileFault, Mapping
 from sync.tenantfile.spec import (
     DEFAULT_KEYS,
@@ -112,7 +113,16 @@ def _flow(file: Mapping) -> FlowSection | None:
     if flow is None:
         return None
     flow.only(
-        "source", "destination", "cutoff", "frequency_minutes", "accounts", "defaults", "policies", "review", "rules"
+        "source",
+        "destination",
+        "cutoff",
+        "frequency_minutes",
+        "accounts",
+        "defaults",
+        "policies",
+        "review",
+        "rules",
+        "contacts",
     )
     for key, only in (("source", "amnis"), ("destination", "xero")):
         node = flow.get(key)
@@ -124,6 +134,7 @@ def _flow(file: Mapping) -> FlowSection | None:
         cutoff=nodes.day(flow.require("cutoff"), "cutoff"),
         frequency_minutes=_maybe(flow, "frequency_minutes", _frequency),
         accounts=_maybe(flow, "accounts", _accounts),
+        contacts=_maybe(flow, "contacts", parse_aliases),
         defaults=_defaults(defaults),
         policies=_policies(_section(flow, "policies")),
         review=_review(_section(flow, "review")),

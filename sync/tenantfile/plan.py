@@ -10,6 +10,7 @@ from connectors.models import Connection
 from sync.domain.references import ChartIndex, label
 from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping
+from sync.tenantfile import aliases
 from sync.tenantfile.facts import Facts
 from sync.tenantfile.spec import (
     DEFAULT_KEYS,
@@ -59,7 +60,7 @@ def standing_facts(standing: Standing, chart: ChartIndex | None) -> dict[str, An
             if row.ignored or row.destination_account_id
         }
         facts |= _settings(flow.defaults, flow.policies, flow.review)
-        facts |= _rules(standing.rules)
+        facts |= _rules(standing.rules) | aliases.facts(standing.contacts)
     return facts | {f"notifications.{key}": _shown(value) for key, value in standing.notifications.items()}
 
 
@@ -98,6 +99,8 @@ def _flow(flow: FlowSection, learned: Learned, facts: Facts) -> dict[str, Any]:
             wanted |= _gone(facts, f"flow.{name}.") | _settings(**{name: section})
     if flow.rules is not None:
         wanted |= _gone(facts, "flow.rules") | _rules(flow.rules)
+    if flow.contacts is not None:
+        wanted |= aliases.facts(flow.contacts)
     return wanted
 
 

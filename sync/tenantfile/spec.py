@@ -9,6 +9,7 @@ from typing import Any
 
 from sync.domain import limits
 from sync.domain.rules import RuleSpec
+from sync.tenantfile.aliases import ContactLine
 
 # The possible values of each policy, the first one being the default.
 POLICIES: Mapping[str, tuple[str, ...]] = {
@@ -76,6 +77,7 @@ class FlowSection:
     review: Mapping[str, Any] | None
     rules: tuple[RuleSpec, ...] | None
     line: int
+    contacts: tuple[ContactLine, ...] | None = None
     default_lines: Mapping[str, int] = field(default_factory=dict)
     rule_lines: tuple[int, ...] = ()
 

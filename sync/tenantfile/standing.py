@@ -12,6 +12,7 @@ from connectors.models import Connection
 from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping, Flow, Record, Rule
+from sync.tenantfile.aliases import ContactLine, chosen
 from sync.tenantfile.extensions import notification_settings
 from tenants.models import Invitation, Membership, Role, Tenant
 
@@ -28,6 +29,7 @@ class Standing:
     mappings: tuple[AccountMapping, ...]
     rules: tuple[RuleSpec, ...]
     notifications: Mapping[str, Any]
+    contacts: tuple[ContactLine, ...] = ()
     in_use: bool = False  # something was read or posted between these two connections
 
 
@@ -48,6 +50,7 @@ def read_standing() -> Standing:
         mappings=tuple(AccountMapping.objects.filter(flow=flow).order_by("source_account_id")) if flow else (),
         rules=_rules(flow) if flow else (),
         notifications=settings.told() if settings else {},
+        contacts=chosen(flow) if flow else (),
         in_use=flow is not None and Record.objects.filter(flow=flow).exists(),
     )
 
