@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0007_amendments'),
+        ('sync', '0009_return_links'),
     ]
 
     operations = [
