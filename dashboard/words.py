@@ -232,6 +232,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "card_at_odd_hours": _w(_("A card used at a weekend or at a quiet hour")),
         "clearing_account_missing": _w(_("No clearing account for currency exchanges")),
         "collateral_movement": _w(_("Collateral")),
+        "other_side_ambiguous": _w(_("Several could be its other side")),
         "arrived_another_day": _w(_("Arrived on another day")),
         "contact_ambiguous": _w(_("Several contacts fit")),
         "contact_archived": _w(_("The contact is archived in Xero")),

@@ -110,7 +110,9 @@ WITH incoming AS (
       FROM incoming ORDER BY fingerprint
     ON CONFLICT (flow_id, fingerprint) DO UPDATE
        SET content_hash = EXCLUDED.content_hash, payload = EXCLUDED.payload, movement = EXCLUDED.movement,
-           execution = EXCLUDED.execution, unit = EXCLUDED.unit, booking_date = EXCLUDED.booking_date,
+           execution = EXCLUDED.execution,
+           unit = CASE WHEN record.unit LIKE 'pair:%%' AND EXCLUDED.unit LIKE 'transfer:%%' THEN record.unit
+                       ELSE EXCLUDED.unit END, booking_date = EXCLUDED.booking_date,
            amount = EXCLUDED.amount, currency = EXCLUDED.currency, counterparty = EXCLUDED.counterparty,
            text = EXCLUDED.text, source_updated_at = EXCLUDED.source_updated_at,
            source_contact = EXCLUDED.source_contact, iban = EXCLUDED.iban, iban_last4 = EXCLUDED.iban_last4,

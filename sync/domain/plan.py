@@ -85,6 +85,7 @@ class Rules:
     rate_policy: str = "xero_day"  # the destination's own rate of the day; else `rate_on` must know one
     rate_on: Callable[[str, date], UsedRate | None] | None = None  # the tenant's own rate for a currency and day
     booked: Mapping[int, Booked] = field(default_factory=dict)  # by record: its document that stands in the books
+    rivals: Mapping[int, str] = field(default_factory=dict)  # by record: what could be the other side of a transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +317,7 @@ def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str
     sender = next((part for part in parts if part.transaction.amount.amount < 0), None)
     receiver = next((part for part in parts if part.transaction.amount.amount > 0), None)
     if sender is None or receiver is None or len(parts) != 2:
-        return tuple(_alone(part, "other_side_missing", _TRANSFER_ALONE, rules) for part in parts)
+        return tuple(_lonely(part, rules) for part in parts)
     if sender.transaction.amount != -receiver.transaction.amount:
         finding = _unequal(sender.transaction.amount, receiver.transaction.amount)
         return tuple(
@@ -348,6 +349,17 @@ def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str
 _TRANSFER_ALONE = (
     "Only one side of this transfer between own wallets has arrived. It is posted as soon as the other is there."
 )
+
+
+def _lonely(part: Part, rules: Rules) -> Planned:
+    """One side of a transfer. Where several rows could be the other one, nothing is guessed."""
+    others = rules.rivals.get(part.record_id)
+    if not others:
+        return _alone(part, "other_side_missing", _TRANSFER_ALONE, rules)
+    message = (
+        f"More than one movement could be its other side: {others}. Ask Amnis which is which, and book them by hand."
+    )
+    return _alone(part, "other_side_ambiguous", message, rules)
 
 
 def _unequal(sent: Money, received: Money) -> Finding:

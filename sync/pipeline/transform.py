@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState
-from sync.pipeline import findings, returned
+from sync.pipeline import findings, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.context import Context, Progress
@@ -45,13 +45,14 @@ SLICE = 500
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
     with ctx.commit():
+        rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)
         if not records:
             return Progress.nothing()
         ctx.begin_run()
         rows = returned.coded_all(ctx, records)
         standing = _standing(ctx, [record["id"] for record in records])
-        rules = replace(planning_rules(ctx), booked=_booked(standing))
+        rules = replace(planning_rules(ctx), booked=_booked(standing), rivals=rivals)
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
         _write(ctx, records, outcomes, standing)
         returned.keep(ctx, rows)

@@ -146,15 +146,6 @@ def test_an_own_transfer_is_one_bank_transfer_of_two_rows(world: World) -> None:
     assert world.states() == ["confirmed"], "one entry of two records"
 
 
-def test_two_sides_that_name_no_common_transfer_are_never_posted_apart(world: World) -> None:
-    world.amnis.own_transfer(amount="40.00", source=8, target=1, executed_on=MARCH, shared_detail=False)
-
-    world.sync()
-
-    assert world.books.bank_transfers() == world.books.bank_transactions() == []
-    assert set(world.codes()) == {"other_side_missing"}
-
-
 def test_francs_for_euros_leave_nothing_on_the_clearing_account(world: World) -> None:
     """The first and second worked deal, with their exact lines and rates."""
     world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=date(2026, 3, 4))

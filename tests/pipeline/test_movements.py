@@ -156,6 +156,57 @@ def test_a_transfer_to_a_wallet_that_is_left_out_goes_where_a_rule_says(world: W
     assert (document["Type"], lines(document)) == ("SPEND", [("880", D("700.00"))])
 
 
+def test_sides_that_share_no_id_are_one_transfer_where_that_is_unique_also_over_runs_and_days(world: World) -> None:
+    """Three transfers whose sides have details of their own: a single one, one that arrives later, and equal twins."""
+    world.amnis.own_transfer(amount="40.00", source=8, target=1, executed_on=MARCH, shared_detail=False)
+    late = world.amnis.own_transfer(amount="55.00", source=1, target=8, executed_on=MARCH, shared_detail=False)
+    world.amnis.change(late.received or 0, executed=False)
+    for _ in range(2):
+        world.amnis.own_transfer(amount="7.00", source=1, target=8, executed_on=MARCH, shared_detail=False)
+    world.sync()
+    world.amnis.change(late.received or 0, executed=True, executionDate="2026-03-05T00:00:00+01:00")
+
+    world.settle()
+
+    amounts = sorted(D(str(transfer["Amount"])) for transfer in world.books.bank_transfers())
+    assert amounts == [D("7.00"), D("7.00"), D("40.00"), D("55.00")]
+    assert world.books.bank_transactions() == []
+    # 40 - 55 - 2 x 7 = -29
+    assert (world.books.balance("090"), world.books.balance("096")) == (D("-29.00"), D("29.00"))
+    world.amnis.change(late.paid or 0, tags=["seen"])
+    world.amnis.change_detail(late.paid or 0, comment="with a text now")
+    world.settle()
+    assert len(world.books.bank_transfers()) == 4, "a joined side that is read again stays joined"
+    assert "review" not in world.states()
+
+
+def test_a_side_with_two_possible_others_is_never_guessed(world: World) -> None:
+    world.set_flow(policies={"partner_minutes": "0"})
+    first = world.amnis.own_transfer(amount="40.00", source=1, target=8, executed_on=MARCH, shared_detail=False)
+    world.amnis.own_transfer(amount="40.00", source=1, target=8, executed_on=MARCH, shared_detail=False)
+    world.amnis.change(first.received or 0, executed=False)
+
+    world.settle()
+
+    assert world.books.bank_transfers() == world.books.bank_transactions() == []
+    assert set(world.codes()) == {"other_side_ambiguous"}
+    messages = [entry.findings[0]["message"] for entry in world.entries()]
+    assert all("CHF 40.00 of 02.03.2026 in wallet" in message for message in messages)
+
+
+def test_sides_of_unlike_days_wallets_or_amounts_stay_alone(world: World) -> None:
+    world.set_flow(policies={"partner_minutes": "0"})
+    far = world.amnis.own_transfer(amount="40.00", source=1, target=8, executed_on=MARCH, shared_detail=False)
+    world.amnis.change(far.received or 0, executionDate="2026-03-20T00:00:00+01:00")
+    odd = world.amnis.own_transfer(amount="41.00", source=1, target=8, executed_on=MARCH, shared_detail=False)
+    world.amnis.change(odd.received or 0, amount="41.01")
+
+    world.settle()
+
+    assert world.books.bank_transfers() == world.books.bank_transactions() == []
+    assert set(world.codes()) == {"other_side_missing"}
+
+
 # ------------------------------------------------------------------- collateral
 
 
