@@ -233,6 +233,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "clearing_account_missing": _w(_("No clearing account for currency exchanges")),
         "collateral_movement": _w(_("Collateral")),
         "other_side_ambiguous": _w(_("Several could be its other side")),
+        "reversal_out": _w(_("Reversed, yet gone")),
         "arrived_another_day": _w(_("Arrived on another day")),
         "contact_ambiguous": _w(_("Several contacts fit")),
         "contact_archived": _w(_("The contact is archived in Xero")),

@@ -10,7 +10,7 @@ from connectors.amnis import assumptions
 from connectors.amnis.case import Case
 from connectors.amnis.values import Wire, amount, day, flag, identifier, part, structured_reference, text
 from connectors.contract.money import Money
-from connectors.contract.records import CardDetail, FxDetail, Movement, SourceTransaction, TransferDetail
+from connectors.contract.records import CardDetail, Execution, FxDetail, Movement, SourceTransaction, TransferDetail
 
 Reading = Callable[[Case, SourceTransaction], SourceTransaction]
 
@@ -54,6 +54,11 @@ def _card(case: Case, found: SourceTransaction) -> SourceTransaction:
     detail, shop, card = case.detail, part(case.detail, "merchant"), part(case.detail, "card")
     stage = text(detail.get("type"))
     is_refund = found.amount.amount > 0
+    if stage == "reversal" and found.amount.amount < 0 and found.execution is Execution.EXECUTED:
+        case.note(
+            "reversal_out",
+            "Amnis calls this card payment reversed and shows its money as gone. Ask Amnis which is right.",
+        )
     return replace(
         found,
         movement=Movement.CARD_REFUND if is_refund else Movement.CARD,

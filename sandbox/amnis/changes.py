@@ -44,6 +44,16 @@ class Changes(Desk):
         with self.ledger() as ledger:
             return lifecycle.execute(ledger, self._row(ledger, row_id), ledger.now, amount=amount)
 
+    def capture(self, row_id: int, *, amount: str) -> int:
+        """The merchant collects a part of a reserved card payment. Returns the id of the row that says so."""
+        with self.ledger() as ledger:
+            return lifecycle.capture(ledger, self._row(ledger, row_id), ledger.now, amount=amount)
+
+    def reverse(self, row_id: int) -> int:
+        """A settled card payment comes back. Returns the id of the row that brings the money."""
+        with self.ledger() as ledger:
+            return lifecycle.reverse(ledger, self._row(ledger, row_id), ledger.now)
+
     def cancel(self, row_id: int) -> None:
         with self.ledger() as ledger:
             lifecycle.cancel(ledger, self._row(ledger, row_id), ledger.now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sandbox.amnis.ledger import Ledger, Row
@@ -52,6 +53,46 @@ def expire(ledger: Ledger, row: Row, at: datetime) -> None:
     """A card authorisation that the merchant never collected: the reservation ends, no money moved."""
     _bury(ledger, row, at)
     _change_detail(ledger, row, {"type": "reversal", "status": "executed", "updatedAt": stamp(at)})
+
+
+def capture(ledger: Ledger, row: Row, at: datetime, *, amount: str) -> int:
+    """The merchant collects a part of what is reserved: a new executed row; the rest stays reserved until it is
+    collected, too, or expires. Returns the id of the new row."""
+    left = -decimal_of(row.body["amount"]) - decimal_of(amount)
+    if row.executed or row.dead or left < 0:
+        raise ValueError(f"row {row.id} has no {amount} left to collect")
+    collected = {"type": "transaction", "status": "executed", "settlementDate": stamp(at), "amount": money(amount)}
+    found = _add_card_row(ledger, row, at, amount=-decimal_of(amount), detail=collected)
+    if left:
+        row.body |= {"amount": money(-left), "updatedAt": stamp(at)}
+        ledger.save_row(row)
+        _change_detail(ledger, row, {"amount": money(left), "updatedAt": stamp(at)})
+    else:
+        _bury(ledger, row, at)
+        _change_detail(ledger, row, {"status": "executed", "updatedAt": stamp(at)})
+    return found
+
+
+def reverse(ledger: Ledger, row: Row, at: datetime) -> int:
+    """A settled card payment is taken back: a new row brings the money (A17). Returns its id."""
+    if not row.executed:
+        raise ValueError(f"row {row.id} is not settled: it expires instead")
+    back = {"type": "reversal", "status": "executed", "settlementDate": stamp(at)}
+    return _add_card_row(ledger, row, at, amount=-decimal_of(row.body["amount"]), detail=back)
+
+
+def _add_card_row(ledger: Ledger, row: Row, at: datetime, *, amount: Decimal, detail: Body) -> int:
+    """An executed row of the same card and merchant; the merchant's amount stands in the same relation as before."""
+    kind = row.kind or ""
+    known = {key: value for key, value in (ledger.detail(kind, row.detail_id or 0) or {}).items() if key != "id"}
+    share = abs(amount / decimal_of(row.body["amount"]))
+    original = money(decimal_of(known.get("originalAmount", "0")) * share)
+    stamps = {"createdAt": stamp(at), "updatedAt": stamp(at), "executionDate": stamp(at)}
+    fields = {**known, **detail, **stamps, "amount": money(abs(amount)), "originalAmount": original}
+    detail_id = ledger.add_detail(kind, row.company, fields)
+    body = {key: value for key, value in row.body.items() if key != "id"}
+    body |= {**stamps, "executed": True, "amount": money(amount), "transactionDetailId": detail_id}
+    return ledger.add_row(row.company, body)
 
 
 _DEEDS: dict[str, Callable[[Ledger, Row, datetime], object]] = {
