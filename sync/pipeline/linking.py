@@ -135,12 +135,20 @@ def _make(ctx: Context, missing: Sequence[Who]) -> dict[str, ContactLink]:
     if not by_key:
         return {}
     known, threshold = known_contacts(ctx), int(ctx.books.policy("contact_threshold"))
-    made = [
-        decide(ctx, key, who.name, choose_contact(who.name, known, card=who.card, threshold=threshold))
-        for key, who in by_key.items()
-    ]
-    ContactLink.objects.bulk_create(made)
-    return {link.key: link for link in made}
+    made: dict[str, ContactLink] = {}
+    for key, who in by_key.items():
+        found = choose_contact(who.name, known, card=who.card, threshold=threshold)
+        link = decide(ctx, key, who.name, found)
+        made[key] = _coming(who, made.values()) or link if link.state == ContactLink.State.READY else link
+    ContactLink.objects.bulk_create({link.key: link for link in made.values()}.values())
+    return made
+
+
+def _coming(who: Who, made: Iterable[ContactLink]) -> ContactLink | None:
+    """Another spelling of a name that is about to be created: one contact is made of the two."""
+    wanted = normalised_name(who.name, card=who.card)
+    coming = (link for link in made if link.state == ContactLink.State.READY)
+    return next((link for link in coming if wanted.agrees_with(normalised_name(link.name))), None)
 
 
 def decide(ctx: Context, key: str, name: str, found: ContactMatch) -> ContactLink:

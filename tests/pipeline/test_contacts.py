@@ -215,3 +215,12 @@ def test_a_dry_run_lists_the_contacts_that_would_be_made_and_those_that_would_wa
         {"name": "Probst Logistik AG", "created": True, "proposals": []},
     ]
     assert contacts_called(world, "Probst Logistik AG") == 0
+
+
+def test_two_spellings_of_one_new_name_make_one_contact(world: World) -> None:
+    world.amnis.payout(amount="40.00", to="Müller Söhne AG", executed_on=MARCH)
+    world.amnis.payout(amount="41.00", to="MUELLER SOEHNE", executed_on=MARCH)
+    world.amnis.payout(amount="42.00", to="Müller Söhne GmbH", executed_on=MARCH)
+    world.settle()
+
+    assert names(world) == ["Müller Söhne AG", "Müller Söhne AG", "Müller Söhne GmbH"]
