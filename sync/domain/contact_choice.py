@@ -38,7 +38,7 @@ def ranked(name: str, known: ContactIndex, *, card: bool = False, lowest: int) -
     wanted = normalised_name(name, card=card)
     scored = [
         Proposal(contact_id=contact.contact_id, name=contact.name, score=score)
-        for core in alike(wanted, known.by_core, lowest=lowest)
+        for core in alike(wanted, known.cores, known.by_word, lowest=lowest)
         for contact in known.by_core[core]
         if contact.status == "ACTIVE" and (score := likeness(wanted, normalised_name(contact.name))) >= lowest
     ]

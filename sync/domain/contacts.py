@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
@@ -125,6 +125,8 @@ class ContactIndex:
     by_id: Mapping[str, DestinationContact]
     by_key: Mapping[str, tuple[DestinationContact, ...]]
     by_core: Mapping[str, tuple[DestinationContact, ...]]
+    cores: tuple[str, ...] = ()
+    by_word: Mapping[str, list[str]] = field(default_factory=dict)  # cores by each of their words
 
     @classmethod
     def of(cls, contacts: Iterable[DestinationContact]) -> ContactIndex:
@@ -135,7 +137,11 @@ class ContactIndex:
             key, core = contact_key(contact.name), normalised_name(contact.name).core
             by_key[key] = (*by_key.get(key, ()), contact)
             by_core[core] = (*by_core.get(core, ()), contact)
-        return cls(by_id=by_id, by_key=by_key, by_core=by_core)
+        by_word: dict[str, list[str]] = {}
+        for core in by_core:
+            for word in set(core.split()):
+                by_word.setdefault(word, []).append(core)
+        return cls(by_id=by_id, by_key=by_key, by_core=by_core, cores=tuple(by_core), by_word=by_word)
 
     def survivor(self, contact: DestinationContact) -> DestinationContact:
         """The contact itself, or the one it was merged into."""

@@ -6,7 +6,7 @@ however alike the rest is. A name that only stands inside a longer one is propos
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from rapidfuzz import fuzz, process
 
@@ -30,11 +30,13 @@ def likeness(one: NormalisedName, other: NormalisedName) -> int:
     return int(whole)
 
 
-def alike(wanted: NormalisedName, cores: Iterable[str], *, lowest: int) -> list[str]:
-    """The cores that may reach `lowest`: a fast first sieve, never narrower than `likeness`."""
-    found = process.extract(wanted.core, list(cores), scorer=fuzz.token_ratio, score_cutoff=lowest, limit=None)
-    plain = process.extract(wanted.core, list(cores), scorer=fuzz.ratio, score_cutoff=lowest, limit=None)
-    return list(dict.fromkeys(core for core, _score, _place in (*found, *plain)))
+def alike(
+    wanted: NormalisedName, cores: Sequence[str], by_word: Mapping[str, Sequence[str]], *, lowest: int
+) -> list[str]:
+    """The cores that may reach `lowest`, by a fast first sieve: they share a word, or nearly all letters in their order."""
+    sharing = (core for word in set(wanted.core.split()) for core in by_word.get(word, ()))
+    plain = process.extract(wanted.core, cores, scorer=fuzz.ratio, score_cutoff=lowest, limit=None)
+    return list(dict.fromkeys((*sharing, *(core for core, _score, _place in plain))))
 
 
 def _is_vetoed(one: NormalisedName, other: NormalisedName) -> bool:
