@@ -14,6 +14,7 @@ from django.db.models import F
 from connectors.contract.records import Movement
 from connectors.models import Connection
 from sync import bank_details, store
+from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
 from tenants import audit
@@ -119,14 +120,19 @@ def entry_accept(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason
 
 def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *, accept: bool) -> int:
     with tenant_scope(tenant_id, actor=actor):
-        entry_ids = _with_other_halves(entry_ids)
-        _lock_records(entry_ids)
-        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
-        in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
-        entries = list(movable.exclude(pk__in=list(in_doubt)).order_by("pk"))
+        entries = reopenable(entry_ids)
         if accept:
             bank_details.accept_with(entries, actor=actor)
         return reopen(entries, actor=actor, reason=reason, accept=accept)
+
+
+def reopenable(entry_ids: Sequence[int]) -> list[Entry]:
+    """Those of these entries that were surely never posted, locked. Inside the tenant's scope."""
+    entry_ids = _with_other_halves(entry_ids)
+    _lock_records(entry_ids)
+    movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
+    in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
+    return list(movable.exclude(pk__in=list(in_doubt)).order_by("pk"))
 
 
 def _with_other_halves(entry_ids: Sequence[int]) -> list[int]:
@@ -153,8 +159,9 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
         return 0
     for entry in entries:
         codes = [finding["code"] for finding in entry.findings] if accept else []
+        as_it_is = {"chosen_invoices": None} if DOUBTS & set(codes) else {}  # no invoice is looked for any more
         Entry.objects.filter(pk=entry.pk).update(
-            accepted=sorted({*entry.accepted, *codes}), held_back=False, attempts=0, batch_limit=50
+            accepted=sorted({*entry.accepted, *codes}), held_back=False, attempts=0, batch_limit=50, **as_it_is
         )
     note = {"step": "review", "accepted" if accept else "retried": True, **({"reason": reason} if reason else {})}
     movable = [entry for entry in entries if entry.state != EntryState.FETCHED]

@@ -470,6 +470,27 @@ def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Map
     )
 
 
+def upsert_invoices(*, tenant_id: int, connection_id: int, invoices: Sequence[Mapping[str, Any]]) -> None:
+    run_sql(
+        """INSERT INTO mirror_invoice (tenant_id, connection_id, invoice_id, sales, number, reference, contact_id, contact_name,
+                   total, due, currency, date, due_date, rate, status, paid_by, updated_at)
+           SELECT DISTINCT ON (invoice_id) %(tenant)s, %(connection)s, invoice_id, sales, number, reference, contact_id,
+                  contact_name, total, due, currency, date, due_date, rate, status, paid_by, updated_at
+             FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(invoice_id text, sales boolean, number text, reference text,
+                  contact_id text, contact_name text, total numeric, due numeric, currency text, date date, due_date date,
+                  rate numeric, status text, paid_by jsonb, updated_at timestamptz)
+            ORDER BY invoice_id, updated_at DESC NULLS LAST
+           ON CONFLICT (connection_id, invoice_id) DO UPDATE
+              SET sales = EXCLUDED.sales, number = EXCLUDED.number, reference = EXCLUDED.reference,
+                  contact_id = EXCLUDED.contact_id, contact_name = EXCLUDED.contact_name, total = EXCLUDED.total,
+                  due = EXCLUDED.due, currency = EXCLUDED.currency, date = EXCLUDED.date, due_date = EXCLUDED.due_date,
+                  rate = EXCLUDED.rate, status = EXCLUDED.status, paid_by = EXCLUDED.paid_by,
+                  updated_at = EXCLUDED.updated_at, read_at = clock_timestamp()
+            WHERE mirror_invoice.updated_at IS NULL OR EXCLUDED.updated_at >= mirror_invoice.updated_at""",
+        {"rows": json.dumps(list(invoices)), "tenant": tenant_id, "connection": connection_id},
+    )
+
+
 def entries_in_books(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
     """Entries without an id whose marker stands in the books, each with every document that carries it."""
     return rows(

@@ -11,6 +11,8 @@ from connectors.contract.records import DocumentKind
 
 WEB = "https://go.xero.com"
 _PAGES = {DocumentKind.BANK_TRANSFER: "/Bank/ViewTransfer.aspx?bankTransferID="}
+_INVOICE = "/AccountsReceivable/View.aspx?InvoiceID="
+_BILL = "/AccountsPayable/View.aspx?InvoiceID="
 _BANK_TRANSACTION = "/Bank/ViewTransaction.aspx?bankTransactionID="
 
 
@@ -22,7 +24,15 @@ def web_address(api_url: str) -> str:
 
 
 def document_link(kind: DocumentKind, document_id: str, *, short_code: str, web: str = WEB) -> str:
-    page = _PAGES.get(kind, _BANK_TRANSACTION) + quote(document_id, safe="-")
+    return _within(_PAGES.get(kind, _BANK_TRANSACTION) + quote(document_id, safe="-"), short_code=short_code, web=web)
+
+
+def invoice_link(invoice_id: str, *, sales: bool, short_code: str, web: str = WEB) -> str:
+    page = _INVOICE if sales else _BILL
+    return _within(page + quote(invoice_id, safe="-"), short_code=short_code, web=web)
+
+
+def _within(page: str, *, short_code: str, web: str) -> str:
     if not short_code:
         return f"{web}{page}"
     return f"{web}/organisationlogin/default.aspx?shortcode={quote(short_code, safe='!')}&redirecturl={page}"

@@ -81,7 +81,17 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
         {
             "suggest": gettext_lazy("waits in the review with the proposal (recommended)"),
             "off": gettext_lazy("is booked like any other"),
-            "auto": gettext_lazy("pays the invoice by itself"),
+            "auto": gettext_lazy("pays the invoice by itself, where the evidence suffices"),
+        },
+    ),
+    "match_invoices_from": (
+        gettext_lazy("A payment pays an invoice by itself"),
+        {
+            "100": gettext_lazy("from 100 of 100: the payment reference and the exact amount"),
+            "95": gettext_lazy("from 95 of 100: the invoice number and the exact amount"),
+            "90": gettext_lazy("from 90 of 100: also a part, where number and name agree (recommended)"),
+            "75": gettext_lazy("from 75 of 100: a short number and the exact amount"),
+            "65": gettext_lazy("from 65 of 100: the name and the exact amount, where only one invoice fits"),
         },
     ),
     "partner_minutes": (

@@ -9,6 +9,13 @@ from connectors.xero import links
 from sync.models import Entry, Flow
 
 
+def invoice_link(*, flow: Flow, invoice_id: str, sales: bool) -> str:
+    """Where a person sees this invoice or bill in Xero."""
+    short_code = flow.destination.short_code if flow.destination else ""
+    web = links.web_address(settings.ENV.xero_api_url)
+    return links.invoice_link(invoice_id, sales=sales, short_code=short_code, web=web)
+
+
 def document_link(*, flow: Flow, entry: Entry) -> str:
     """Where a person sees this document in Xero; "" before it is there."""
     if not entry.destination_id or entry.destination_type not in set(DocumentKind):

@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.access import tenant_page
 from dashboard.addresses import fix_page, tenant_url
 from dashboard.pages import current_flow, render_page
 from dashboard.presenting import fix_label
-from dashboard.queries.review import GAVE_UP, ReviewGroup, group_rows, review_groups
+from dashboard.queries.payments import PayCard, is_about_invoices, pay_cards
+from dashboard.queries.review import GAVE_UP, SHOWN_IN_GROUP, ReviewGroup, group_rows, review_groups
 from dashboard.queries.transactions import TransactionRow
+from dashboard.views.invoice_acts import SURE
 from dashboard.words import word_for
 from sync.models import Flow
 from tenants.middleware import TenantRequest
 from tenants.models import Tenant
+
+_INVOICE_FOUND = _("They look like payments of open invoices or bills. Choose what each pays, or book it as it is.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,9 @@ class GroupCard:
     can_accept: bool
     is_open: bool
     rows: list[TransactionRow]
+    pays: list[PayCard]  # what its movements may pay, where that is the question
+    about_invoices: bool
+    sure: int  # so many of those shown have a proposal that can be accepted with the others
     fix_url: str
     fix_label: str
 
@@ -45,17 +53,23 @@ def review_inbox(request: TenantRequest) -> HttpResponse:
 
 def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> GroupCard:
     page = fix_page(group.cause.code)
+    about_invoices = is_about_invoices(group.cause.code)
+    shown = group.entry_ids[:SHOWN_IN_GROUP] if is_open and about_invoices else []
+    pays = pay_cards(flow=flow, entry_ids=shown) if shown else []
     title = str(word_for("cause", group.cause.code).label)
     return GroupCard(
         key=group.key,
         title=f"{title}: {group.cause.detail}" if group.cause.detail else title,
-        message=group.cause.message,
+        message=str(_INVOICE_FOUND) if group.cause.code == "invoice_found" else group.cause.message,
         count=group.count,
         sums=group.sums,
         failed=group.cause.code == GAVE_UP,
         can_accept=group.complete > 0 and group.cause.code != GAVE_UP,
         is_open=is_open,
-        rows=group_rows(flow=flow, group=group) if is_open else [],
+        rows=group_rows(flow=flow, group=group) if is_open and not about_invoices else [],
+        pays=pays,
+        about_invoices=about_invoices,
+        sure=sum(bool(card.proposals) and card.proposals[0].score >= SURE for card in pays),
         fix_url=tenant_url(tenant, page) if page else "",
         fix_label=fix_label(page),
     )

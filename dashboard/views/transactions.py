@@ -15,10 +15,11 @@ from dashboard.acts import acts_for
 from dashboard.pages import current_flow, render_page
 from dashboard.paging import ListPage
 from dashboard.presenting import shown_events, shown_findings
-from dashboard.queries import overview, story, transactions
+from dashboard.queries import overview, payments, story, transactions
 from dashboard.queries.links import document_link
 from dashboard.queries.returned import returned_of
-from sync.models import Entry, Flow
+from sync.allocating import proposals_of
+from sync.models import Entry, EntryState, Flow
 from sync.models.amendment import ON_THE_WAY
 from sync.proposals import proposal_of
 from sync.undoing import STANDING, is_gone
@@ -85,6 +86,8 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "events": shown_events(found.events),
         "acts": acts_for(entry, role=request.role),
         "later": _later_acts(entry),
+        "paid": payments.paid_lines(flow=flow, entries=[it.entry for it in found.entries]),
+        "pay_card": payments.pay_card(flow=flow, entry=entry) if entry and _is_undecided(entry) else None,
         "link": document_link(flow=flow, entry=entry) if entry else "",
         "base_currency": flow.destination.base_currency if flow.destination else "",
     }
@@ -102,6 +105,11 @@ def _later_acts(entry: Entry | None) -> dict[str, bool]:
         "proposal": not on_the_way and proposal_of(entry) is not None,
         "on_the_way": on_the_way,
     }
+
+
+def _is_undecided(entry: Entry) -> bool:
+    """Does it wait for a person who says what it pays?"""
+    return entry.state == EntryState.REVIEW and bool(proposals_of(entry))
 
 
 def _chips(flow: Flow) -> list[dict[str, Any]]:

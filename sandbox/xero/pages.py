@@ -23,8 +23,10 @@ _TITLES = {
 }
 _FIELDS = (
     "Status", "IsReconciled", "DateString", "Reference", "InvoiceNumber", "CurrencyCode", "CurrencyRate",
-    "LineAmountTypes", "SubTotal", "TotalTax", "Total", "Amount",
+    "LineAmountTypes", "SubTotal", "TotalTax", "Total", "AmountPaid", "AmountDue", "Amount", "BankAmount", "TotalAmount",
 )  # fmt: skip
+_ID_NAMES = ("bankTransactionID", "bankTransferID", "InvoiceID")
+_OWN_PAGES = ("/Bank/", "/AccountsReceivable/", "/AccountsPayable/")
 _TABLE = Markup("<table>{}</table>")
 _LINE_HEADS = ("Description", "Account", "Tax", "Tax amount", "Tracking", "Amount")
 
@@ -40,18 +42,20 @@ class DocumentPages:
             ("GET", "/organisationlogin/default.aspx", self.enter),
             ("GET", "/Bank/ViewTransaction.aspx", self.document),
             ("GET", "/Bank/ViewTransfer.aspx", self.document),
+            ("GET", "/AccountsReceivable/View.aspx", self.document),
+            ("GET", "/AccountsPayable/View.aspx", self.document),
             ("GET", "/app/<organisation>/contacts/contact/<contact>", self.contact),
         ]
 
     def enter(self, request: Request) -> Response:
         """Switch to the organisation, then go on to one of our own pages; nowhere else."""
         target = request.args.get("redirecturl", "")
-        if not target.startswith("/Bank/"):
+        if not target.startswith(_OWN_PAGES):
             return _missing()
         return redirect(target)
 
     def document(self, request: Request) -> Response:
-        wanted = request.args.get("bankTransactionID") or request.args.get("bankTransferID") or ""
+        wanted = next((text for name in _ID_NAMES if (text := request.args.get(name))), "")
         marks = ", ".join("?" * len(_DOCUMENTS))
         query = f"SELECT kind, org, body FROM document WHERE id = ? AND kind IN ({marks})"
         found = self._store.execute(query, (wanted.lower(), *_DOCUMENTS))

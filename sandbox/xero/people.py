@@ -46,6 +46,11 @@ class People:
         with self._books.store.transaction():
             return invoices.create(self._call(), {"Status": "AUTHORISED", **element})
 
+    def type_payment(self, **element: Any) -> Json:
+        """Record the payment of an invoice or bill by hand; fields as in the API."""
+        with self._books.store.transaction():
+            return payments.create(self._books, element).body
+
     def reconcile(self, transaction: str) -> Json:
         """Match a bank transaction with a statement line: from now on it can neither be edited nor deleted."""
         return self._set(transaction, IsReconciled=True)

@@ -23,6 +23,7 @@ class DecidedBy(StrEnum):
     CATEGORY = "category"  # captured at the source: category, cost centre, VAT
     CONTACT = "contact"  # what a person decided for this counterparty
     DEFAULT = "default"
+    PERSON = "person"  # for this one movement
     POLICY = "policy"  # not a choice: the way the books need it
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.money import NO_CURRENCY, ZERO, Money, minor_units, round_half_up
@@ -101,6 +102,7 @@ class Planned:
     booking_date: date | None = None
     waits_for: str = ""
     rate: UsedRate | None = None  # the tenant's own rate, where the document carries one
+    told: Mapping[str, Any] = field(default_factory=dict)  # for the decision trace, besides how it is coded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ DEFAULT_POLICIES = {
     "contact_threshold": "100",
     "match_invoices": "suggest",
     "partner_minutes": "15",  # both rows of a deal are made within a second of each other
+    "match_invoices_from": "90",
 }
 
 
@@ -72,6 +73,11 @@ class Books:
     def partner_patience(self) -> timedelta:
         """How long one row of a deal or own transfer waits for the other before a person is asked."""
         return timedelta(minutes=int(self.policy("partner_minutes")))
+
+    @property
+    def match_threshold(self) -> int:
+        """From which score on, of 100, the policy "auto" lets a payment post itself."""
+        return int(self.policy("match_invoices_from"))
 
     @property
     def base_currency(self) -> str:

@@ -89,6 +89,7 @@ class Context:
     mirror_fresh: bool = False
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
     uses_payments: bool = False  # payments are read and sent too; found out when the books are first read
+    pays: bool = False  # payments wait to be sent
     items_fresh: bool = False  # open invoices and bills were read after the last payment was sent
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from sync import store
 from sync.domain.backfill import Window, windows
 from sync.models import ContactLink, Entry, EntryState, Run
-from sync.pipeline import contacts, fetch, mirror
+from sync.pipeline import contacts, fetch, invoices, mirror
 from sync.pipeline.backfill import inside
 from sync.pipeline.context import Context
 from sync.pipeline.dependents import release
@@ -33,7 +33,9 @@ def dry_run(
         if cutoff is not None:
             ctx.flow.cutoff, ctx.flow.mirror_watermarks = cutoff, {}  # of this look alone: the row stays as it is
         pages = _read_source(ctx) if window is None else _read_window(ctx, window)
-        changes = [page for endpoint in mirror.endpoints_of(ctx) for page in mirror.read(ctx, endpoint, None)]
+        items = [] if ctx.books.policy("match_invoices") == "off" else list(invoices.pages(ctx))
+        endpoints = mirror.ALL_ENDPOINTS if any(items) else mirror.endpoints_of(ctx)
+        changes = [page for endpoint in endpoints for page in mirror.read(ctx, endpoint, None)]
         known = list(ctx.destination.contacts(since=None))
         with ctx.commit(), _taken_back():
             run = Run.objects.create(
@@ -42,12 +44,14 @@ def dry_run(
             ctx.run = run
             rows = [row for page in pages for row in page]
             found = store.upsert_records(tenant_id=tenant_id, flow_id=flow_id, run_id=run.pk, records=rows)
+            for open_items in items:
+                invoices.keep(ctx, open_items)
             for page in changes:
                 mirror.keep_documents(ctx, page)
             for listed in known:
                 contacts.keep(ctx, listed)
             mirror.adopt(ctx)
-            ctx.mirror_fresh = True
+            ctx.mirror_fresh = ctx.items_fresh = True
             if window is not None:
                 store.wake_before_cutoff(flow_id=flow_id, since=window.since, until=window.until)
             while transform(ctx) or release(ctx) or validate(ctx):

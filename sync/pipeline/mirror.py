@@ -21,12 +21,17 @@ ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
 
 
-def endpoints_of(ctx: Context) -> tuple[Endpoint, ...]:
-    """Where documents of this company may stand. A company without invoices and bills spends no call on payments."""
+def uses_payments(ctx: Context) -> bool:
+    """Has this company invoices or bills? One without spends no call on payments. Remembered once it has."""
     if not ctx.uses_payments:
         with ctx.commit():
             ctx.uses_payments = MirrorInvoice.objects.filter(connection=ctx.connection).exists()
-    return ALL_ENDPOINTS if ctx.uses_payments else ENDPOINTS
+    return ctx.uses_payments
+
+
+def endpoints_of(ctx: Context) -> tuple[Endpoint, ...]:
+    """Where documents of this company may stand."""
+    return ALL_ENDPOINTS if uses_payments(ctx) else ENDPOINTS
 
 
 def read_changes(
@@ -44,8 +49,9 @@ def read_changes(
     watermarks = dict(ctx.flow.mirror_watermarks)
     for endpoint in endpoints if endpoints is not None else endpoints_of(ctx):
         for page in read(ctx, endpoint, since):  # page by page, so that a long history needs little memory
-            with ctx.commit():
-                keep_documents(ctx, page)
+            if page:
+                with ctx.commit():
+                    keep_documents(ctx, page)
             watermarks[endpoint.value] = _newest(watermarks.get(endpoint.value), page)
     with ctx.commit():
         adopt(ctx)

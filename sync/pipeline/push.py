@@ -17,6 +17,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from connectors.contract.records import (
@@ -29,6 +30,7 @@ from connectors.contract.records import (
 )
 from sync import faults, incidents, store
 from sync.domain import documents
+from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState, Flow
 from sync.pipeline import contacts, findings, locks, mirror
 from sync.pipeline.context import Context, Progress
@@ -50,7 +52,7 @@ def push(ctx: Context) -> Progress:
     """Send what is due: first the contacts that entries wait for, then documents. Nothing due: no call at all."""
     if not _may_push(ctx):
         return Progress.nothing()
-    endpoints = (Endpoint.CONTACTS, *mirror.endpoints_of(ctx))
+    endpoints = (Endpoint.CONTACTS, *mirror.ENDPOINTS, *(mirror.PAYMENTS if ctx.pays else ()))
     moved = sum(_push_to(ctx, endpoint) for endpoint in endpoints if endpoint not in ctx.exhausted)
     return Progress(moved=moved, more=ctx.contacts_stale)
 
@@ -112,7 +114,10 @@ def _may_push(ctx: Context) -> bool:
 def _anything_due(ctx: Context) -> bool:
     with ctx.commit():
         ready = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, held_back=False)
-        return ready.filter(not_before__lte=Now()).exists()
+        due = ExpressionWrapper(Q(not_before__lte=Now()), output_field=BooleanField())
+        found = list(ready.annotate(due=due).values_list("destination_type", "due").distinct())
+    ctx.pays = ctx.pays or any(kind in PAYMENT_TYPES for kind, _ in found)
+    return any(is_due for _, is_due in found)
 
 
 def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:

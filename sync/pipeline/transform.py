@@ -25,6 +25,7 @@ from sync.pipeline import findings, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.invoices import allocate, read_open_items
 from sync.pipeline.linking import Who, links_for
 
 REWRITABLE = frozenset(
@@ -44,6 +45,7 @@ SLICE = 500
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
+    read_open_items(ctx)
     with ctx.commit():
         rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)
@@ -54,6 +56,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         standing = _standing(ctx, [record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=_booked(standing), rivals=rivals)
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
+        outcomes = allocate(ctx, outcomes, _main_markers(ctx, rows, standing))
         _write(ctx, records, outcomes, standing)
         returned.keep(ctx, rows)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
@@ -137,6 +140,13 @@ def _markers(
         for row in unit
         for leg in (plan.MAIN, plan.SOLD, plan.BOUGHT)
     }
+
+
+def _main_markers(
+    ctx: Context, rows: Sequence[CodedRecord], standing: Mapping[tuple[int, str], Mapping[str, Any]]
+) -> dict[int, str]:
+    found = _markers(ctx, rows, standing)
+    return {record_id: mark for (record_id, leg), mark in found.items() if leg == plan.MAIN}
 
 
 # -------------------------------------------------------------------- writing
@@ -288,7 +298,7 @@ def _type(outcome: Planned) -> str:
 
 
 def _trace(outcome: Planned) -> dict[str, Any]:
-    trace = outcome.part.coding.trace() if outcome.part.coding else {}
+    trace = {**(outcome.part.coding.trace() if outcome.part.coding else {}), **outcome.told}
     if outcome.rate is None:
         return trace
     used = {"value": str(outcome.rate.value), "version": outcome.rate.version}

@@ -12,6 +12,7 @@ from connectors.contract.records import BankTransaction, LedgerEntry, MirrorDocu
 from sync import store
 from sync.domain import documents, match
 from sync.domain.booking import is_locked
+from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import confirm, findings, locks, mirror, pairs
@@ -42,6 +43,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         moves = pairs.together(ctx, rows, moves)
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
+    ctx.pays = ctx.pays or any(row.destination_type in PAYMENT_TYPES for row in rows)
     ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
     return Progress(moved=len(moves), more=len(rows) >= limit)
 

@@ -21,6 +21,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "contacts": ("match_or_create", "match_only", "preview"),
     "contact_threshold": ("100", *(str(score) for score in range(99, 49, -1)), "0"),  # 0: likeness says nothing
     "match_invoices": ("suggest", "off", "auto"),
+    "match_invoices_from": ("90", *(str(score) for score in range(100, 49, -1) if score != 90)),
     "partner_minutes": ("15", "5", "30", "60", "240", "1440"),
 }
 DEFAULT_KEYS = ("income", "expense", "fee", "cashback", "fx_clearing", "suspense", "tax_income", "tax_expense")

@@ -62,6 +62,8 @@ ROUTES: dict[str, Route] = {
     "transactions-detail": page("record"),
     "transactions-original": act(WORKING, "record", origin="1"),
     "transactions-act": act(WORKING, "record", "retry"),
+    "invoice-choose": act(WORKING, "record", key="none"),
+    "invoices-choose": act(WORKING, group="none"),
     "review": page(),
     "review-act": act(WORKING, "accept"),
     "proposal-preview": act(WORKING, "record"),

@@ -24,6 +24,7 @@ GOOD = {
     "contacts": "match_or_create",
     "contact_threshold": "95",
     "match_invoices": "suggest",
+    "match_invoices_from": "90",
     "partner_minutes": "60",
     "income": "200",
     "expense": "400",

@@ -1,0 +1,337 @@
+"""Movements that pay invoices and bills: the open ones are read by delta, matched, claimed, and become payments.
+
+Reading asks the vendor, so it comes before a step's transaction; matching and claiming happen inside it, so that no two
+movements of a slice pay one invoice twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.money import ZERO, Money, round_half_up
+from connectors.contract.records import Allocation, BankTransaction, Movement, OpenItem
+from sync import store
+from sync.domain import invoices, payments, plan
+from sync.domain.coding_case import DecidedBy, Decision
+from sync.domain.contacts import contact_key
+from sync.domain.invoices import Found, Proposal, Receipt
+from sync.domain.open_items import OpenItems
+from sync.domain.payments import PAYMENT_TYPES
+from sync.domain.plan import Planned
+from sync.domain.rate_tables import UsedRate
+from sync.models import ContactLink, Entry, EntryState, MirrorInvoice, Record, RecordState
+from sync.pipeline import mirror
+from sync.pipeline.context import WATERMARK_MARGIN, Context
+
+PAYS = frozenset({Movement.PAY_IN, Movement.PAY_OUT, Movement.PEER})
+UNDER_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.IN_FLIGHT, EntryState.UNCONFIRMED)
+REMEMBERED = timedelta(days=90)  # paid or voided ones, to say so when a movement names one
+WATERMARK = "Invoices"
+
+
+# --------------------------------------------------------------------- reading
+
+
+def read_open_items(ctx: Context) -> None:
+    """Read what changed among invoices and bills, if a movement waits that may pay one. No transaction is open."""
+    if ctx.items_fresh or ctx.books.policy("match_invoices") == "off" or not _anything_may_pay(ctx):
+        return
+    watermark = ctx.flow.mirror_watermarks.get(WATERMARK)
+    for page in pages(ctx):
+        with ctx.commit():
+            keep(ctx, page)
+        stamps = [item.updated_at.isoformat() for item in page if item.updated_at]
+        watermark = max([*stamps, *([watermark] if watermark else [])], default=None)
+    if watermark is not None:
+        with ctx.commit():
+            ctx.store_flow(mirror_watermarks={**ctx.flow.mirror_watermarks, WATERMARK: watermark})
+    ctx.items_fresh = True
+
+
+def _anything_may_pay(ctx: Context) -> bool:
+    with ctx.commit():
+        waiting = Record.objects.filter(flow=ctx.flow, state=RecordState.FETCHED)
+        return waiting.filter(movement__in=[movement.value for movement in PAYS]).exists()
+
+
+def pages(ctx: Context) -> Iterator[tuple[OpenItem, ...]]:
+    """Every change since the last reading; the first time, what is open."""
+    stored = ctx.flow.mirror_watermarks.get(WATERMARK)
+    since = datetime.fromisoformat(stored) - ctx.timing.quarantine - WATERMARK_MARGIN if stored else None
+    return ctx.destination.open_items(since=since)
+
+
+def keep(ctx: Context, page: Sequence[OpenItem]) -> None:
+    """Write what was read. From the first item on, payments are read as well. Inside `commit`."""
+    if not page:
+        return
+    store.upsert_invoices(
+        tenant_id=ctx.tenant_id, connection_id=ctx.connection.pk, invoices=[_as_row(item) for item in page]
+    )
+    if not ctx.uses_payments:
+        ctx.uses_payments, ctx.mirror_fresh, ctx.push_prepared = True, False, False
+
+
+def _as_row(item: OpenItem) -> dict[str, Any]:
+    return {
+        "invoice_id": item.invoice_id,
+        "sales": item.sales,
+        "number": item.number[:255],
+        "reference": item.reference[:255],
+        "contact_id": item.contact_id,
+        "contact_name": item.contact_name[:500],
+        "total": str(item.total.amount),
+        "due": str(item.due),
+        "currency": item.total.currency,
+        "date": item.date.isoformat(),
+        "due_date": item.due_date.isoformat() if item.due_date else None,
+        "rate": None if item.rate is None else str(item.rate),
+        "status": item.status[:12],
+        "paid_by": list(item.paid_by),
+        "updated_at": item.updated_at.isoformat() if item.updated_at else None,
+    }
+
+
+# -------------------------------------------------------------------- matching
+
+
+def allocate(ctx: Context, outcomes: Sequence[plan.Outcome], markers: Mapping[int, str]) -> list[plan.Outcome]:
+    """The same outcomes; those that pay something carry a payment, or the proposals that a person chooses from.
+
+    `markers`: of the main document, by record. Inside `commit`; four statements, none where nothing may pay.
+    """
+    may_pay = [outcome for outcome in outcomes if isinstance(outcome, Planned) and _may_pay(outcome)]
+    if not may_pay or not mirror.uses_payments(ctx):
+        return list(outcomes)
+    matcher = _matcher(ctx, may_pay, markers)
+    decided = {id(outcome): matcher.decide(outcome) for outcome in may_pay}
+    return [decided.get(id(outcome), outcome) for outcome in outcomes]
+
+
+def _may_pay(outcome: Planned) -> bool:
+    """A plain movement on a mapped account whose only obstacles are of its coding, which a payment needs none of."""
+    part = outcome.part
+    if part.transaction.movement not in PAYS or part.bank is None or part.coding is None or outcome.other is not None:
+        return False
+    of_coding = {finding.code for finding in part.coding.findings} | {"rate_missing", "review_by_rule"}
+    against = {finding.code for finding in outcome.findings if finding.severity is Severity.REVIEW}
+    return outcome.booking_date is not None and not outcome.waits_for and against <= of_coding
+
+
+def _matcher(ctx: Context, may_pay: Sequence[Planned], markers: Mapping[int, str]) -> _Matcher:
+    standing = Entry.objects.filter(record_id__in=[it.part.record_id for it in may_pay], leg=plan.MAIN).values(
+        "record_id", "state", "destination_id", "document", "chosen_invoices", "accepted"
+    )
+    policy = ctx.books.policy("match_invoices")
+    return _Matcher(
+        items=_open_items(ctx, may_pay),
+        links=_links(ctx, may_pay),
+        standing={row["record_id"]: dict(row) for row in standing},
+        markers=markers,
+        policy=policy,
+        threshold=ctx.books.match_threshold,
+        base_currency=ctx.books.base_currency,
+        own_rate=ctx.books.own_rate,
+    )
+
+
+def _open_items(ctx: Context, may_pay: Sequence[Planned]) -> OpenItems:
+    sides = {outcome.part.transaction.amount.amount > 0 for outcome in may_pay}
+    recent = Q(updated_at__gte=ctx.now() - REMEMBERED)
+    rows = MirrorInvoice.objects.filter(connection=ctx.connection, sales__in=sides)
+    found = [_as_item(row) for row in rows.filter(Q(status="AUTHORISED") | recent).values()]
+    return OpenItems.of(found, taken=_claimed(ctx, may_pay, {item.invoice_id: item for item in found}))
+
+
+def _as_item(row: Mapping[str, Any]) -> OpenItem:
+    return OpenItem(
+        invoice_id=row["invoice_id"],
+        sales=row["sales"],
+        number=row["number"],
+        reference=row["reference"],
+        contact_id=row["contact_id"],
+        contact_name=row["contact_name"],
+        total=Money(amount=_cents(row["total"]), currency=row["currency"]),
+        due=_cents(row["due"]),
+        date=row["date"],
+        due_date=row["due_date"],
+        rate=row["rate"],
+        status=row["status"],
+        paid_by=tuple(row["paid_by"]),
+        updated_at=row["updated_at"],
+    )
+
+
+def _cents(stored: Decimal) -> Decimal:
+    """The table keeps four digits, the books two."""
+    return round_half_up(stored, 2)
+
+
+def _claimed(ctx: Context, may_pay: Sequence[Planned], items: Mapping[str, OpenItem]) -> dict[str, Decimal]:
+    """What payments under way will pay, as far as the invoices do not show them yet."""
+    others = Entry.objects.filter(flow=ctx.flow, destination_type__in=PAYMENT_TYPES, state__in=UNDER_WAY)
+    others = others.exclude(record_id__in=[outcome.part.record_id for outcome in may_pay])
+    claimed: dict[str, Decimal] = {}
+    for marker, document in others.values_list("marker", "document"):
+        for part in (document or {}).get("allocations", ()):
+            item = items.get(part["invoice_id"])
+            if item is not None and marker not in item.paid_by:
+                claimed[item.invoice_id] = claimed.get(item.invoice_id, ZERO) + Decimal(part["amount"])
+    return claimed
+
+
+def _links(ctx: Context, may_pay: Sequence[Planned]) -> dict[str, str]:
+    """Our own link of each name to a contact in the books, by contact key."""
+    keys = {contact_key(outcome.part.transaction.counterparty.name) for outcome in may_pay} - {""}
+    linked = ContactLink.objects.filter(flow=ctx.flow, key__in=keys).exclude(contact_id="")
+    return dict(linked.values_list("key", "contact_id"))
+
+
+class _Matcher:
+    """Decides movement by movement, in their order; what one of them pays, the next one cannot pay again."""
+
+    def __init__(
+        self,
+        *,
+        items: OpenItems,
+        links: Mapping[str, str],
+        standing: Mapping[int, Mapping[str, Any]],
+        markers: Mapping[int, str],
+        policy: str,
+        threshold: int,
+        base_currency: str,
+        own_rate: Callable[[str, date], UsedRate | None],
+    ) -> None:
+        self._items, self._links, self._standing, self._markers = items, links, standing, markers
+        self._policy, self._threshold = policy, threshold
+        self._base_currency, self._own_rate = base_currency, own_rate
+        self._currencies = {item.total.currency for item in items.by_id.values()} - {base_currency}
+
+    def decide(self, outcome: Planned) -> Planned:
+        old = self._standing.get(outcome.part.record_id, {})
+        document = old.get("document") or {}
+        if document.get("kind") in PAYMENT_TYPES and (old["destination_id"] or old["state"] in _SENT):
+            return self._paying(outcome, payments.allocations_of(document), told={}, findings=())
+        if self._policy == "off" and not old.get("chosen_invoices"):
+            return outcome
+        if invoices.DOUBTS & set(old.get("accepted") or ()):
+            return outcome
+        found = invoices.find(self._receipt(outcome), self._items)
+        if old.get("chosen_invoices"):
+            return self._chosen(outcome, old["chosen_invoices"], found)
+        best = invoices.choose(found, threshold=self._threshold) if self._policy == "auto" else None
+        return self._suggesting(outcome, found) if best is None else self._by_itself(outcome, best, found)
+
+    def _receipt(self, outcome: Planned) -> Receipt:
+        transaction, coding = outcome.part.transaction, outcome.part.coding
+        then = coding.hit.rule.then if coding and coding.hit else None
+        assert outcome.booking_date is not None
+        return Receipt(
+            amount=abs(transaction.amount),
+            incoming=transaction.amount.amount > 0,
+            day=outcome.booking_date,
+            reference=transaction.reference,
+            text=transaction.text,
+            name=transaction.counterparty.name,
+            contact_id=self._links.get(contact_key(transaction.counterparty.name), ""),
+            coded=bool(then and (then.account or then.split)),
+            base_currency=self._base_currency,
+            rates=self._rates(transaction.amount.currency, outcome.booking_date),
+        )
+
+    def _rates(self, wallet: str, day: date) -> dict[str, Decimal]:
+        """The tenant's own rates of that day, as far as an invoice or the wallet may need them."""
+        found = {currency: self._own_rate(currency, day) for currency in {wallet, *self._currencies}}
+        return {currency: used.value for currency, used in found.items() if used is not None}
+
+    def _by_itself(self, outcome: Planned, best: Proposal, found: Found) -> Planned:
+        why = f"score {best.score} of {invoices.FULL}: {'; '.join(best.reasons)}"
+        told = self._told(best, DecidedBy.POLICY, why)
+        return self._paying(outcome, best.allocations, told=told, findings=found.findings)
+
+    def _chosen(self, outcome: Planned, chosen: Sequence[Mapping[str, Any]], found: Found) -> Planned:
+        """A person's choice, if the books still allow it."""
+        total = abs(outcome.part.transaction.amount)
+        parts = payments.parts_of(chosen, self._items)
+        problem = payments.obstacle(parts, total=total, items=self._items) if parts else "It is no longer in the books."
+        if problem or parts is None:
+            finding = Finding(code="choice_gone", message=f"The chosen invoice cannot be paid any more. {problem}")
+            return self._suggesting(outcome, replace(found, findings=(finding, *found.findings)))
+        proposal = next((it for it in found.proposals if it.allocations == parts), None)
+        proposal = proposal or Proposal(pays=invoices.Pays.PART, allocations=parts, score=0, reasons=())
+        told = self._told(proposal, DecidedBy.PERSON, "; ".join(("a person chose it", *proposal.reasons)))
+        notes = tuple(finding for finding in found.findings if finding.severity is not Severity.REVIEW)
+        return self._paying(outcome, parts, told=told, findings=notes)
+
+    def _told(self, proposal: Proposal, by: DecidedBy, why: str) -> dict[str, Any]:
+        """A payment has no coding of its own: what it pays is the decision."""
+        numbers = ", ".join(part.number for part in proposal.allocations)
+        decision = Decision(field="invoice", value=numbers, by=by, why=why)
+        return {"decisions": [decision.to_json()], "rule": None, "payment": invoices.to_json(proposal, self._items)}
+
+    def _paying(
+        self,
+        outcome: Planned,
+        parts: tuple[Allocation, ...],
+        *,
+        told: Mapping[str, Any],
+        findings: tuple[Finding, ...],
+    ) -> Planned:
+        self._items.take(parts)
+        transaction, bank = outcome.part.transaction, outcome.part.bank
+        assert bank is not None
+        assert outcome.booking_date is not None
+        plain = outcome.document if isinstance(outcome.document, BankTransaction) else None
+        rate = self._rate(outcome, parts)
+        document = payments.payment(
+            parts,
+            bank_account_id=bank.account_id,
+            amount=transaction.amount,
+            day=outcome.booking_date,
+            reference=plain.reference if plain else transaction.reference or transaction.text,
+            marker=self._markers[outcome.part.record_id],
+            rate=rate.value if rate else None,
+        )
+        needed = {"review_by_rule"} | ({"rate_missing"} if _in_one_currency(parts, transaction.amount) else set())
+        kept = tuple(finding for finding in outcome.findings if finding.code in needed)
+        return replace(outcome, document=document, findings=(*kept, *findings), told=told, rate=rate)
+
+    def _rate(self, outcome: Planned, parts: Sequence[Allocation]) -> UsedRate | None:
+        """The tenant's own rate, on a foreign wallet whose invoices are in its own currency."""
+        amount = outcome.part.transaction.amount
+        assert outcome.booking_date is not None
+        if amount.currency == self._base_currency or not _in_one_currency(parts, amount):
+            return None
+        return outcome.rate or self._own_rate(amount.currency, outcome.booking_date)
+
+    def _suggesting(self, outcome: Planned, found: Found) -> Planned:
+        if not found.proposals and not found.findings:
+            return outcome
+        said = list(found.findings)
+        if found.proposals and not any(finding.severity is Severity.REVIEW for finding in said):
+            said.insert(0, Finding(code="invoice_found", message=_suggestion(found.proposals[0])))
+        told = {"proposals": [invoices.to_json(proposal, self._items) for proposal in found.proposals]}
+        return replace(outcome, findings=(*said, *outcome.findings), told=told)
+
+
+_SENT = (EntryState.IN_FLIGHT, EntryState.UNCONFIRMED, EntryState.CONFIRMED)
+
+
+def _in_one_currency(parts: Sequence[Allocation], amount: Money) -> bool:
+    return all(part.currency == amount.currency for part in parts)
+
+
+def _suggestion(best: Proposal) -> str:
+    numbers = ", ".join(part.number or "an invoice without a number" for part in best.allocations)
+    who = best.allocations[0].contact_name
+    return (
+        f"This looks like the payment of {numbers} ({who}): {'; '.join(best.reasons)}. Choose what it pays, or book it as it "
+        "is."
+    )

@@ -1,0 +1,565 @@
+"""Movements that pay invoices and bills: what stands in the books afterwards, read from the sandbox's own ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from sync import services, undoing
+from sync.allocating import invoice_choose, invoices_choose_best, proposals_of
+from sync.models import Entry
+from sync.proving import flow_prove
+from tenants.models import AuditEvent
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import ORGANISATION, World
+
+D = Decimal
+MARCH = date(2026, 3, 20)
+BOB = "bob@muster.example"
+
+
+@pytest.fixture
+def auto(world: World) -> World:
+    world.set_flow(policies={"match_invoices": "auto"})
+    return world
+
+
+def invoice(
+    world: World, number: str, amount: str, *, to: str = "Beispiel AG", kind: str = "ACCREC", **fields: Any
+) -> dict[str, Any]:
+    """An approved invoice (or bill) of the first of March, due at its end, without tax."""
+    return world.sandbox.xero.people(ORGANISATION).type_invoice(
+        Type=kind,
+        InvoiceNumber=number,
+        Contact={"Name": to},
+        Date="2026-03-01",
+        DueDate="2026-03-31",
+        LineAmountTypes="NoTax",
+        LineItems=[{"Description": number, "Quantity": 1, "UnitAmount": D(amount), "AccountCode": "200"}],
+        **fields,
+    )
+
+
+def standing(world: World, number: str) -> dict[str, Any]:
+    return next(it for it in world.books.invoices(live=False) if it["InvoiceNumber"] == number)
+
+
+def test_a_receipt_that_names_its_invoice_and_its_amount_pays_it(auto: World) -> None:
+    invoice(auto, "RE-2026-7001", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="Rechnung RE-2026-7001", executed_on=MARCH)
+
+    auto.settle()
+
+    assert auto.states() == ["confirmed"]
+    [paid] = auto.books.payments()
+    assert (paid["Amount"], paid["Invoice"]["InvoiceNumber"]) == (D("480.00"), "RE-2026-7001")
+    assert auto.books.bank_transactions() == []
+    assert standing(auto, "RE-2026-7001")["Status"] == "PAID"
+    assert auto.books.balance("090") == D("480.00")
+    assert auto.books.markers() == [auto.entries()[0].marker]
+    assert flow_prove(tenant_id=auto.tenant.pk, flow_id=auto.flow_id)["balanced"]
+
+
+# ----------------------------------------------------------------------- evidence
+
+
+def qr(body: str) -> str:
+    """A QR reference: 26 digits and the check digit, by the table of the Swiss implementation guidelines."""
+    digits, carry = body.rjust(26, "0"), 0
+    for digit in digits:
+        carry = (0, 9, 4, 6, 8, 2, 7, 1, 3, 5)[(carry + int(digit)) % 10]
+    return digits + str((10 - carry) % 10)
+
+
+def test_a_qr_reference_pays_its_invoice_whoever_pays(auto: World) -> None:
+    """65 for the reference, 30 for the amount, 5 for the date: 100 without a name."""
+    invoice(auto, "RE-2026-7001", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer=None, qr_reference=qr("20267001"), executed_on=MARCH)
+    auto.settle()
+    assert auto.states() == ["confirmed"]
+    assert standing(auto, "RE-2026-7001")["Status"] == "PAID"
+    assert "Beispiel AG" in [contact["Name"] for contact in auto.books.contacts()], "the invoice's own contact"
+
+
+def test_a_wrong_qr_digit_is_no_match_and_is_said(auto: World) -> None:
+    invoice(auto, "RE-2026-7001", "480.00", to="Andere AG")
+    right = qr("20267001")
+    wrong = right[:-1] + str((int(right[-1]) + 1) % 10)
+    auto.amnis.pay_in(amount="300.00", payer="Beispiel AG", qr_reference=wrong, executed_on=MARCH)
+    auto.settle()
+    [entry] = auto.entries()
+    assert [(it["code"], it["severity"], it["detail"]) for it in entry.findings if it["code"] == "reference_wrong"] == [
+        ("reference_wrong", "note", wrong)
+    ]
+    assert auto.books.payments() == []
+    assert standing(auto, "RE-2026-7001")["AmountDue"] == D("480.00")
+    assert [it["Total"] for it in auto.books.bank_transactions()] == [D("300.00")]
+
+
+def test_a_creditor_reference_pays_the_supplier_whose_bill_carries_it(auto: World) -> None:
+    """The bookkeeper typed the reference of the bill as its number, as Xero's screen suggests."""
+    invoice(auto, "RF18539007547034", "910.00", to="Probst Logistik AG", kind="ACCPAY")
+    auto.amnis.payout(amount="910.00", to="Probst Logistik AG", reference="RF18 5390 0754 7034", executed_on=MARCH)
+    auto.settle()
+    [paid] = auto.books.payments()
+    assert paid["PaymentType"] == "ACCPAYPAYMENT"
+    assert auto.books.balance("090") == D("-910.00")
+    assert standing(auto, "RF18539007547034")["Status"] == "PAID"
+
+
+# ------------------------------------------------------------- parts and batches
+
+
+def test_an_invoice_is_paid_in_two_parts(auto: World) -> None:
+    invoice(auto, "RE-2026-7002", "1000.00")
+    auto.amnis.pay_in(amount="400.00", payer="Beispiel AG", reference="RE-2026-7002 Teil 1", executed_on=MARCH)
+    auto.settle()
+    assert (standing(auto, "RE-2026-7002")["Status"], standing(auto, "RE-2026-7002")["AmountDue"]) == (
+        "AUTHORISED",
+        D("600.00"),
+    )
+    auto.amnis.pay_in(
+        amount="600.00", payer="Beispiel AG", reference="RE-2026-7002 Rest", executed_on=date(2026, 3, 27)
+    )
+    auto.settle()
+
+    assert auto.states() == ["confirmed", "confirmed"]
+    assert [paid["Amount"] for paid in auto.books.payments()] == [D("400.00"), D("600.00")]
+    assert standing(auto, "RE-2026-7002")["Status"] == "PAID"
+    assert auto.books.balance("090") == D("1000.00")
+
+
+def test_both_parts_may_arrive_at_once(auto: World) -> None:
+    invoice(auto, "RE-2026-7002", "1000.00")
+    for amount in ("400.00", "600.00"):
+        auto.amnis.pay_in(amount=amount, payer="Beispiel AG", reference="RE-2026-7002", executed_on=MARCH)
+    auto.settle()
+    assert standing(auto, "RE-2026-7002")["Status"] == "PAID"
+    assert auto.books.calls()["PUT /Payments"] == 1, "both parts in one call"
+
+
+def test_one_receipt_for_three_invoices_is_one_batch(auto: World) -> None:
+    for number, amount in (("RE-2026-7003", "100.00"), ("RE-2026-7004", "250.50"), ("RE-2026-7005", "49.50")):
+        invoice(auto, number, amount)
+    text = "RE-2026-7003, RE-2026-7004, RE-2026-7005"
+    auto.amnis.pay_in(amount="400.00", payer="Beispiel AG", reference=text, executed_on=MARCH)
+    auto.settle()
+
+    [batch] = auto.books.batch_payments()
+    assert (batch["TotalAmount"], batch["Type"]) == (D("400.00"), "RECBATCH"), "100.00 + 250.50 + 49.50"
+    assert [standing(auto, f"RE-2026-700{n}")["Status"] for n in (3, 4, 5)] == ["PAID"] * 3
+    assert auto.states() == ["confirmed"]
+    assert auto.books.markers() == [auto.entries()[0].marker]
+    assert flow_prove(tenant_id=auto.tenant.pk, flow_id=auto.flow_id)["balanced"], "a batch counts once"
+
+
+def test_the_only_set_of_a_customers_invoices_with_this_sum_is_proposed(world: World) -> None:
+    """100.00 + 49.50 = 149.50, and no other two or three of them make that."""
+    for number, amount in (("RE-2026-7003", "100.00"), ("RE-2026-7004", "250.50"), ("RE-2026-7005", "49.50")):
+        invoice(world, number, amount)
+    world.amnis.pay_in(amount="149.50", payer="Beispiel AG", reference="Danke", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["invoice_found"]
+    best = world.entries()[0].decisions["proposals"][0]
+    assert sorted(item["number"] for item in best["items"]) == ["RE-2026-7003", "RE-2026-7005"]
+    assert world.books.payments() == world.books.batch_payments() == world.books.bank_transactions() == []
+
+
+# ------------------------------------------------------------- too little, too much
+
+
+def test_a_small_shortage_is_for_a_person_to_explain(auto: World) -> None:
+    """980.00 of 1,000.00: two per cent taken as a discount, or kept by a bank."""
+    invoice(auto, "RE-2026-7006", "1000.00")
+    auto.amnis.pay_in(amount="980.00", payer="Beispiel AG", reference="RE-2026-7006", executed_on=MARCH)
+    auto.settle()
+    assert auto.codes() == ["invoice_found"]
+    assert auto.books.payments() == []
+    best = auto.entries()[0].decisions["proposals"][0]
+    assert (best["pays"], best["rest"]) == ("short", "20.00")
+
+
+def test_more_than_is_due_waits_and_makes_no_overpayment(auto: World) -> None:
+    invoice(auto, "RE-2026-7006", "1000.00")
+    auto.amnis.pay_in(amount="1100.00", payer="Beispiel AG", reference="RE-2026-7006", executed_on=MARCH)
+    auto.settle()
+    assert auto.codes() == ["overpaid"]
+    assert "100.00 too much" in auto.entries()[0].findings[0]["message"]
+    assert auto.books.payments() == auto.books.bank_transactions() == []
+
+
+def test_an_invoice_that_is_paid_already_is_said_instead_of_booked_as_income(auto: World) -> None:
+    invoice(auto, "RE-2026-7006", "1000.00")
+    for _ in range(2):
+        auto.amnis.pay_in(amount="1000.00", payer="Beispiel AG", reference="RE-2026-7006", executed_on=MARCH)
+        auto.settle()
+    assert auto.states() == ["confirmed", "review"]
+    assert auto.codes() == ["invoice_closed"]
+    assert auto.books.balance("090") == D("1000.00")
+
+
+def test_two_receipts_at_once_never_pay_one_invoice_twice(auto: World) -> None:
+    invoice(auto, "RE-2026-7006", "1000.00")
+    for _ in range(2):
+        auto.amnis.pay_in(amount="1000.00", payer="Beispiel AG", reference="RE-2026-7006", executed_on=MARCH)
+    auto.settle()
+    assert sorted(auto.states()) == ["confirmed", "review"]
+    assert [paid["Amount"] for paid in auto.books.payments()] == [D("1000.00")]
+
+
+# ------------------------------------------------------------------ other currencies
+
+
+def test_an_invoice_in_euro_paid_into_the_euro_wallet(auto: World) -> None:
+    invoice(auto, "RE-2026-7007", "500.00", CurrencyCode="EUR")
+    auto.amnis.pay_in(amount="500.00", account=2, payer="Beispiel AG", reference="RE-2026-7007", executed_on=MARCH)
+    auto.settle()
+    assert standing(auto, "RE-2026-7007")["Status"] == "PAID"
+    assert auto.books.balance("EUR Amnis") == D("500.00")
+
+
+def test_an_invoice_in_euro_paid_in_francs_brings_the_banks_amount(auto: World) -> None:
+    """500.00 EUR at 1.05 EUR for a franc are 476.19 CHF; 475.00 came in, 0.25 % less."""
+    invoice(auto, "RE-2026-7007", "500.00", CurrencyCode="EUR", CurrencyRate=D("1.05"))
+    auto.amnis.pay_in(amount="475.00", payer="Beispiel AG", reference="RE-2026-7007", executed_on=MARCH)
+    auto.settle()
+    [paid] = auto.books.payments()
+    assert (paid["Amount"], paid["BankAmount"]) == (D("500.00"), D("475.00"))
+    assert auto.books.balance("090") == D("475.00")
+    assert auto.states() == ["confirmed"]
+    assert auto.books.base_balance("499") == D("1.19"), "a realised loss: 476.19 owed, 475.00 received"
+
+
+def test_francs_that_are_not_worth_the_invoice_wait_for_a_person(auto: World) -> None:
+    """300.00 CHF at 1.05 are 315.00 EUR of the 500.00 that are due."""
+    invoice(auto, "RE-2026-7007", "500.00", CurrencyCode="EUR", CurrencyRate=D("1.05"))
+    auto.amnis.pay_in(amount="300.00", payer="Beispiel AG", reference="RE-2026-7007", executed_on=MARCH)
+    auto.settle()
+    assert auto.codes() == ["invoice_found"]
+    [item] = auto.entries()[0].decisions["proposals"][0]["items"]
+    assert (item["paid"], item["stays"]) == ("315.00", "185.00")
+
+
+def test_a_third_currency_is_for_a_person(auto: World) -> None:
+    invoice(auto, "RE-2026-7008", "500.00", CurrencyCode="USD")
+    auto.amnis.pay_in(amount="460.00", account=2, payer="Beispiel AG", reference="RE-2026-7008", executed_on=MARCH)
+    auto.settle()
+    assert auto.codes() == ["third_currency"]
+    assert auto.books.payments() == auto.books.bank_transactions() == []
+
+
+# --------------------------------------------------------------------- exactly once
+
+
+def test_a_lost_answer_on_a_payment_does_not_pay_twice(auto: World) -> None:
+    invoice(auto, "RE-2026-7009", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7009", executed_on=MARCH)
+    auto.sandbox.xero.faults.lose_answer(after_commit=True, path="Payments", methods={"PUT"})
+    auto.sync()
+    assert auto.states() == ["unconfirmed"]
+    auto.sandbox.xero.idempotency.forget_everything()
+    auto.settle()
+    assert auto.states() == ["confirmed"]
+    assert len(auto.books.payments()) == 1
+
+
+def test_a_lost_answer_on_a_batch_does_not_pay_twice(auto: World) -> None:
+    for number in ("RE-2026-7003", "RE-2026-7004"):
+        invoice(auto, number, "100.00")
+    auto.amnis.pay_in(amount="200.00", payer="Beispiel AG", reference="RE-2026-7003 RE-2026-7004", executed_on=MARCH)
+    auto.sandbox.xero.faults.lose_answer(after_commit=True, path="BatchPayments", methods={"PUT"})
+    auto.sync()
+    auto.sandbox.xero.idempotency.forget_everything()
+    auto.settle()
+    assert auto.states() == ["confirmed"]
+    assert (len(auto.books.batch_payments()), len(auto.books.payments())) == (1, 2)
+
+
+def test_a_payment_that_never_arrived_is_sent_again_after_proof_of_absence(auto: World) -> None:
+    invoice(auto, "RE-2026-7009", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7009", executed_on=MARCH)
+    auto.sandbox.xero.faults.reset(path="Payments", methods={"PUT"})
+    auto.sync()
+    assert auto.states() == ["unconfirmed"]
+    auto.settle()
+    assert auto.states() == ["confirmed"]
+    assert len(auto.books.payments()) == 1
+
+
+def test_while_it_is_unknown_whether_a_payment_arrived_its_invoice_counts_as_claimed(auto: World) -> None:
+    invoice(auto, "RE-2026-7009", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7009", executed_on=MARCH)
+    auto.sandbox.xero.faults.reset(path="Payments", methods={"PUT"})
+    auto.sync()
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7009", executed_on=MARCH)
+    auto.settle()
+    assert sorted(auto.states()) == ["confirmed", "review"]
+    assert [paid["Amount"] for paid in auto.books.payments()] == [D("480.00")]
+
+
+def matched_and_held(world: World) -> None:
+    """Everything is decided, nothing is sent: the flow is held, as in an outage."""
+    world.set_flow(held_until=datetime.now(UTC) + timedelta(hours=1))
+    world.sync()
+    assert world.states() == ["ready"]
+
+
+def test_an_invoice_voided_meanwhile_is_refused_in_words_and_looked_for_anew(auto: World) -> None:
+    found = invoice(auto, "RE-2026-7009", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7009", executed_on=MARCH)
+    matched_and_held(auto)
+    auto.sandbox.xero.people(ORGANISATION).void(found["InvoiceID"])
+    auto.set_flow(held_until=None)
+    auto.settle()
+    assert auto.codes() == ["invoice_not_payable"]
+    assert auto.books.payments() == []
+
+    services.entry_retry(**acting(auto))
+    auto.settle()
+    assert auto.codes() == ["invoice_closed"], "the books are read again: it is voided"
+
+    invoice(auto, "RE-2026-7009-B", "480.00")
+    services.entry_retry(**acting(auto))
+    auto.settle()
+    assert auto.codes() == ["invoice_closed"]
+    [other] = proposals_of(auto.entries()[0])
+    assert (other["items"][0]["number"], other["score"]) == ("RE-2026-7009-B", 65), "the sum, the customer, the date"
+
+
+def test_an_invoice_that_somebody_paid_meanwhile_is_not_paid_twice(auto: World) -> None:
+    found = invoice(auto, "RE-2026-7009", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7009", executed_on=MARCH)
+    matched_and_held(auto)
+    typed = auto.sandbox.xero.people(ORGANISATION).type_payment(
+        Invoice={"InvoiceID": found["InvoiceID"]},
+        Account={"AccountID": auto.books.account("090")["AccountID"]},
+        Date="2026-03-21",
+        Amount=D("480.00"),
+    )
+    auto.set_flow(held_until=None)
+    auto.settle()
+    assert auto.codes() == ["overpaid"]
+    services.entry_retry(**acting(auto))
+    auto.settle()
+    assert "already_in_xero" in auto.codes()
+    [twin] = [it for it in auto.entries()[0].findings if it["code"] == "already_in_xero"]
+    assert twin["detail"] == typed["PaymentID"]
+    assert len(auto.books.payments()) == 1
+
+
+# ------------------------------------------------------------------------- people
+
+
+def acting(world: World) -> dict[str, Any]:
+    return {"tenant_id": world.tenant.pk, "entry_ids": [entry.pk for entry in world.entries()], "actor": BOB}
+
+
+def choose(world: World, place: int = 0) -> int:
+    [entry] = [entry for entry in world.entries() if entry.state == "review"]
+    key = proposals_of(entry)[place]["key"]
+    return invoice_choose(tenant_id=world.tenant.pk, entry_id=entry.pk, key=key, actor=BOB)
+
+
+def test_by_default_the_proposal_waits_until_somebody_accepts_it(world: World) -> None:
+    invoice(world, "RE-2026-7010", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["invoice_found"]
+    assert world.books.write_calls() == 0
+
+    assert choose(world) == 1
+    world.settle()
+
+    assert world.states() == ["confirmed"]
+    assert standing(world, "RE-2026-7010")["Status"] == "PAID"
+    with tenant_scope(world.tenant.pk):
+        acts = list(AuditEvent.objects.filter(action="entry.invoice").values_list("actor", "after"))
+    assert [(actor, (after or {})["pays"]) for actor, after in acts] == [(BOB, "RE-2026-7010")]
+
+
+def test_somebody_may_book_it_as_money_received_instead(world: World) -> None:
+    invoice(world, "RE-2026-7010", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    world.settle()
+    services.entry_accept(**acting(world))
+    world.settle()
+    assert world.states() == ["confirmed"]
+    assert [it["Type"] for it in world.books.bank_transactions()] == ["RECEIVE"]
+    assert standing(world, "RE-2026-7010")["AmountDue"] == D("480.00")
+
+
+def test_of_two_equal_invoices_a_person_chooses_and_the_other_stays_open(world: World) -> None:
+    invoice(world, "RE-2026-7011", "480.00")
+    invoice(world, "RE-2026-7012", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="Danke", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    assert [it["score"] for it in proposals_of(entry)] == [65, 65], "amount 30, name 30, date 5"
+
+    choose(world, 1)
+    world.settle()
+
+    paid, other = ((standing(world, n)["Status"]) for n in sorted_by_proposal(entry))
+    assert (other, paid) == ("PAID", "AUTHORISED")
+
+
+def sorted_by_proposal(entry: Entry) -> list[str]:
+    return [proposal["items"][0]["number"] for proposal in proposals_of(entry)]
+
+
+def test_equal_evidence_for_two_invoices_never_posts_itself(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "auto", "match_invoices_from": "60"})
+    invoice(world, "RE-2026-7011", "480.00")
+    invoice(world, "RE-2026-7012", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="Danke", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["invoice_found"]
+
+
+@pytest.mark.parametrize(("threshold", "state"), [("65", "confirmed"), ("66", "review")])
+def test_the_threshold_is_the_tenants_own(world: World, threshold: str, state: str) -> None:
+    """Amount 30, name 30, date 5: 65."""
+    world.set_flow(policies={"match_invoices": "auto", "match_invoices_from": threshold})
+    invoice(world, "RE-2026-7011", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="Danke", executed_on=MARCH)
+    world.settle()
+    assert world.states() == [state]
+
+
+def test_a_choice_that_somebody_else_took_meanwhile_is_offered_anew(world: World) -> None:
+    invoice(world, "RE-2026-7011", "480.00")
+    for _ in range(2):
+        world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7011", executed_on=MARCH)
+    world.settle()
+    first, second = world.entries()
+    for entry in (first, second):
+        key = proposals_of(entry)[0]["key"]
+        invoice_choose(tenant_id=world.tenant.pk, entry_id=entry.pk, key=key, actor=BOB)
+    world.settle()
+    assert sorted(world.states()) == ["confirmed", "review"]
+    assert "choice_gone" in world.codes()
+    assert len(world.books.payments()) == 1
+
+
+def test_accepting_all_of_a_group_takes_only_what_is_sure_enough(world: World) -> None:
+    invoice(world, "RE-2026-7011", "480.00")
+    invoice(world, "RE-2026-7012", "99.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7011", executed_on=MARCH)
+    world.amnis.pay_in(amount="99.00", payer="Beispiel AG", reference="Danke", executed_on=MARCH)
+    world.settle()
+    assert invoices_choose_best(**acting(world), at_least=90) == 1
+    world.settle()
+    assert sorted(world.states()) == ["confirmed", "review"]
+    assert standing(world, "RE-2026-7011")["Status"] == "PAID"
+
+
+def test_large_amounts_wait_even_where_the_invoice_is_sure(auto: World) -> None:
+    auto.set_flow(review={"amount_over": {"CHF": "400.00"}})
+    invoice(auto, "RE-2026-7011", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7011", executed_on=MARCH)
+    auto.settle()
+    assert auto.codes() == ["large_amount"]
+    services.entry_accept(**acting(auto))
+    auto.settle()
+    assert standing(auto, "RE-2026-7011")["Status"] == "PAID"
+
+
+# --------------------------------------------------------------- what stays as it was
+
+
+def test_switched_off_every_payment_in_is_money_received(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "off"})
+    invoice(world, "RE-2026-7013", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7013", executed_on=MARCH)
+    world.settle()
+    assert [it["Type"] for it in world.books.bank_transactions()] == ["RECEIVE"]
+    assert "GET /Invoices" not in world.books.calls()
+
+
+def test_a_rule_decides_where_nothing_but_the_amount_speaks_for_an_invoice(world: World) -> None:
+    rule = {
+        "name": "Donations",
+        "when": {"all": [{"field": "counterparty", "op": "contains", "value": "Beispiel"}]},
+        "then": {"account": "260", "tax": "NONE"},
+    }
+    services.rule_save(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, spec=rule)
+    invoice(world, "RE-2026-7013", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="Spende", executed_on=MARCH)
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7013", executed_on=MARCH)
+    world.settle()
+    assert world.states() == ["confirmed", "review"], "one that names the invoice is asked about all the same"
+
+
+def test_a_movement_changed_after_its_payment_is_shown_and_never_paid_again(auto: World) -> None:
+    invoice(auto, "RE-2026-7014", "480.00")
+    movement = auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7014", executed_on=MARCH)
+    auto.settle()
+    auto.amnis.change_detail(movement, payerName="Beispiel Holding AG")
+    auto.settle()
+    assert auto.states() == ["confirmed"], "who paid is no field of a payment"
+    assert len(auto.books.payments()) == 1
+
+
+def test_a_payment_deleted_in_xero_is_noticed_and_not_made_again(auto: World) -> None:
+    invoice(auto, "RE-2026-7015", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7015", executed_on=MARCH)
+    auto.settle()
+    [paid] = auto.books.payments()
+    auto.sandbox.xero.people(ORGANISATION).delete(paid["PaymentID"])
+    auto.set_flow(mirror_read_at=datetime.now(UTC) - timedelta(minutes=56))
+    auto.settle()
+    assert auto.codes() == ["deleted_in_xero"]
+    assert auto.books.payments() == []
+
+
+def undo(world: World) -> None:
+    [entry] = world.entries()
+    undoing.undo(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=undoing.Selection(entry=entry.pk), actor=BOB
+    )
+    for _ in range(5):
+        world.sync()
+    assert world.states() == ["undone"]
+
+
+def test_an_undone_payment_leaves_its_invoice_open_as_before(auto: World) -> None:
+    invoice(auto, "RE-2026-7017", "480.00")
+    auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7017", executed_on=MARCH)
+    auto.settle()
+    assert standing(auto, "RE-2026-7017")["Status"] == "PAID"
+    undo(auto)
+    assert (standing(auto, "RE-2026-7017")["Status"], standing(auto, "RE-2026-7017")["AmountDue"]) == (
+        "AUTHORISED",
+        D("480.00"),
+    )
+    assert auto.books.balance("090") == D("0.00")
+
+
+def test_an_undone_batch_leaves_all_its_invoices_open_and_may_be_paid_anew(auto: World) -> None:
+    for number in ("RE-2026-7018", "RE-2026-7019"):
+        invoice(auto, number, "100.00")
+    auto.amnis.pay_in(amount="200.00", payer="Beispiel AG", reference="RE-2026-7018 RE-2026-7019", executed_on=MARCH)
+    auto.settle()
+    undo(auto)
+    assert [standing(auto, n)["AmountDue"] for n in ("RE-2026-7018", "RE-2026-7019")] == [D("100.00")] * 2
+    assert auto.books.batch_payments() == auto.books.payments() == []
+
+
+def test_a_hundred_receipts_cost_a_constant_number_of_statements(committed_world: World) -> None:
+    world = committed_world
+    world.set_flow(policies={"match_invoices": "auto"})
+    counts = []
+    for start, many in ((0, 10), (100, 100)):
+        for n in range(start, start + many):
+            invoice(world, f"RE-2026-8{n:03}", "10.00")
+            world.amnis.pay_in(amount="10.00", payer="Beispiel AG", reference=f"RE-2026-8{n:03}", executed_on=MARCH)
+        with CaptureQueriesContext(connection) as captured:
+            world.sync()
+        counts.append(len(captured.captured_queries))
+    assert len(world.books.payments()) == 110
+    assert counts[1] <= counts[0] + 30, "one more call of fifty, and no statement for each receipt"
