@@ -231,7 +231,10 @@ class TrackingChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineItem:
-    """One line, gross, in the document's currency; negative allowed. `account_id` is the destination's own id."""
+    """One line, gross, in the document's currency; negative allowed. `account_id` is the destination's own id.
+
+    `tax`: what the destination will find within `amount`; None where that is not known.
+    """
 
     description: str
     amount: Decimal
@@ -239,6 +242,7 @@ class LineItem:
     account_code: str = ""  # for people; the id decides
     tax_type: str = ""
     tracking: tuple[TrackingChoice, ...] = ()
+    tax: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,6 +396,7 @@ class MirrorDocument:
     status: str = "AUTHORISED"
     reconciled: bool = False
     lines_hash: str = ""
+    tax_total: Decimal | None = None
     updated_at: datetime | None = None
     lines: tuple[LineItem, ...] = ()  # only where a document was read by its id
 

@@ -85,6 +85,7 @@ def bank_transaction(element: Wire) -> MirrorDocument:
         status=text(element, "Status") or "AUTHORISED",
         reconciled=element.get("IsReconciled") is True,
         lines_hash=_lines_hash(element),
+        tax_total=tax_total(element),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
+from connectors.contract.money import ZERO
 from connectors.contract.records import Account, LineItem, Movement, SourceTransaction, TaxMode, TrackingChoice
 from sync.domain.coding_account import account_named, choose_account
 from sync.domain.coding_case import (
@@ -29,6 +30,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.descriptions import describe
 from sync.domain.references import ChartIndex
 from sync.domain.rules import RuleHit, SplitPart, split_amounts
+from sync.domain.tax_amounts import expected_tax
 
 __all__ = ["Coding", "CodingDefaults", "DecidedBy", "Decision", "Remembered", "code"]
 
@@ -171,9 +173,10 @@ def _lines(
         return (), None
     if not captured.lines:
         whole = abs(case.transaction.amount).amount
-        return (_line(whole, account, tax, tracking, description),), account
+        return (_line(case, whole, account, tax, tracking, description),), account
     lines = (
-        _line(part.gross, account, part.tax_type, tracking, f"{description} ({part.label})") for part in captured.lines
+        _line(case, part.gross, account, part.tax_type, tracking, f"{description} ({part.label})")
+        for part in captured.lines
     )
     return tuple(lines), account
 
@@ -199,7 +202,7 @@ def _split_lines(
         if account is None:
             return ()
         if amount:
-            lines.append(_line(amount, account, tax, choices, part.description or description))
+            lines.append(_line(case, amount, account, tax, choices, part.description or description))
     return tuple(lines)
 
 
@@ -213,7 +216,7 @@ def _part_tax(case: Case, part: SplitPart, account: Account | None, notes: Notes
 
 
 def _line(
-    amount: Decimal, account: Account, tax: str, tracking: tuple[TrackingChoice, ...], description: str
+    case: Case, amount: Decimal, account: Account, tax: str, tracking: tuple[TrackingChoice, ...], description: str
 ) -> LineItem:
     return LineItem(
         description=description,
@@ -222,4 +225,5 @@ def _line(
         account_code=account.code,
         tax_type=tax,
         tracking=tracking,
+        tax=ZERO if case.without_tax else expected_tax(amount, tax, case.chart),
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from connectors.contract.records import Account, Movement
+from connectors.contract.records import Account, Movement, TaxRate
 from sync.domain.coding_case import Case, DecidedBy, Notes
 from sync.domain.references import ACTIVE, NO_TAX, label, may_carry
-from sync.domain.vat import NO_LINES, VatLines, vat_lines
-
-_SWISS_TAX_AREA = frozenset({"CH", "LI"})
+from sync.domain.tax_law import SINCE_2024, SWISS_TAX_AREA, percent_on
+from sync.domain.vat import NO_LINES, VatLines, percent, vat_lines
 
 
 def choose_tax(case: Case, account: Account | None, notes: Notes) -> tuple[str, VatLines]:
@@ -52,6 +51,7 @@ def tax_named(text: str, account: Account | None, by: DecidedBy, why: str, case:
     if rate is None:
         notes.review("tax_missing", f"Tax {text} ({why}) does not exist in Xero.", detail=text)
         return ""
+    rate = _of_the_day(rate, account, by, why, case, notes)
     if rate.status != ACTIVE:
         notes.review("tax_archived", f"Tax {rate.name} ({why}) is not active in Xero.", detail=rate.tax_type)
     if account and not may_carry(account, rate):
@@ -60,12 +60,38 @@ def tax_named(text: str, account: Account | None, by: DecidedBy, why: str, case:
     return notes.decide("tax", rate.tax_type, by, why)
 
 
+def _of_the_day(rate: TaxRate, account: Account | None, by: DecidedBy, why: str, case: Case, notes: Notes) -> TaxRate:
+    """The organisation's own rate that was law on the day of the supply, where the one that is named was not.
+
+    A rule that names an older rate may know of a supply of those days, and a refund gives back the tax of its purchase:
+    both are taken at their word, and noted.
+    """
+    day = case.transaction.execution_date
+    home = case.chart.chart.organisation.country.upper()
+    if day is None or home not in SWISS_TAX_AREA or percent_on(rate.rate, day) == rate.rate:
+        return rate
+    lawful = percent_on(rate.rate, day)
+    told = f"{percent(rate.rate)} ({rate.name}, {why}) is not the rate of {day:%d.%m.%Y}, which is {percent(lawful)}."
+    if by in (DecidedBy.RULE, DecidedBy.ORIGIN) and lawful > rate.rate:
+        if rate.status == ACTIVE:
+            notes.note("tax_of_other_days", f"{told} It is right for a supply before {SINCE_2024:%d.%m.%Y} only.")
+        return rate
+    fitting = [it for it in case.chart.rates_of(account) if it.rate == lawful] if account else []
+    if len(fitting) == 1:
+        notes.note("tax_of_the_day", f"{told} {fitting[0].name} was used.", detail=fitting[0].tax_type)
+        return fitting[0]
+    todo = "Several tax rates of this percentage" if fitting else "No active tax rate of this percentage"
+    message = f"{told} {todo} may stand on the account in Xero. Name one in a rule, or restore it in Xero."
+    notes.review("tax_of_other_days", message, detail=f"{rate.tax_type} {percent(lawful)}")
+    return rate
+
+
 def merchant_is_abroad(case: Case) -> bool:
     """Is the merchant known to sit outside the tax area of the books? Liechtenstein shares the Swiss one."""
     card = case.transaction.card
     country = card.merchant_country.upper() if card else ""
     home = case.chart.chart.organisation.country.upper() or "CH"
-    return bool(country) and country not in (_SWISS_TAX_AREA if home in _SWISS_TAX_AREA else {home})
+    return bool(country) and country not in (SWISS_TAX_AREA if home in SWISS_TAX_AREA else {home})
 
 
 def _captured(case: Case, account: Account | None, notes: Notes) -> VatLines:

@@ -118,6 +118,7 @@ def _line_to_json(line: LineItem) -> dict[str, Any]:
         "account_id": line.account_id,
         "account_code": line.account_code,
         "tax_type": line.tax_type,
+        "tax": None if line.tax is None else str(line.tax),
         "tracking": [
             {"category_id": choice.category_id, "option_id": choice.option_id, "label": choice.label}
             for choice in line.tracking
@@ -133,4 +134,5 @@ def _line_from_json(data: dict[str, Any]) -> LineItem:
         account_code=data["account_code"],
         tax_type=data["tax_type"],
         tracking=tuple(TrackingChoice(**choice) for choice in data["tracking"]),
+        tax=None if data.get("tax") is None else Decimal(data["tax"]),
     )

@@ -13,8 +13,7 @@ from connectors.contract.errors import Finding, Severity
 from connectors.contract.money import ZERO, Money
 from connectors.contract.records import Account, SourceTransaction, TaxRate, VatPart
 from sync.domain.references import ACTIVE, NO_TAX, ChartIndex, label, may_carry
-
-CENT = Decimal("0.01")
+from sync.domain.tax_amounts import CENT, tax_within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,8 @@ def vat_lines(transaction: SourceTransaction, *, account: Account, chart: ChartI
         rate, problem = _rate_for(part, account=account, chart=chart)
         findings.extend(problem)
         if rate is not None:
-            findings.extend(_differences(part, rate, whole.currency))
-        lines.append(VatLine(gross=abs(part.gross), tax_type=_type(rate, part), label=f"VAT {_percent(part.rate)}"))
+            findings.extend(_differences(part, rate))
+        lines.append(VatLine(gross=abs(part.gross), tax_type=_type(rate, part), label=f"VAT {percent(part.rate)}"))
     if rest:
         lines.append(VatLine(gross=rest, tax_type=NO_TAX, label="without VAT"))
     return VatLines(lines=tuple(lines), findings=tuple(findings))
@@ -72,20 +71,20 @@ def _rate_for(part: VatPart, *, account: Account, chart: ChartIndex) -> tuple[Ta
         return preferred[0], ()
     reason = "Several tax rates" if preferred else "No active tax rate"
     message = (
-        f"{reason} of {_percent(part.rate)} may stand on account {label(account)} in Xero. "
+        f"{reason} of {percent(part.rate)} may stand on account {label(account)} in Xero. "
         "Name the tax type as external id of the VAT at Amnis, or decide it in a rule."
     )
-    return None, (Finding(code="vat_unmapped", message=message, detail=f"{_percent(part.rate)} on {label(account)}"),)
+    return None, (Finding(code="vat_unmapped", message=message, detail=f"{percent(part.rate)} on {label(account)}"),)
 
 
-def _differences(part: VatPart, rate: TaxRate, currency: str) -> tuple[Finding, ...]:
+def _differences(part: VatPart, rate: TaxRate) -> tuple[Finding, ...]:
     if rate.rate != part.rate:
         message = (
-            f"VAT of {_percent(part.rate)} was captured, but tax {rate.name} in Xero is {_percent(rate.rate)}. "
+            f"VAT of {percent(part.rate)} was captured, but tax {rate.name} in Xero is {percent(rate.rate)}. "
             "Correct one of them."
         )
         return (Finding(code="vat_rate_differs", message=message, detail=rate.tax_type),)
-    computed = Money(amount=abs(part.gross) * rate.rate / (100 + rate.rate), currency=currency).rounded().amount
+    computed = tax_within(abs(part.gross), rate.rate)
     difference = abs(computed - abs(part.amount))
     if not difference:
         return ()
@@ -103,6 +102,7 @@ def _exceeds(whole: Money, rest: Decimal) -> Finding:
     return Finding(code="vat_exceeds_total", message=message)
 
 
-def _percent(rate: Decimal) -> str:
+def percent(rate: Decimal) -> str:
+    """A rate in words: 8.1 %."""
     text = format(rate, "f")
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"

@@ -9,10 +9,12 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync import faults, store
 from sync.domain import amending, documents, match
+from sync.domain.tax_amounts import tax_difference
 from sync.models import Entry, EntryState
 from sync.pipeline import findings, mirror
 from sync.pipeline.context import Context, Progress
@@ -66,6 +68,9 @@ def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
         }
     answered = row["posted_rate"]
     different = match.differences(wanted, found, answered_rate=None if answered is None else Decimal(answered))
+    taxed = tax_difference(wanted, found)
+    if taxed is not None and taxed.severity is Severity.REVIEW:
+        different = (*different, taxed)
     if different:
         return {"id": row["id"], "state": EntryState.REVIEW, "findings": findings.as_json(different), "note": note}
     move = {
@@ -74,6 +79,8 @@ def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
         "posted_rate": None if found.rate is None else str(found.rate),
         "read_back": amending.read_back_of(found),
     }
+    if taxed is not None:
+        move["findings"] = [*row["findings"], *findings.as_json([taxed])]
     if found.marker != row["marker"]:
         note["finding"] = "The reference in Xero no longer carries our marker; everything else agrees."
     return {**move, "note": note}
@@ -96,6 +103,7 @@ def from_mirror(row: dict[str, Any]) -> MirrorDocument:
         status=row["status"],
         reconciled=row["reconciled"],
         lines_hash=row["lines_hash"],
+        tax_total=None if row["tax_total"] is None else Decimal(str(row["tax_total"])),
     )
 
 
