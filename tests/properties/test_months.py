@@ -1,0 +1,162 @@
+"""Any month of movements: the books hold each executed movement once, to the cent, and can be emptied again.
+
+Read from the sandbox's own ledger; what is expected comes from the movements (`months.py`). `HYPOTHESIS_PROFILE=nightly`
+tries more of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import date, timedelta
+from decimal import Decimal
+
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+
+from sync import undoing
+from sync.models import Amendment
+from sync.models.amendment import ON_THE_WAY
+from sync.proving import flow_prove
+from sync.undoing import Selection
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import World
+from tests.properties.conftest import Worlds
+from tests.properties.months import ROUNDS, WALLETS, Legs, Month, Movement, edit_posted, go_on, happen, movements
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+BANK = {"CHF": "090", "EUR": "EUR Amnis", "USD": "092", "JPY": "094", "Reserve": "096"}
+CLEARING = "850"
+TROUBLES = ("none", "none", "restart", "lose_answer", "garble", "half_batch", "drop_element", "offline")
+bounded = settings(
+    deadline=None,
+    max_examples=300 if NIGHTLY else 20,
+    phases=tuple(Phase)
+    if NIGHTLY
+    else (Phase.explicit, Phase.reuse, Phase.generate),  # a smaller example takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@bounded
+@given(
+    drawn=movements(),
+    troubles=st.lists(st.sampled_from(TROUBLES), min_size=ROUNDS, max_size=ROUNDS),
+    new_rows=st.booleans(),
+    edited=st.none() | st.integers(0, 20),
+)
+def test_the_books_hold_every_executed_movement_once(
+    worlds: Worlds, drawn: list[Movement], troubles: list[str], new_rows: bool, edited: int | None
+) -> None:
+    with worlds() as world:
+        month = lived(world, drawn, troubles, new_rows=new_rows)
+        if edited is not None:
+            edit_posted(month, edited)
+            world.settle(seconds=30)
+
+        assert legs(world) == month.legs, "each movement once: none lost, no twin swallowed, none twice"
+        assert {name: world.books.balance(code) for name, code in BANK.items()} == month.balances()
+        assert world.books.base_balance(CLEARING) == 0, "every conversion leaves its clearing account empty"
+        assert world.books.is_balanced()
+        proven(world, month)
+
+
+@settings(bounded, max_examples=100 if NIGHTLY else 6)
+@given(drawn=movements(most=8), troubles=st.lists(st.sampled_from(TROUBLES), min_size=ROUNDS, max_size=ROUNDS))
+def test_undoing_every_day_restores_every_account_and_open_item(
+    worlds: Worlds, drawn: list[Movement], troubles: list[str]
+) -> None:
+    with worlds() as world:
+        before = books(world)
+        month = lived(world, drawn, troubles)
+
+        for day in sorted({day for _, day, _ in month.legs}):
+            undoing.undo(tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=Selection(day=day), actor="alice")
+        carried_out(world)
+
+        assert not legs(world)
+        assert books(world) == before
+        month.legs.clear()
+        proven(world, month)
+
+
+# ---------------------------------------------------------------------- living
+
+
+def lived(world: World, drawn: list[Movement], troubles: list[str], *, new_rows: bool = False) -> Month:
+    """Round after round: what happens, what was pending, and a sync that something may befall; at last all is at rest."""
+    world.sandbox.amnis.switch(card_lifecycle="new_row" if new_rows else "in_place")
+    month = Month(world=world)
+    for number, trouble in enumerate(troubles):
+        go_on(month)
+        for movement in drawn:
+            if movement.round == number:
+                event(movement.kind)
+                happen(month, movement)
+        befall(world, trouble)
+    go_on(month)
+    world.sandbox.clock.advance(timedelta(hours=2))
+    world.sandbox.xero.idempotency.forget_everything()  # the key must not be the only net
+    world.settle(seconds=30)
+    return month
+
+
+def befall(world: World, trouble: str) -> None:
+    match trouble:
+        case "none":
+            world.sync()
+        case "restart":
+            world.sync(seconds=0.05)
+        case _:
+            getattr(world.sandbox.xero.faults, trouble)(methods={"PUT"})
+            world.sync()
+            world.sandbox.xero.faults.clear()
+
+
+def carried_out(world: World) -> None:
+    for _ in range(40):
+        world.sync()
+        with tenant_scope(world.tenant.pk):
+            if not Amendment.objects.filter(state__in=ON_THE_WAY).exists():
+                return
+    raise AssertionError("an undo does not come to its end")
+
+
+# --------------------------------------------------------------------- reading
+
+
+def legs(world: World) -> Legs:
+    """What moves each bank account on each day, from the documents in Xero."""
+    found: Legs = Counter()
+    names = {world.books.account(code)["AccountID"]: name for name, code in BANK.items()}
+    for it in world.books.bank_transactions():
+        amount = Decimal(str(it["Total"])) * (1 if it["Type"] == "RECEIVE" else -1)
+        found[names[it["BankAccount"]["AccountID"]], _day(it), amount] += 1
+    for it in world.books.bank_transfers():
+        amount = Decimal(str(it["Amount"]))
+        found[names[it["FromBankAccount"]["AccountID"]], _day(it), -amount] += 1
+        found[names[it["ToBankAccount"]["AccountID"]], _day(it), amount] += 1
+    return found
+
+
+def books(world: World) -> dict[str, tuple[Decimal, ...]]:
+    """Every account's balance in its own and in the base currency, and what is due on every invoice and bill."""
+    ids = {account["Name"]: account["AccountID"] for account in world.books.accounts()}
+    found = {name: (world.books.balance(it), world.books.base_balance(it)) for name, it in ids.items()}
+    due = {it["InvoiceID"]: (Decimal(str(it["AmountDue"])),) for it in world.books.invoices()}
+    return {**found, **due}
+
+
+def _day(document: dict[str, str]) -> date:
+    return date.fromisoformat(document["DateString"][:10])
+
+
+def proven(world: World, month: Month) -> None:
+    """The program's own proof says the same: in balance, but for what Amnis changed after it was posted."""
+    proof = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+    differences = {line["source"]: Decimal(line["difference"]) for line in proof["accounts"]}
+
+    for name, number in WALLETS.items():
+        assert differences[str(number)] == month.edits.get(name, 0), name
+    assert proof["balanced"] == (not month.edits)
+    assert [proof["missing"], proof["duplicated"], proof["unexpected"]] == [[], [], []]
