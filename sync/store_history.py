@@ -1,4 +1,4 @@
-"""The hand-written statement about a counterparty's past: what it was paid before, and to which accounts."""
+"""The hand-written statements about the past: what a counterparty was paid before and to which accounts; known events."""
 
 from __future__ import annotations
 
@@ -65,3 +65,24 @@ def known_about(wanted: Sequence[Wanted]) -> dict[tuple[int, str], Known]:
         )
         for row in found
     }
+
+
+_TOLD_BEFORE = """
+SELECT mine.id, min(earlier.source_id) AS source_id
+  FROM entry AS mine
+  JOIN record AS now ON now.id = mine.record_id AND now.payload->>'event' <> ''
+  JOIN record AS earlier
+    ON earlier.flow_id = now.flow_id AND earlier.booking_date = now.booking_date AND earlier.account_id = now.account_id
+   AND earlier.currency = now.currency AND earlier.amount = now.amount AND earlier.movement = now.movement
+   AND earlier.id < now.id AND earlier.payload->>'event' = now.payload->>'event'
+ WHERE mine.id = ANY(%s)
+   AND EXISTS (SELECT 1 FROM entry AS its WHERE its.record_id = earlier.id AND its.state NOT IN ('skipped', 'undone'))
+ GROUP BY mine.id
+"""
+
+
+def told_before(entry_ids: Sequence[int]) -> dict[int, str]:
+    """By entry: the number of another row that told of the very same event and has an entry. Inside the tenant's scope."""
+    if not entry_ids:
+        return {}
+    return {row["id"]: row["source_id"] for row in rows(_TOLD_BEFORE, [list(entry_ids)])}

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.amnis import assumptions
+from connectors.amnis import assumptions, contradictions
 from connectors.amnis.case import Case, is_currency
 from connectors.amnis.kinds import KINDS
 from connectors.amnis.values import Wire, amount, flag, identifier, moment, part, parts, storable, text
@@ -44,6 +44,7 @@ def raw_record(row: Wire, detail: Wire | None, *, signed: bool | None = None) ->
         source_id=assumptions.transaction_id(row),
         updated_at=moment(row.get("updatedAt")),
         payload=payload,
+        event_id=identifier(row.get("transactionDetailId")),
     )
 
 
@@ -60,6 +61,7 @@ def normalise(raw: RawRecord, *, zone: ZoneInfo) -> SourceTransaction:
     else:
         found = read(case, found)
     _check_detail(case, kind)
+    contradictions.look(case, kind, found.amount)
     return replace(found, findings=tuple(case.findings))
 
 

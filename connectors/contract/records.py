@@ -47,13 +47,15 @@ class Execution(StrEnum):
 class RawRecord:
     """One row exactly as the vendor sent it (ledger row and its detail in one object), for replay and audit.
 
-    `payload` is JSON-ready; secret links have been cut out. `source_id` is "" where the vendor gave none.
+    `payload` is JSON-ready; secret links have been cut out. `source_id` is "" where the vendor gave none. `event_id` is the
+    vendor's number of what happened, by which a row is recognised under another `source_id`; "" where there is none.
     """
 
     account_id: str
     source_id: str
     updated_at: datetime | None
     payload: Json
+    event_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

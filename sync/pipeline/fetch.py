@@ -74,7 +74,7 @@ def row_of(ctx: Context, key: str, record: RawRecord, transaction: SourceTransac
         "account_id": record.account_id,
         "source_id": record.source_id,
         "content_hash": content_hash(transaction),
-        "payload": {"key": key, **record.payload},
+        "payload": {"key": key, "event": record.event_id, **record.payload},
         "movement": transaction.movement.value,
         "execution": transaction.execution.value,
         "unit": unit_of(transaction),

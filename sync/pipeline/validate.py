@@ -18,6 +18,7 @@ from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import confirm, findings, locks, mirror, pairs
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
+from sync.pipeline.renumbered import under_another_number
 
 SLICE = 1000
 
@@ -39,7 +40,11 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
         lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
         remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
-        moves = [_move(ctx, row, entries.get(row.pk), remarked.get(row.pk, []), lookalikes) for row in rows]
+        again = under_another_number(rows)
+        moves = [
+            _move(ctx, row, entries.get(row.pk), [*again.get(row.pk, []), *remarked.get(row.pk, [])], lookalikes)
+            for row in rows
+        ]
         moves = pairs.together(ctx, rows, moves)
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
