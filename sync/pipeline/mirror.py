@@ -13,6 +13,7 @@ from typing import Any
 from connectors.contract.records import Endpoint, MirrorDocument
 from sync import store
 from sync.models import EntryState, MirrorInvoice
+from sync.pipeline.again import renew
 from sync.pipeline.context import STALE_MIRROR, WATERMARK_MARGIN, Context
 
 ENDPOINTS = (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
@@ -117,10 +118,18 @@ def adopt(ctx: Context) -> int:
     found = store.entries_in_books(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
     if not found:
         return 0
+    if renew(_deleted(found), connection_id=ctx.connection.pk, organisation_id=ctx.connection.external_id):
+        return adopt(ctx)
     ctx.begin_run()
     moves = [_adoption(list(documents)) for _, documents in groupby(found, key=lambda row: row["id"])]
     store.close_items_of_entries([move["id"] for move in moves], outcome="found")
     return store.move_entries(moves, run_id=ctx.run_id)
+
+
+def _deleted(found: list[dict[str, Any]]) -> list[int]:
+    """Entries of which nothing but deleted documents was found."""
+    live = {row["id"] for row in found if row["status"] not in ("DELETED", "VOIDED")}
+    return sorted({row["id"] for row in found} - live)
 
 
 def _adoption(documents: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from connectors.contract.records import RawRecord
 from sync import undoing
+from sync.domain.fingerprint import marker, natural_keys
 from sync.models import Amendment, Event
 from sync.proving import flow_prove
 from sync.undoing import NothingThere, Selection
@@ -349,3 +351,31 @@ def test_the_command_shows_first_and_undoes_then(
     code, done = undo_command("--entry", str(first.pk))
     assert (code, done["undone"], done["refused"]) == (0, 1, 0)
     assert world.books.balance("090") == D("0.00")
+
+
+def test_whoever_lost_our_tables_finds_the_document_that_was_posted_again_and_posts_no_third(world: World) -> None:
+    """The books of a company that undid a payment and posted it again, met by a Millrace that has never seen them."""
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    [key] = natural_keys("amnis", [RawRecord(account_id="1", source_id=str(row), updated_at=None, payload={})])
+    people = world.sandbox.xero.people(ORGANISATION)
+    organisation = world.sandbox.xero.books(ORGANISATION).organisation["OrganisationID"]
+    typed = [
+        people.type_bank_transaction(
+            Type="RECEIVE",
+            Contact={"Name": "Beispiel AG"},
+            BankAccount={"AccountID": world.books.account("090")["AccountID"]},
+            Date="2026-03-02",
+            Reference=marker(key, leg="main", organisation_id=organisation, generation=generation),
+            LineAmountTypes="Inclusive",
+            LineItems=[{"Description": "Beispiel AG", "UnitAmount": "100.00", "AccountCode": "200", "TaxType": "NONE"}],
+        )
+        for generation in (1, 2)
+    ]
+    people.delete(typed[0]["BankTransactionID"])
+
+    world.settle()
+
+    [document] = world.books.bank_transactions()
+    [entry] = world.entries()
+    assert document["BankTransactionID"] == typed[1]["BankTransactionID"]
+    assert (entry.state, entry.generation, entry.destination_id) == ("confirmed", 2, typed[1]["BankTransactionID"])
