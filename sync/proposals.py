@@ -17,6 +17,7 @@ from sync.models.amendment import ON_THE_WAY
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.amend import other_leg
 from sync.pipeline.result import NotConnected
+from sync.undoing import refuse_paused
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -113,8 +114,12 @@ def _together(judged: Sequence[Proposal]) -> list[Proposal]:
 
 
 def proposal_apply(*, tenant_id: int, entry_id: int, actor: str, named: Collection[int] = ()) -> uuid.UUID | None:
-    """Ask for it, judged anew. None where something stands against it, or somebody else was faster. Raises as the preview."""
+    """Ask for it, judged anew. None where something stands against it, or somebody else was faster. Raises Paused,
+    and as the preview.
+    """
     judged = proposal_preview(tenant_id=tenant_id, entry_id=entry_id, named=named)
+    if judged:
+        refuse_paused(tenant_id=tenant_id, flow_id=judged[0].amendment.flow_id)
     if not judged or any(it.problem is not None for it in judged):
         return None
     batch = uuid.uuid4()

@@ -10,7 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from sync import store
-from sync.models import Entry, EntryState, Flow, Incident
+from sync.models import Amendment, Entry, EntryState, Flow, Incident
+from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import AT_REST
 from tenants.scoping import platform_scope, tenant_scope
 
@@ -55,7 +56,9 @@ def flow_totals(flow_id: int) -> dict[str, Any]:
 
 
 def is_at_rest(flow_id: int) -> bool:
-    return not Entry.objects.filter(flow_id=flow_id).exclude(state__in=AT_REST).exists()
+    """No entry and no change of a posted document is on its way."""
+    on_the_way = Amendment.objects.filter(flow_id=flow_id, state__in=ON_THE_WAY)
+    return not Entry.objects.filter(flow_id=flow_id).exclude(state__in=AT_REST).exists() and not on_the_way.exists()
 
 
 def open_incidents() -> list[Incident]:

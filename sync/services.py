@@ -13,7 +13,7 @@ from django.db.models import F
 
 from connectors.contract.records import Movement
 from connectors.models import Connection
-from sync import bank_details, store
+from sync import bank_details, store, store_amend
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
@@ -214,6 +214,7 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
         note = {"step": "review", "reason": reason}
         store.move_entries([{"id": entry.pk, "state": state, "note": note} for entry in entries], run_id=None)
         Record.objects.filter(pk__in=[entry.record_id for entry in entries]).update(reason=reason[:300])
+        store_amend.withdraw_proposals([entry.pk for entry in entries], note=reason)
         if entries:
             audit.record(action, target=_targets(entries), actor=actor, reason=reason)
         return len(entries)

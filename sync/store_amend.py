@@ -42,6 +42,15 @@ def move_amendments(moves: Sequence[Mapping[str, Any]]) -> int:
     return store.run_sql(MOVE_AMENDMENTS, {"moves": store.as_json(list(moves))}) if moves else 0
 
 
+def withdraw_proposals(entry_ids: Sequence[int], *, note: str) -> int:
+    """What was proposed for entries that a person settles in another way."""
+    return store.run_sql(
+        """UPDATE amendment SET state = 'withdrawn', note = %s, changed_at = clock_timestamp(), closed_at = clock_timestamp()
+            WHERE entry_id = ANY(%s) AND state = 'proposed'""",
+        [note, list(entry_ids)],
+    )
+
+
 _DUE = """
     SELECT amendment.id, amendment.entry_id, amendment.deed, amendment.then, amendment.document_id, amendment.marker,
            amendment.destination_type, amendment.wanted, amendment.before, amendment.columns, amendment.attempts,

@@ -35,6 +35,10 @@ STANDING = (EntryState.CONFIRMED, EntryState.REVIEW)
 ASKED_ALREADY = "asked_already"
 
 
+class Paused(ValueError):
+    """The sync of this company stands still, so nothing would be sent; the text says what to do."""
+
+
 class NothingThere(ValueError):
     """The selection names nothing of ours; the text says so."""
 
@@ -236,15 +240,16 @@ def undo(
 ) -> Asked:
     """Ask for everything that a fresh preview lets go. It is sent by the next run; see `batch_story` for what came of it.
 
-    Two people at once: the second one's preview says who was first. Raises as `undo_preview`.
+    Two people at once: the second one's preview says who was first. Raises Paused, and as `undo_preview`.
     """
+    refuse_paused(tenant_id=tenant_id, flow_id=flow_id)
     preview = undo_preview(tenant_id=tenant_id, flow_id=flow_id, selection=selection, named=named)
     batch = uuid.uuid4()
     with tenant_scope(tenant_id, actor=actor):
         going = _still_free(preview.going)
         if not going:
             return Asked(batch=None, preview=preview)
-        _withdraw_proposals(going, actor)
+        store_amend.withdraw_proposals([item.entry.pk for item in going], note=f"{actor} undid the document instead.")
         Amendment.objects.bulk_create(
             [_removal(tenant_id, flow_id, item, batch, selection, actor, reason, named) for item in going]
         )
@@ -257,6 +262,14 @@ def undo(
             after={"what": selection.words, "documents": len(going), "batch": str(batch)},
         )
     return Asked(batch=batch, preview=preview)
+
+
+def refuse_paused(*, tenant_id: int, flow_id: int) -> None:
+    """Raises Paused: what is asked for while nothing is sent would come as a surprise on the day of the resumption."""
+    with tenant_scope(tenant_id):
+        flow = Flow.objects.get(pk=flow_id)
+    if flow.state != Flow.State.ACTIVE:
+        raise Paused(f"The sync is {flow.state}. Resume it first; then ask again.")
 
 
 def _still_free(items: Sequence[Item]) -> list[Item]:
@@ -272,18 +285,6 @@ def _still_free(items: Sequence[Item]) -> list[Item]:
     ]
     halves = {item.entry.unit for item in items if item not in good and item.entry.unit}
     return [item for item in good if item.entry.unit not in halves]
-
-
-def _withdraw_proposals(items: Sequence[Item], actor: str) -> None:
-    open_ones = Amendment.objects.filter(
-        entry__in=[item.entry.pk for item in items], state=AmendmentState.PROPOSED
-    ).values_list("id", flat=True)
-    store_amend.move_amendments(
-        [
-            {"id": pk, "state": AmendmentState.WITHDRAWN, "note": f"{actor} undid the document instead."}
-            for pk in open_ones
-        ]
-    )
 
 
 def _removal(

@@ -18,7 +18,7 @@ from dashboard.views.flow_acts import flow_or_404, hint
 from sync import proposals, undoing
 from sync.models import Entry
 from sync.pipeline.result import NotConnected
-from sync.undoing import NothingThere, Selection
+from sync.undoing import NothingThere, Paused, Selection
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
 from tenants.scoping import tenant_scope
@@ -186,7 +186,7 @@ def _tried(act: Callable[[], T]) -> tuple[T | None, str]:
     """(what came of it, "") or (None, what was wrong)."""
     try:
         return act(), ""
-    except (NothingThere, NotConnected) as problem:
+    except (NothingThere, NotConnected, Paused) as problem:
         return None, str(problem)
     except ConnectorError as error:
         return None, error.message

@@ -13,7 +13,7 @@ from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, WRONG_USE,
 from sync.models import Amendment, AmendmentState, Flow
 from sync.pipeline.result import NotConnected
 from sync.pipeline.run import LeaseHeld, run_pass
-from sync.undoing import Asked, NothingThere, Preview, Selection
+from sync.undoing import Asked, NothingThere, Paused, Preview, Selection
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
@@ -49,7 +49,7 @@ class Command(TenantCommand):
             asked = undoing.undo(**chosen, actor=OPERATOR, reason=options["reason"], named=options["touched"])
         except NothingThere as problem:
             raise CommandError(str(problem), returncode=WRONG_USE) from problem
-        except NotConnected as problem:
+        except (NotConnected, Paused) as problem:
             raise CommandError(str(problem), returncode=TEMPORARY) from problem
         return self._carry_out(tenant, flow, asked)
 
