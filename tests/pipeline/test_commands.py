@@ -18,6 +18,7 @@ from sync.management import passes
 from sync.models import AccountMapping, BookedConversion, Entry, Incident, MirrorDocument, Record, Run
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_invoices import invoice
 
 MARCH = date(2026, 3, 2)
 DONE, FINDINGS, WRONG_USE, TEMPORARY = 0, 1, 2, 3
@@ -136,6 +137,20 @@ def test_sync_of_what_cannot_be_reached_or_is_paused_is_temporary(world: World) 
     assert world.books.bank_transactions() == []
     assert told("resume") == (DONE, {"resumed": 1})
     assert told("sync")[0] == DONE
+
+
+def test_review_pays_what_the_first_proposal_says(world: World) -> None:
+    invoice(world, "RE-2026-7201", "480.00")
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7201", executed_on=MARCH)
+    told("sync")
+    code, answer = told("review")
+    assert code == FINDINGS
+    [item] = answer["review"]
+    assert [line["number"] for line in item["proposals"][0]["items"]] == ["RE-2026-7201"]
+    assert run("review", "muster", "--pay", str(item["id"]), "--proposal", "2")[0] == WRONG_USE
+    assert told("review", "--pay", str(item["id"])) == (DONE, {"paying": 1})
+    told("sync", "--wait", "10")
+    assert [paid["Amount"] for paid in world.books.payments()] == [Decimal("480.00")]
 
 
 @pytest.mark.parametrize("command", ["sync", "proof", "status", "review", "retry", "pause", "resume"])
