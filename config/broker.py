@@ -73,6 +73,7 @@ def beat_schedule(env: Env) -> dict[str, dict[str, Any]]:
         "deliver": _entry("notifications.tasks.deliver", every=min(3.0, env.tick_seconds * 3), queue="notify"),
         "daily": _entry("notifications.tasks.daily", every=300.0, queue="notify"),
         "keep-alive": _entry("connectors.tasks.keep_alive", every=day, queue="maintenance"),
+        "proofs": _entry("sync.tasks.prove_due", every=60.0, queue="maintenance"),
         "nightly": _entry("sync.tasks.nightly", every=hour, queue="maintenance"),
     }
 

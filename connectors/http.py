@@ -37,7 +37,6 @@ from connectors.exchange import (
 logger = logging.getLogger(__name__)
 
 READ_ATTEMPTS = 3
-READ_PATIENCE = 5.0  # seconds that one read may wait in place, for a budget or a vendor's Retry-After
 WRITE_PATIENCE = 2.0
 USER_AGENT = "Millrace/0.1 (accounting integration)"
 _FAILURES = (httpx.RequestError, OSError)
@@ -103,7 +102,7 @@ class ApiClient:
     def _pause(self, error: RetryLater, attempt: int) -> float | None:
         """How long to wait before the next try of a read; None: give up here."""
         wait = error.wait.total_seconds() if error.wait is not None else None
-        if attempt == READ_ATTEMPTS or (wait or 0.0) > READ_PATIENCE:
+        if attempt == READ_ATTEMPTS or (wait or 0.0) > self._wiring.patience_seconds:
             return None
         return wait if wait is not None else 0.5 * 2 ** (attempt - 1) + random.uniform(0, 0.25)
 
@@ -125,7 +124,7 @@ class ApiClient:
         return reply
 
     def _exchange(self, request: httpx.Request, token: str, *, write: bool) -> Reply:
-        wait = self._admit(READ_PATIENCE)
+        wait = self._admit(self._wiring.patience_seconds)
         if wait:
             raise BudgetUsedUp(
                 f"{self._vendor}'s call limit is used up for the moment.",

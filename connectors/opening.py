@@ -26,6 +26,7 @@ from tenants import audit
 from tenants.models import Tenant
 from tenants.scoping import current_tenant_id, tenant_scope
 
+PATIENT_SECONDS = 75.0  # a minute's budget is whole again after a minute
 MOST_CALLS = 2000  # of one slice; a slice that makes more has other troubles than its call log
 
 
@@ -60,17 +61,18 @@ class Recorder:
 _recorders: WeakKeyDictionary[object, Recorder] = WeakKeyDictionary()
 
 
-def open_source(connection: Connection, *, background: bool = False) -> Source:
+def open_source(connection: Connection, *, background: bool = False, patient: bool = False) -> Source:
     """The source behind this connection. Calls nobody. Raises ActionRequired where it was never connected.
 
     `background`: for reads that may wait until tomorrow; they leave a fifth of the day's budget to everything else.
+    `patient`: for long readings outside of a slice; each read waits in place until the minute's budget is there again.
     """
-    return cast(Source, _open(connection, background=background))
+    return cast(Source, _open(connection, background=background, patient=patient))
 
 
-def open_destination(connection: Connection, *, background: bool = False) -> Destination:
+def open_destination(connection: Connection, *, background: bool = False, patient: bool = False) -> Destination:
     """The destination behind this connection; see `open_source`."""
-    return cast(Destination, _open(connection, background=background))
+    return cast(Destination, _open(connection, background=background, patient=patient))
 
 
 def take_calls(*adapters: object) -> list[MadeCall]:
@@ -156,7 +158,7 @@ def store() -> redis.Redis:
     return _store(settings.ENV.redis_url, os.getpid())
 
 
-def _open(connection: Connection, *, background: bool) -> object:
+def _open(connection: Connection, *, background: bool, patient: bool) -> object:
     if connection.grant_id is None:
         raise ActionRequired(f"{connection.get_kind_display()} is not connected. Please connect it.")
     recorder = Recorder(connection=connection)
@@ -167,7 +169,8 @@ def _open(connection: Connection, *, background: bool) -> object:
         timezone=_timezone(connection.tenant_id),
         limits=providers.limits(connection.kind),
     )
-    adapter = spec(connection.kind).open(replace(wired, background=background))
+    patience = PATIENT_SECONDS if patient else wired.patience_seconds
+    adapter = spec(connection.kind).open(replace(wired, background=background, patience_seconds=patience))
     _recorders[adapter] = recorder
     return adapter
 

@@ -45,7 +45,14 @@ ACTS: tuple[Act, ...] = (
         name="retry",
         label=_("Try again"),
         action=Action.REVIEW,
-        states=frozenset({EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.REVIEW}),
+        states=frozenset({EntryState.FAILED, EntryState.SKIPPED, EntryState.REVIEW}),
+    ),
+    Act(
+        name="unlink",
+        label=_("It is another one: take the link back"),
+        action=Action.REVIEW,
+        states=frozenset({EntryState.DUPLICATE}),
+        help=_("The movement is decided anew. The document in Xero stays as it is."),
     ),
     Act(
         name="handled",

@@ -79,6 +79,7 @@ def fix_label(page: str) -> str:
     return {
         "accounts": _("Match the account"),
         "contacts-decide": _("Choose the contact"),
+        "proof": _("Open the proof"),
         "settings": _("Open the settings"),
         "rules": _("Open the rules"),
         "connections": _("Open the connections"),

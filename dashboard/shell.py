@@ -66,6 +66,7 @@ _PAGES: tuple[tuple[Promise, tuple[tuple[str, Promise, str], ...]], ...] = (
             ("transactions", _("Transactions"), "transactions"),
             ("review", _("Review"), "review"),
             ("conversions", _("Exchange costs"), "conversions"),
+            ("proof", _("Proof"), "balance"),
             ("runs", _("Runs"), "runs"),
         ),
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -10,36 +11,148 @@ from connectors import selectors as connector_selectors
 from connectors import services as connector_services
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import Execution, MirrorDocument
-from sync import store
+from sync import incidents, store, store_links
 from sync.domain.booking import booking_date
 from sync.domain.fingerprint import fingerprint, natural_keys
-from sync.domain.proof import Ours, SourceRow, Wallet, legs, prove, report
-from sync.models import AccountMapping, Flow, Proof
+from sync.domain.proof import Acceptance, Ours, SourceRow, Wallet, legs, prove, report
+from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
 from sync.pipeline import mirror
 from sync.pipeline.books import DEFAULT_POLICIES
 from tenants.scoping import tenant_scope
 
+Progress = Callable[[str, int, int], None]  # step (books, source), how many were read, how many there are about
+FOREIGN_DAYS = 3  # documents of others on so many days of five weeks are no slip
 
-def flow_prove(*, tenant_id: int, flow_id: int, since: date | None = None, until: date | None = None) -> dict[str, Any]:
-    """The proof as a JSON-ready report, kept in the table. Raises the connectors' errors when a vendor cannot be read."""
+
+def flow_prove(
+    *,
+    tenant_id: int,
+    flow_id: int,
+    since: date | None = None,
+    until: date | None = None,
+    trigger: str = "command",
+    actor: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The proof as a JSON-ready report; kept, with its number as `proof`. Raises the connectors' errors when a vendor
+    cannot be read. A proof of all there is opens the incident of a broken balance, or closes it."""
+    started = time.monotonic()
     with tenant_scope(tenant_id):
         flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
-        wallets = _wallets(flow)
+        wallets, began = _wallets(flow), store.now()
+        start = max(since or flow.cutoff, flow.cutoff)
+        read_from = max(store.earliest_redated(flow_id, since=start) or start, flow.cutoff) if since else start
+        records, documents = store.known_sizes(flow_id=flow_id, connection_id=flow.destination_id or 0)
     assert flow.source is not None
     assert flow.destination is not None
-    start = max(since or flow.cutoff, flow.cutoff)
-    source = connector_services.open_source(flow.source)
-    rows = [
-        row
-        for row in _source_rows(source, flow, start, until)
-        if row.account_id in {wallet.source_account_id for wallet in wallets}
-    ]
-    documents = _documents(connector_services.open_destination(flow.destination), start, until)
+    told = progress or (lambda _step, _done, _total: None)
+    background = trigger == "schedule"
+    destination = connector_services.open_destination(flow.destination, background=background, patient=True)
+    source = connector_services.open_source(flow.source, background=background, patient=True)
+    try:
+        # The books first: a movement that is posted afterwards is one of `moving`, and no document without a row.
+        books = legs(_counted(_documents(destination, start, until), "books", documents, told))
+        mapped = {wallet.source_account_id for wallet in wallets}
+        found = _counted(_source_rows(source, flow, read_from, until), "source", records, told)
+        rows = [row for row in found if row.account_id in mapped]
+    finally:
+        connector_services.store_calls(tenant_id, connector_services.take_calls(source, destination))
     with tenant_scope(tenant_id):
-        ours = {row["fingerprint"]: _ours(row) for row in store.posted_by_fingerprint(flow_id)}
-        result = report(prove(wallets=wallets, rows=rows, ours=ours, books=legs(documents)), wallets)
-        Proof.objects.create(tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result)
-    return result
+        ours = {row["fingerprint"]: _ours(row) for row in store.posted_by_fingerprint(flow_id, since=began)}
+        rows = [row for row in rows if _is_inside(row, ours.get(row.fingerprint), start, until)]
+        balance = prove(wallets=wallets, rows=rows, ours=ours, books=books, accepted=_accepted(flow))
+        result = report(balance, wallets)
+        kept = Proof.objects.create(
+            tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
+            trigger=trigger, made_by=actor, seconds=round(time.monotonic() - started, 2),
+        )  # fmt: skip
+        if since is None and until is None:
+            _tell(flow, result)
+        tell_of_others(flow, wallets)
+    return {**result, "proof": kept.pk}
+
+
+def tell_of_others(flow: Flow, wallets: Iterable[Wallet]) -> None:
+    """The incident of a bank account into which somebody else books as well, for as long as it lasts. In the scope."""
+    assert flow.destination is not None
+    source_of = {wallet.bank_account_id: wallet.source_account_id for wallet in wallets}
+    found = store_links.foreign_by_account(
+        connection_id=flow.destination.pk,
+        organisation_id=flow.destination.external_id,
+        account_ids=list(source_of),
+    )
+    busy = [row for row in found if row["days"] >= FOREIGN_DAYS]
+    causes = {f"others:{row['account_id']}" for row in busy}
+    for row in busy:
+        incidents.open(
+            tenant_id=flow.tenant_id,
+            flow=flow,
+            cause=f"others:{row['account_id']}",
+            severity="warning",
+            error_class="data",
+            title=f"Somebody else books into the account of {source_of[row['account_id']]}",
+            body=others_said(row),
+            action="proof",
+        )
+    quiet = [f"others:{account}" for account in source_of if f"others:{account}" not in causes]
+    if quiet:
+        incidents.close_causes(
+            tenant_id=flow.tenant_id, flow=flow, prefixes=quiet, resolution="Nobody else books there any more."
+        )
+
+
+def others_said(row: dict[str, Any]) -> str:
+    """What was seen on one bank account, what it probably means, and what to do."""
+    feed = row["reconciled"] * 2 > row["documents"]
+    means = (
+        "Most were made from lines of a bank statement: a bank feed or an import probably serves this account too."
+        if feed
+        else "They were typed by hand or made by another app."
+    )
+    return (
+        f"{row['documents']} documents on {row['days']} days of the last five weeks are not from Millrace. {means} Switch "
+        "the other one off in Xero, or leave the wallet out here; link what is typed twice."
+    )
+
+
+def _tell(flow: Flow, result: dict[str, Any]) -> None:
+    if result["balanced"]:
+        incidents.close_causes(
+            tenant_id=flow.tenant_id, flow=flow, prefixes=("proof:",), resolution="The next proof was in balance."
+        )
+        return
+    lists = {name: len(result[name]) for name in ("missing", "duplicated", "unexpected", "different")}
+    seen = ", ".join(f"{number} {name}" for name, number in lists.items() if number) or "a day differs"
+    off = [f"{row['currency']} {row['difference']} ({row['source']})" for row in result["accounts"] if _is_off(row)]
+    incidents.open(
+        tenant_id=flow.tenant_id,
+        flow=flow,
+        cause="proof:unbalanced",
+        severity="warning",
+        error_class="data",
+        title="Amnis and Xero do not agree",
+        body=f"The balance proof found: {seen}. {'Difference: ' + ', '.join(off) + '. ' if off else ''}"
+        "Each one stands on the proof page with its next step.",
+        action="proof",
+    )
+
+
+def _is_off(row: dict[str, Any]) -> bool:
+    return bool(row["difference"] != "0.00")
+
+
+def _counted(pages: Iterable[list[Any]], step: str, total: int, told: Progress) -> Iterator[Any]:
+    done = 0
+    told(step, 0, total)
+    for page in pages:
+        yield from page
+        done += len(page)
+        told(step, done, max(total, done))
+
+
+def wallets_of(flow: Flow) -> list[Wallet]:
+    """The mapped wallets with their bank accounts. Inside the tenant's scope."""
+    return _wallets(flow)
 
 
 def _wallets(flow: Flow) -> list[Wallet]:
@@ -57,10 +170,12 @@ def _wallets(flow: Flow) -> list[Wallet]:
     ]
 
 
-def _source_rows(source: Source, flow: Flow, start: date, until: date | None) -> Iterator[SourceRow]:
+def _source_rows(source: Source, flow: Flow, start: date, until: date | None) -> Iterator[list[SourceRow]]:
+    """Page by page the executed movements that are booked in the range; each once, however often it is shown."""
     policies = {**DEFAULT_POLICIES, **flow.policies}
     seen: set[str] = set()
     for page in source.read_executed(since=start, until=until):
+        found = []
         for key, record in zip(natural_keys(source.kind, page.records), page.records, strict=True):
             transaction = source.normalise(record)
             day = booking_date(transaction, card_date=policies["card_date"], fx_date=policies["fx_date"])
@@ -69,24 +184,37 @@ def _source_rows(source: Source, flow: Flow, start: date, until: date | None) ->
                 continue
             seen.add(key)
             assert day is not None
-            yield SourceRow(
-                fingerprint=fingerprint(key),
-                source_id=record.source_id,
-                account_id=record.account_id,
-                booking_date=day,
-                amount=transaction.amount.amount,
-                currency=transaction.amount.currency,
+            found.append(
+                SourceRow(
+                    fingerprint=fingerprint(key),
+                    source_id=record.source_id,
+                    account_id=record.account_id,
+                    booking_date=day,
+                    amount=transaction.amount.amount,
+                    currency=transaction.amount.currency,
+                )
             )
+        yield found
 
 
-def _documents(destination: Destination, start: date, until: date | None) -> list[MirrorDocument]:
-    return [
-        document
-        for endpoint in mirror.ALL_ENDPOINTS
-        for page in destination.changes(endpoint, since=None, from_date=start)
-        for document in page
-        if document.date >= start and (until is None or document.date <= until)
-    ]
+def _is_inside(row: SourceRow, mine: Ours | None, start: date, until: date | None) -> bool:
+    """By the day of its document, where a lock date moved that on purpose."""
+    day = (mine.day if mine is not None and mine.document_id else None) or row.booking_date
+    return day >= start and (until is None or day <= until)
+
+
+def _documents(destination: Destination, start: date, until: date | None) -> Iterator[list[MirrorDocument]]:
+    for endpoint in mirror.ALL_ENDPOINTS:
+        for page in destination.changes(endpoint, since=None, from_date=start):
+            yield [it for it in page if it.date >= start and (until is None or it.date <= until)]
+
+
+def _accepted(flow: Flow) -> dict[tuple[str, str], Acceptance]:
+    standing = AcceptedDocument.objects.filter(flow=flow, withdrawn_at=None)
+    return {
+        (it.document_id, it.account_id): Acceptance(day=it.date, amount=it.amount, reason=it.reason, by=it.accepted_by)
+        for it in standing
+    }
 
 
 def _ours(row: dict[str, Any]) -> Ours:
@@ -94,6 +222,9 @@ def _ours(row: dict[str, Any]) -> Ours:
         state=row["state"],
         reason=row["reason"] or "",
         document_id=row["destination_id"] or "",
+        other_document_id=row["other_destination_id"] or "",
         marker=row["marker"] or "",
+        record=row["record"],
+        moving=row["moving"],
         day=date.fromisoformat(row["day"]) if row["day"] else None,
     )

@@ -39,6 +39,18 @@ def active_flows() -> list[tuple[int, int]]:
         return list(Flow.platform.filter(state=Flow.State.ACTIVE).order_by("id").values_list("tenant_id", "id"))
 
 
+def due_proofs(*, limit: int) -> list[DueFlow]:
+    """Flows whose daily proof is due or was never scheduled; read in the dispatch role."""
+    with platform_scope():
+        rows = (
+            Flow.platform.filter(state=Flow.State.ACTIVE)
+            .filter(Q(proof_due_at=None) | Q(proof_due_at__lte=Now()))
+            .order_by("id")
+            .values_list("tenant_id", "id")[:limit]
+        )
+        return [DueFlow(tenant_id=tenant_id, flow_id=flow_id) for tenant_id, flow_id in rows]
+
+
 def is_due(*, tenant_id: int, flow_id: int) -> bool:
     with tenant_scope(tenant_id):
         return Flow.objects.filter(pk=flow_id, state=Flow.State.ACTIVE, next_at__lte=Now()).exists()

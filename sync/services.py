@@ -129,7 +129,7 @@ def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *
 def reopenable(entry_ids: Sequence[int]) -> list[Entry]:
     """Those of these entries that were surely never posted, locked. Inside the tenant's scope."""
     entry_ids = _with_other_halves(entry_ids)
-    _lock_records(entry_ids)
+    lock_records(entry_ids)
     movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT, destination_id=None)
     in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
     return list(movable.exclude(pk__in=list(in_doubt)).order_by("pk"))
@@ -145,7 +145,7 @@ def _with_other_halves(entry_ids: Sequence[int]) -> list[int]:
     return sorted({*entry_ids, *(halves.values_list("pk", flat=True) if units else ())})
 
 
-def _lock_records(entry_ids: Sequence[int]) -> None:
+def lock_records(entry_ids: Sequence[int]) -> None:
     """Records before entries, as the transform step locks them: the other order ends in a deadlock with it, or with a
     second click."""
     pairs = Entry.objects.filter(pk__in=entry_ids).values_list("record_id", "other_record_id")
@@ -178,7 +178,7 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
         flows.update(lock_read_at=None)  # somebody opened the period and says so
     audit.record(
         "entry.accept" if accept else "entry.retry",
-        target=_targets(entries),
+        target=targets(entries),
         actor=actor,
         reason=reason,
         after={"entries": len(entries)},
@@ -196,12 +196,6 @@ def entry_handled_by_hand(*, tenant_id: int, entry_ids: Sequence[int], actor: st
     return _put_aside(tenant_id, entry_ids, actor, f"handled by hand: {reason}", EntryState.SKIPPED, "entry.by_hand")
 
 
-def entry_is_duplicate(*, tenant_id: int, entry_id: int, actor: str, document_id: str) -> int:
-    """The document that already stands in Xero is this movement: it is linked instead of posted a second time."""
-    reason = f"already in Xero as {document_id}"
-    return _put_aside(tenant_id, [entry_id], actor, reason, EntryState.DUPLICATE, "entry.link")
-
-
 def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, state: str, action: str) -> int:
     if not reason.strip():
         raise NotPossible("Please give a reason.")
@@ -216,11 +210,12 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
         Record.objects.filter(pk__in=[entry.record_id for entry in entries]).update(reason=reason[:300])
         store_amend.withdraw_proposals([entry.pk for entry in entries], note=reason)
         if entries:
-            audit.record(action, target=_targets(entries), actor=actor, reason=reason)
+            audit.record(action, target=targets(entries), actor=actor, reason=reason)
         return len(entries)
 
 
-def _targets(entries: Sequence[Entry]) -> str:
+def targets(entries: Sequence[Entry]) -> str:
+    """How the audit trail names entries."""
     return "entry:" + ",".join(str(entry.pk) for entry in entries[:50])
 
 

@@ -606,17 +606,41 @@ _ENTRIES_OF_RECORD = """
 """
 
 
-def posted_by_fingerprint(flow_id: int) -> list[dict[str, Any]]:
-    """For every movement of the flow: its state, why it is held, and the document we say belongs to it."""
+def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> list[dict[str, Any]]:
+    """For every movement of the flow: its state, why it is held, and the document we say belongs to it.
+
+    `moving`: it changed after `since`.
+    """
     return rows(
-        f"""SELECT record.fingerprint, coalesce(entry.state, record.state) AS state,
+        f"""SELECT record.id AS record, record.fingerprint, coalesce(entry.state, record.state) AS state,
                    coalesce(nullif(record.reason, ''), entry.findings -> 0 ->> 'message', entry.state) AS reason,
                    CASE WHEN entry.state <> 'undone' THEN entry.destination_id END AS destination_id, entry.marker,
-                   entry.document ->> 'date' AS day
+                   CASE WHEN entry.state <> 'undone' THEN entry.other_destination_id END AS other_destination_id,
+                   coalesce(entry.changed_at >= %(since)s, false) AS moving, entry.document ->> 'date' AS day
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s""",
-        {"flow": flow_id},
+        {"flow": flow_id, "since": since},
     )
+
+
+def earliest_redated(flow_id: int, *, since: date) -> date | None:
+    """The first booking date of a movement from before `since` whose document was dated on or after it."""
+    found = rows(
+        """SELECT min(booking_date) AS day FROM entry
+            WHERE flow_id = %(flow)s AND booking_date < %(since)s AND (document ->> 'date') >= %(since)s::text""",
+        {"flow": flow_id, "since": since.isoformat()},
+    )[0]["day"]
+    return found if isinstance(found, date) else None
+
+
+def known_sizes(*, flow_id: int, connection_id: int) -> tuple[int, int]:
+    """How many movements and how many documents are known here: what a reading afresh has before it, about."""
+    found = rows(
+        """SELECT (SELECT count(*) FROM record WHERE flow_id = %s) AS records,
+                  (SELECT count(*) FROM mirror_document WHERE connection_id = %s) AS documents""",
+        [flow_id, connection_id],
+    )[0]
+    return found["records"], found["documents"]
 
 
 def entry_lines(flow_id: int, *, source_kind: str) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 
-from sync import selectors, watch
+from connectors.contract.errors import ConnectorError
+from sync import proofs, selectors, watch
 from sync.pipeline.result import NotConnected
 from sync.pipeline.run import SLICE_SECONDS, LeaseHeld, run_pass
 from tenants.tasks import TenantTask
 
+PROOF_SECONDS = 3600
 logger = structlog.get_logger(__name__)
 
 
@@ -46,3 +48,28 @@ def nightly() -> None:
         watch.look_for_sleepers(tenant_id=tenant_id, flow_id=flow_id, grace=timedelta(minutes=15))
         watch.look_for_twins(tenant_id=tenant_id, flow_id=flow_id)
         watch.read_further_back(tenant_id=tenant_id, flow_id=flow_id)
+
+
+@shared_task(name="sync.tasks.prove_due", ignore_result=True)
+def prove_due() -> int:
+    """Each minute: a hint for every flow whose proof of the day is due, or was asked for by a person."""
+    due = selectors.due_proofs(limit=200)
+    for flow in due:
+        prove.delay(tenant_id=flow.tenant_id, flow_id=flow.flow_id)
+    return len(due)
+
+
+@shared_task(
+    name="sync.tasks.prove",
+    base=TenantTask,
+    ignore_result=True,
+    soft_time_limit=PROOF_SECONDS,
+    time_limit=PROOF_SECONDS + 60,
+)
+def prove(*, tenant_id: int, flow_id: int) -> bool:
+    """One proof, however long its reading takes within the vendors' limits. True if it was made here."""
+    try:
+        return proofs.prove_if_due(tenant_id=tenant_id, flow_id=flow_id) is not None
+    except ConnectorError as error:
+        logger.warning("proof_not_possible", flow_id=flow_id, reason=error.message)
+        return False

@@ -134,6 +134,15 @@ def dispatch_read(table: str, *, columns: Sequence[str]) -> RunSQL:
     )
 
 
+def dispatch_reads_too(table: str, *, columns: Sequence[str]) -> RunSQL:
+    """More columns of a table that already has `dispatch_read`."""
+    name, listed = _quoted(table), ", ".join(map(_quoted, columns))
+    return RunSQL(
+        f"GRANT SELECT ({listed}) ON {name} TO {DISPATCH_ROLE}",
+        f"REVOKE SELECT ({listed}) ON {name} FROM {DISPATCH_ROLE}",
+    )
+
+
 def composite_fk(table: str, column: str, target: str) -> RunSQL:
     """`table.column` may only name a row of `target` that belongs to the same tenant.
 

@@ -29,6 +29,7 @@ class Wiring:
     short_code: str = ""
     timeout_seconds: float = 30.0
     transport: httpx.BaseTransport | None = None
+    patience_seconds: float = 5.0  # how long one read may wait in place for a budget or a vendor's Retry-After
     background: bool = False  # reads that may wait for tomorrow: they leave a part of the day's budget to the others
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from connectors.contract.money import MINOR_UNITS, MoneyError, decimal_of
 from dashboard.forms import remarks
@@ -23,7 +23,7 @@ from sync.tenantfile.spec import DEFAULT_KEYS, POLICIES, REVIEW_AMOUNTS
 MOST_MINUTES = 24 * 60
 _THRESHOLD = re.compile("([A-Za-z]{3})\\s*([0-9'\u2019]+(?:[.][0-9]+)?)")
 
-_POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
+_POLICY_WORDS: dict[str, tuple[Promise, dict[str, str | Promise]]] = {
     "card_date": (
         gettext_lazy("A card payment is booked on"),
         {
@@ -104,6 +104,17 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, Promise]]] = {
             "240": gettext_lazy("four hours"),
             "1440": gettext_lazy("one day"),
         },
+    ),
+    "duplicate_days": (
+        gettext_lazy("A document of the same amount that somebody else made counts as perhaps the same within"),
+        {
+            days: ngettext_lazy("%(days)s day", "%(days)s days", int(days)) % {"days": days}
+            for days in POLICIES["duplicate_days"]
+        },
+    ),
+    "proof_time": (
+        gettext_lazy("The balance is proved each day at"),
+        {hour: hour for hour in sorted(POLICIES["proof_time"])},
     ),
 }
 _DEFAULT_WORDS: dict[str, Promise] = {

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.access import tenant_action
-from dashboard.acts import BY_NAME, finding_detail
+from dashboard.acts import BY_NAME
 from dashboard.pages import back_to
 from dashboard.queries.review import review_groups
 from dashboard.views.flow_acts import flow_or_404
-from sync import services
+from sync import linking, services
 from sync.models import Entry
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action, allowed
@@ -27,6 +27,7 @@ _SERVICES: dict[str, Service] = {
     "accept": services.entry_accept,
     "skip": services.entry_skip,
     "handled": services.entry_handled_by_hand,
+    "unlink": linking.entry_unlink,
 }
 
 
@@ -39,7 +40,7 @@ def transaction_act(request: TenantRequest, record_id: int, act: str) -> HttpRes
     if not entries:
         raise Http404
     if act == "link":
-        said, failed = _link(request, entries[0])
+        said, failed = _link(request, next((it for it in entries if linking.offered_to(it)), entries[0]))
     else:
         said, failed = _do(request, act, [entry.pk for entry in entries])
     return back_to(request, "transactions-detail", record_id, said=said, failed=failed)
@@ -60,12 +61,12 @@ def review_act(request: TenantRequest, act: str) -> HttpResponse:
 
 def _link(request: TenantRequest, entry: Entry) -> tuple[str, str]:
     """The document that stands in Xero already is this movement: nothing is posted a second time."""
-    document_id = finding_detail(entry, "already_in_xero")
-    if not document_id:
+    if not linking.offered_to(entry):
         return "", _("Nothing changed: the movement has moved on.")
-    services.entry_is_duplicate(
-        tenant_id=request.tenant.pk, entry_id=entry.pk, actor=request.user.email, document_id=document_id
-    )
+    try:
+        linking.entry_link(tenant_id=request.tenant.pk, entry_id=entry.pk, actor=request.user.email)
+    except services.NotPossible as problem:
+        return "", str(problem)
     return _("Linked to the document that is already in Xero."), ""
 
 

@@ -1,4 +1,4 @@
-"""What the buttons of the overview do: sync now, pause, resume, dry run, balance proof."""
+"""What the buttons of the overview do: sync now, pause, resume, dry run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from sync.models import Flow
 from sync.pipeline.dryrun import dry_run
 from sync.pipeline.result import NotConnected
 from sync.pipeline.run import LeaseHeld
-from sync.proving import flow_prove
 from sync.tasks import run_slice
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
@@ -68,20 +67,6 @@ def flow_dry_run(request: TenantRequest) -> HttpResponse:
     except ConnectorError as error:
         return back_to(request, "overview", failed=error.message)
     return render_page(request, "dashboard/dry_run.html", _shown(found))
-
-
-@tenant_action(Action.SYNC)
-def flow_proof(request: TenantRequest) -> HttpResponse:
-    flow = flow_or_404(request)
-    if flow.source_id is None or flow.destination_id is None:
-        return back_to(request, "overview", failed=_("Connect both sides first."))
-    try:
-        result = flow_prove(tenant_id=request.tenant.pk, flow_id=flow.pk)
-    except ConnectorError as error:
-        return back_to(request, "overview", failed=error.message)
-    if result["balanced"]:
-        return back_to(request, "overview", said=_("Balanced: both sides were read afresh and agree to the cent."))
-    return back_to(request, "overview", failed=_("Not balanced. The proof below shows where."))
 
 
 def flow_or_404(request: TenantRequest) -> Flow:

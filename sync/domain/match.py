@@ -1,9 +1,7 @@
-"""Is what stands in the books our document? And does something look like it that somebody else made?"""
+"""Is what stands in the books our document?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
 from decimal import Decimal
 
 from connectors.contract.allocations import allocations_hash
@@ -20,7 +18,6 @@ from connectors.contract.records import (
 )
 from sync.domain.fx import RATE_DIGITS
 
-LOOKALIKE_DAYS = 3
 _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _OUTGOING = (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
 
@@ -73,32 +70,6 @@ def _way(incoming: bool) -> str:
 
 def _listed(entry: Payment | BatchPayment) -> str:
     return ", ".join(f"{part.number or 'an invoice'} {part.amount}" for part in entry.allocations)
-
-
-Lookalikes = Mapping[tuple[str, Decimal], list[MirrorDocument]]
-
-
-def index_lookalikes(documents: Iterable[MirrorDocument]) -> dict[tuple[str, Decimal], list[MirrorDocument]]:
-    """Live documents without a marker of ours, by account and signed total."""
-    found: dict[tuple[str, Decimal], list[MirrorDocument]] = {}
-    for document in documents:
-        if document.is_live and not document.marker:
-            found.setdefault((document.account_id, signed(document)), []).append(document)
-    return found
-
-
-def lookalike(wanted: LedgerEntry, lookalikes: Lookalikes) -> MirrorDocument | None:
-    """A document of the same account, amount and (within days) date that carries no marker: never push beside it."""
-    near = [
-        document
-        for document in lookalikes.get((account_of(wanted), signed(wanted)), [])
-        if abs(document.date - wanted.date) <= timedelta(days=LOOKALIKE_DAYS)
-    ]
-    return min(near, key=lambda document: _distance(document, wanted.date), default=None)
-
-
-def _distance(document: MirrorDocument, day: date) -> tuple[int, str]:
-    return abs((document.date - day).days), document.document_id
 
 
 def signed(document: LedgerEntry | MirrorDocument) -> Decimal:

@@ -15,6 +15,9 @@ from typing import Any
 
 from connectors.contract.money import ZERO
 from connectors.contract.records import DocumentKind, MirrorDocument
+from sync.domain import explaining
+from sync.domain.explaining import held_action
+from sync.domain.lookalikes import LOOKALIKE_DAYS
 from sync.domain.match import signed
 
 
@@ -38,7 +41,14 @@ class Ours:
     reason: str
     document_id: str
     marker: str
+    other_document_id: str = ""  # a linked transfer that somebody typed as two documents
+    record: int | None = None
+    moving: bool = False  # it changed while the vendors were read: what was read may be older than what we say
     day: date | None = None  # of the document: another than the booking date where a lock date moved it on purpose
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        return tuple(one for one in (self.document_id, self.other_document_id) if one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +62,34 @@ class Leg:
     marker: str
     reference: str
     kind: str
+    reconciled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A person said that this document belongs into the books although no movement stands behind it."""
+
+    day: date
+    amount: Decimal
+    reason: str
+    by: str
 
 
 @dataclass(slots=True, kw_only=True)
 class Line:
+    """Sums of one account, or of one day of it. `accepted` is the part of `xero_sum` that a person accepted."""
+
     source_sum: Decimal = ZERO
     held: Decimal = ZERO
     ours: Decimal = ZERO
     xero_sum: Decimal = ZERO
+    accepted: Decimal = ZERO
+    movements: int = 0
+    documents: int = 0
 
     @property
     def difference(self) -> Decimal:
-        return self.source_sum - self.held - self.xero_sum
+        return self.source_sum - self.held - (self.xero_sum - self.accepted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +101,7 @@ class Wallet:
 
 @dataclass(slots=True, kw_only=True)
 class Balance:
-    """The result. Balanced: every difference 0.00, nothing missing, duplicated or unexpected."""
+    """The result. Balanced: every difference 0.00, nothing missing, duplicated, unexpected or different."""
 
     accounts: dict[str, Line] = field(default_factory=dict)
     days: dict[str, dict[date, Line]] = field(default_factory=dict)
@@ -83,12 +109,14 @@ class Balance:
     missing: list[dict[str, Any]] = field(default_factory=list)
     duplicated: list[dict[str, Any]] = field(default_factory=list)
     unexpected: list[dict[str, Any]] = field(default_factory=list)
+    different: list[dict[str, Any]] = field(default_factory=list)
+    accepted: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def balanced(self) -> bool:
         even = all(line.difference == 0 for line in self.accounts.values())
         even = even and all(line.difference == 0 for days in self.days.values() for line in days.values())
-        return even and not (self.missing or self.duplicated or self.unexpected)
+        return even and not (self.missing or self.duplicated or self.unexpected or self.different)
 
 
 def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
@@ -109,88 +137,187 @@ def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
                 marker=document.marker,
                 reference=document.reference,
                 kind=document.kind.value,
+                reconciled=document.reconciled,
             )
             for account, amount in sides
         ]
     return found
 
 
+Standing = dict[tuple[str, str], Leg]
+
+
 def prove(
-    *, wallets: Sequence[Wallet], rows: Sequence[SourceRow], ours: Mapping[str, Ours], books: Sequence[Leg]
-) -> Balance:
-    """`ours` by fingerprint. A row we know nothing of counts as held ("not fetched yet") and is listed."""
-    result = Balance(
-        accounts={wallet.source_account_id: Line() for wallet in wallets},
-        days={wallet.source_account_id: defaultdict(Line) for wallet in wallets},
-    )
-    standing = {(leg.document_id, leg.account_id) for leg in books}
-    bank_of = {wallet.source_account_id: wallet.bank_account_id for wallet in wallets}
-    for row in rows:
-        _count_row(result, row, ours.get(row.fingerprint), standing, bank_of)
-    _count_books(result, wallets, rows, ours, books)
-    return result
-
-
-def _count_row(
-    result: Balance, row: SourceRow, mine: Ours | None, standing: set[tuple[str, str]], bank_of: Mapping[str, str]
-) -> None:
-    posted = mine is not None and mine.document_id != ""
-    day = (mine.day if mine is not None and posted else None) or row.booking_date
-    lines = (result.accounts[row.account_id], result.days[row.account_id][day])
-    for line in lines:
-        line.source_sum += row.amount
-        if posted:
-            line.ours += row.amount
-        else:
-            line.held += row.amount
-    item = {
-        "source": row.account_id,
-        "source_id": row.source_id,
-        "booking_date": row.booking_date.isoformat(),
-        "amount": str(row.amount),
-        "currency": row.currency,
-    }
-    if mine is None:
-        result.held_items.append({**item, "state": "fetched", "reason": "not fetched yet"})
-    elif not posted:
-        result.held_items.append({**item, "state": mine.state, "reason": mine.reason})
-    elif (mine.document_id, bank_of[row.account_id]) not in standing:
-        result.missing.append({**item, "document": mine.document_id, "marker": mine.marker})
-
-
-def _count_books(
-    result: Balance,
+    *,
     wallets: Sequence[Wallet],
     rows: Sequence[SourceRow],
     ours: Mapping[str, Ours],
     books: Sequence[Leg],
+    accepted: Mapping[tuple[str, str], Acceptance] | None = None,
+) -> Balance:
+    """`ours` by fingerprint; `accepted` by document and account. A row we know nothing of counts as held and is listed."""
+    result = Balance(
+        accounts={wallet.source_account_id: Line() for wallet in wallets},
+        days={wallet.source_account_id: defaultdict(Line) for wallet in wallets},
+    )
+    standing = {(leg.document_id, leg.account_id): leg for leg in books}  # a list that shifted shows some twice
+    books = list(standing.values())
+    by_marker = {(leg.marker, leg.account_id): leg for leg in books if leg.marker}
+    bank_of = {wallet.source_account_id: wallet.bank_account_id for wallet in wallets}
+    told = _Told()
+    for row in rows:
+        _count_row(result, told, row, ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id])
+    _count_books(result, told, wallets, books, accepted or {})
+    return result
+
+
+@dataclass(slots=True, kw_only=True)
+class _Told:
+    """What the rows said: whose documents are expected, and which amounts are held or posted on which days."""
+
+    documents: set[str] = field(default_factory=set)
+    held: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    posted: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+
+def _count_row(
+    result: Balance,
+    told: _Told,
+    row: SourceRow,
+    mine: Ours | None,
+    standing: Standing,
+    by_marker: Mapping[tuple[str, str], Leg],
+    bank: str,
+) -> None:
+    found = _document_of(mine, standing, by_marker, bank)
+    posted = found is not None or (mine is not None and mine.document_id != "" and not mine.moving)
+    day = (found.day if found else mine.day if mine is not None and posted else None) or row.booking_date
+    for line in (result.accounts[row.account_id], result.days[row.account_id][day]):
+        line.source_sum += row.amount
+        line.movements += 1
+        if posted:
+            line.ours += row.amount
+        else:
+            line.held += row.amount
+    item: dict[str, Any] = {
+        "source": row.account_id,
+        "source_id": row.source_id,
+        "booking_date": row.booking_date.isoformat(),
+        "amount": _text(row.amount),
+        "currency": row.currency,
+        "record": mine.record if mine else None,
+    }
+    (told.posted if posted else told.held)[bank, row.amount].append((day, row.source_id, item["record"]))
+    if mine is not None:
+        told.documents.update(mine.documents)
+    if not posted:
+        state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
+        result.held_items.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
+    elif found is None:
+        assert mine is not None
+        gone = {"document": mine.document_id, "marker": mine.marker, "action": explaining.MISSING}
+        result.missing.append({**item, **gone})
+    else:
+        told.documents.add(found.document_id)
+        _compare(result, item, row, found)
+
+
+def _document_of(
+    mine: Ours | None, standing: Standing, by_marker: Mapping[tuple[str, str], Leg], bank: str
+) -> Leg | None:
+    """What stands in the books for a row: the document we know, or the one that carries its marker (sent, and its answer
+    lost or still on the way)."""
+    if mine is None:
+        return None
+    known = (standing.get((one, bank)) for one in mine.documents)
+    found = next((leg for leg in known if leg is not None), None)
+    if found is not None or mine.documents:
+        return found
+    return by_marker.get((mine.marker, bank)) if mine.marker else None
+
+
+def _compare(result: Balance, item: Mapping[str, Any], row: SourceRow, found: Leg) -> None:
+    """A document that says another amount than its movement. The day is compared by the sums of each day."""
+    if found.amount != row.amount:
+        says = {"document": found.document_id, "xero_amount": _text(found.amount), "action": explaining.DIFFERENT}
+        result.different.append({**item, **says})
+
+
+def _count_books(
+    result: Balance,
+    told: _Told,
+    wallets: Sequence[Wallet],
+    books: Sequence[Leg],
+    accepted: Mapping[tuple[str, str], Acceptance],
 ) -> None:
     source_of = {wallet.bank_account_id: wallet for wallet in wallets}
-    expected = {ours[row.fingerprint].document_id for row in rows if row.fingerprint in ours}
-    markers: Counter[tuple[str, str]] = Counter()
-    for leg in books:
-        wallet = source_of.get(leg.account_id)
-        if wallet is None:
-            continue
-        for line in (result.accounts[wallet.source_account_id], result.days[wallet.source_account_id][leg.day]):
+    legs_here = [leg for leg in books if leg.account_id in source_of]
+    markers = Counter((leg.marker, leg.account_id) for leg in legs_here if leg.marker)
+    for leg in legs_here:
+        wallet = source_of[leg.account_id]
+        lines = (result.accounts[wallet.source_account_id], result.days[wallet.source_account_id][leg.day])
+        for line in lines:
             line.xero_sum += leg.amount
-        markers[leg.marker, leg.account_id] += bool(leg.marker)
-        if leg.document_id not in expected:
-            result.unexpected.append(_described(leg, wallet))
-    result.duplicated = [{"marker": marker, "documents": n} for (marker, _), n in sorted(markers.items()) if n > 1]
+            line.documents += 1
+        if leg.document_id in told.documents:
+            continue
+        said = accepted.get((leg.document_id, leg.account_id))
+        if said is not None and (said.day, said.amount) == (leg.day, leg.amount):
+            for line in lines:
+                line.accepted += leg.amount
+            result.accepted.append({**_described(leg, wallet), "reason": said.reason, "accepted_by": said.by})
+        else:
+            twin = markers[leg.marker, leg.account_id] > 1
+            result.unexpected.append({**_described(leg, wallet), **_explained(leg, told, twin=twin)})
+    result.duplicated = [
+        {"marker": marker, "documents": n, "action": explaining.DUPLICATED}
+        for (marker, _), n in sorted(markers.items())
+        if n > 1
+    ]
+
+
+def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
+    waits, posted = (_near(found[leg.account_id, leg.amount], leg.day) for found in (told.held, told.posted))
+    cause, explanation, action = explaining.unexpected(
+        kind=leg.kind,
+        reference=leg.reference,
+        marker=leg.marker,
+        twin=twin,
+        reconciled=leg.reconciled,
+        waits=waits[1] if waits else "",
+        posted=posted[1] if posted else "",
+    )
+    like = waits or posted
+    return {"cause": cause, "explanation": explanation, "action": action, "record": like[2] if like else None}
+
+
+def _near(found: Sequence[tuple[date, str, int | None]], day: date) -> tuple[date, str, int | None] | None:
+    close = [it for it in found if abs((it[0] - day).days) <= LOOKALIKE_DAYS]
+    return min(close, key=lambda it: abs((it[0] - day).days), default=None)
 
 
 def _described(leg: Leg, wallet: Wallet) -> dict[str, Any]:
     return {
         "source": wallet.source_account_id,
         "document": leg.document_id,
+        "account_id": leg.account_id,
         "type": leg.kind,
         "date": leg.day.isoformat(),
-        "amount": str(leg.amount),
+        "amount": _text(leg.amount),
         "currency": wallet.currency,
         "reference": leg.reference,
         "marker": leg.marker,
     }
+
+
+def _text(amount: Decimal) -> str:
+    """At least two decimals, more only where the amount has more."""
+    digits = -int(amount.as_tuple().exponent)
+    return f"{amount:.{max(2, digits)}f}"
 
 
 def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
@@ -203,6 +330,8 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
                 "source": account,
                 "currency": currency[account],
                 **_figures(line),
+                "movements": line.movements,
+                "documents": line.documents,
                 "days": [
                     {"date": day.isoformat(), **_figures(one)} for day, one in sorted(result.days[account].items())
                 ],
@@ -213,9 +342,11 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
         "missing": result.missing,
         "duplicated": result.duplicated,
         "unexpected": result.unexpected,
+        "different": result.different,
+        "accepted": result.accepted,
     }
 
 
 def _figures(line: Line) -> dict[str, str]:
-    names = ("source_sum", "held", "ours", "xero_sum", "difference")
+    names = ("source_sum", "held", "ours", "xero_sum", "accepted", "difference")
     return {name: f"{getattr(line, name):.2f}" for name in names}

@@ -11,7 +11,7 @@ from sync.models.incident import Incident
 from sync.models.intent import PushAttempt, PushIntent, PushIntentItem
 from sync.models.mapping import AccountMapping
 from sync.models.mirror import MirrorDocument, MirrorInvoice
-from sync.models.proof import Proof
+from sync.models.proof import AcceptedDocument, Certificate, Proof, ProofCheck
 from sync.models.rate import BookedConversion
 from sync.models.rate_table import RateTable, RateTableRow
 from sync.models.record import Record, RecordState
@@ -20,11 +20,13 @@ from sync.models.rule import Rule
 from sync.models.run import DailyStat, Run
 
 __all__ = [
+    "AcceptedDocument",
     "AccountMapping",
     "Amendment",
     "AmendmentState",
     "Backfill",
     "BookedConversion",
+    "Certificate",
     "ContactIdentity",
     "ContactLink",
     "DailyStat",
@@ -37,6 +39,7 @@ __all__ = [
     "MirrorDocument",
     "MirrorInvoice",
     "Proof",
+    "ProofCheck",
     "PushAttempt",
     "PushIntent",
     "PushIntentItem",

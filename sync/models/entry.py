@@ -74,6 +74,7 @@ class Entry(TenantModel):
     )  # rises when a person posts again what was undone: a new marker for a new document
     destination_type = models.CharField(max_length=15, default="", blank=True)
     destination_id = models.CharField(max_length=100, null=True)
+    other_destination_id = models.CharField(max_length=100, null=True)  # linked: a transfer typed as two documents
     bank_account_id = models.CharField(max_length=100, default="", blank=True)
     contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, related_name="entries", null=True)
     document = models.JSONField(null=True)
@@ -110,6 +111,9 @@ class Entry(TenantModel):
             models.UniqueConstraint(fields=["flow", "record", "leg"], name="entry_once_per_leg"),
             models.UniqueConstraint(fields=["organisation_id", "marker"], name="entry_marker"),
             models.UniqueConstraint(fields=["organisation_id", "destination_id"], name="entry_destination_id"),
+            models.UniqueConstraint(
+                fields=["organisation_id", "other_destination_id"], name="entry_other_destination_id"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(state__in=["ready", "in_flight"]) | models.Q(document__isnull=False),
                 name="entry_ready_has_document",

@@ -41,12 +41,16 @@ class Flow(TenantModel):
     contacts_read_at = models.DateTimeField(null=True)
     lock_read_at = models.DateTimeField(null=True)
     reference_read_at = models.DateTimeField(null=True)
+    proof_due_at = models.DateTimeField(null=True)  # null: not scheduled yet
     last_success_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta(TenantModel.Meta):
         db_table = "flow"
-        indexes = [models.Index(fields=["next_at", "id"], name="flow_due", condition=models.Q(state="active"))]
+        indexes = [
+            models.Index(fields=["next_at", "id"], name="flow_due", condition=models.Q(state="active")),
+            models.Index(fields=["proof_due_at"], name="flow_proof_due", condition=models.Q(state="active")),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="flow_tenant_id"),
             models.UniqueConstraint(fields=["source", "destination"], name="flow_once_per_pair"),

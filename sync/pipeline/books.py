@@ -30,6 +30,8 @@ DEFAULT_POLICIES = {
     "match_invoices": "suggest",
     "partner_minutes": "15",  # both rows of a deal are made within a second of each other
     "match_invoices_from": "90",
+    "duplicate_days": "3",
+    "proof_time": "05:00",
 }
 
 

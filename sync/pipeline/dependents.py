@@ -15,6 +15,7 @@ from sync.pipeline.context import Context, Progress
 from sync.pipeline.linking import Who, links_for
 from sync.pipeline.transform import part_of, planning_rules
 
+BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)  # read back, or linked to a document that somebody else made
 GAVE_WAY = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.UNDONE)
 
 
@@ -27,7 +28,7 @@ def release(ctx: Context) -> Progress:
         woken = store.wake_waiting(flow_id=ctx.flow_id)
         waiting = [] if woken else store_deals.second_legs(flow_id=ctx.flow_id)
         ready = [row for row in waiting if _is_booked(row["first"])]
-        stuck = [row for row in waiting if row["first"]["state"] in GAVE_WAY]
+        stuck = [row for row in waiting if row["first"]["state"] in GAVE_WAY and row not in ready]
         if not ready and not stuck:
             return Progress(moved=woken)
         ctx.begin_run()
@@ -40,7 +41,7 @@ def release(ctx: Context) -> Progress:
 
 def _is_booked(first: Mapping[str, Any]) -> bool:
     """Read back, so that its rate is Xero's last word."""
-    return first["state"] == EntryState.CONFIRMED and first["posted_rate"] is not None
+    return first["state"] in BOOKED and first["posted_rate"] is not None
 
 
 def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:

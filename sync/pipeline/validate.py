@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.records import BankTransaction, LedgerEntry, MirrorDocument
+from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store
-from sync.domain import documents, match
+from sync.domain import documents
 from sync.domain.booking import is_locked
+from sync.domain.lookalikes import Claim
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
-from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import confirm, findings, locks, mirror, pairs
+from sync.pipeline import findings, foreign, locks, mirror, pairs
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
 from sync.pipeline.renumbered import under_another_number
@@ -38,11 +37,13 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
-        lookalikes = match.index_lookalikes(_unmarked(ctx, list(entries.values())))
+        others = foreign.claims(ctx, rows, entries)
         remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
         again = under_another_number(rows)
         moves = [
-            _move(ctx, row, entries.get(row.pk), [*again.get(row.pk, []), *remarked.get(row.pk, [])], lookalikes)
+            _move(
+                ctx, row, entries.get(row.pk), [*again.get(row.pk, []), *remarked.get(row.pk, [])], others.get(row.pk)
+            )
             for row in rows
         ]
         moves = pairs.together(ctx, rows, moves)
@@ -59,29 +60,14 @@ def _fetched(ctx: Context) -> Any:
     return fetched.select_related("contact", "record").defer("record__payload").order_by("id")
 
 
-def _unmarked(ctx: Context, entries: Sequence[LedgerEntry]) -> list[MirrorDocument]:
-    """Documents of others on the same accounts and around the same days."""
-    if not entries:
-        return []
-    days = [entry.date for entry in entries]
-    margin = timedelta(days=match.LOOKALIKE_DAYS)
-    rows = MirrorRow.objects.filter(
-        connection=ctx.connection,
-        marker="",
-        account_id__in={match.account_of(entry) for entry in entries},
-        date__range=(min(days) - margin, max(days) + margin),
-    ).values()
-    return [confirm.from_mirror(dict(row)) for row in rows]
-
-
 def _move(
-    ctx: Context, row: Entry, entry: LedgerEntry | None, remarked: Sequence[Finding], lookalikes: match.Lookalikes
+    ctx: Context, row: Entry, entry: LedgerEntry | None, remarked: Sequence[Finding], claim: Claim | None
 ) -> dict[str, Any]:
     found: list[dict[str, Any]] = list(row.findings)
     if entry is None and not found:
         found += findings.review("incomplete", "The movement is not complete enough to be posted. Look at its details.")
     if entry is not None:
-        found += _objections(row, entry, remarked, lookalikes)
+        found += _objections(row, entry, remarked, claim)
     blocking = [f for f in found if f["severity"] == Severity.REVIEW and f["code"] not in row.accepted]
     if not blocking and entry is not None:
         redated = _behind_lock(ctx, row)
@@ -95,7 +81,7 @@ def _move(
 
 
 def _objections(
-    row: Entry, entry: LedgerEntry, remarked: Sequence[Finding], lookalikes: match.Lookalikes
+    row: Entry, entry: LedgerEntry, remarked: Sequence[Finding], claim: Claim | None
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if row.contact is not None:
@@ -103,13 +89,7 @@ def _objections(
     if isinstance(entry, BankTransaction):
         found += findings.as_json(_sum_finding(entry))
     found += findings.as_json(remarked)
-    twin = match.lookalike(entry, lookalikes)
-    if twin is not None:
-        message = (
-            f"Xero already has a document of {twin.total} on {twin.date:%d.%m.%Y} on this account that Millrace did not make"
-            f"{f' (“{twin.reference}”)' if twin.reference else ''}. If it is the same movement, link it; else accept."
-        )
-        found += findings.review("already_in_xero", message, detail=twin.document_id)
+    found += foreign.finding(claim)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Is what stands in the books our document? Does something look like it that somebody else made?"""
+"""Is what stands in the books our document?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import BankTransaction, BankTransfer, DocumentKind, LineItem, MirrorDocument
-from sync.domain.match import differences, index_lookalikes, lookalike
+from sync.domain.match import differences
 
 DAY = date(2026, 3, 4)
 LINE = LineItem(description="Miete", amount=Decimal("120.00"), account_id="id-469")
@@ -91,46 +91,3 @@ def test_a_transfer_into_another_account_is_a_difference() -> None:
     as_read = found(kind=DocumentKind.BANK_TRANSFER, other_account_id="bank-eur")
 
     assert [finding.detail for finding in differences(TRANSFER, as_read)] == ["receiving account"]
-
-
-# ------------------------------------------------------------------ lookalikes
-
-
-def seen(wanted: BankTransaction | BankTransfer, *documents: MirrorDocument) -> str | None:
-    twin = lookalike(wanted, index_lookalikes(documents))
-    return twin.document_id if twin else None
-
-
-@pytest.mark.parametrize("days", [-3, 0, 3])
-def test_a_document_without_our_marker_within_three_days_looks_like_it(days: int) -> None:
-    assert seen(SPEND, found(marker="", date=DAY + timedelta(days=days))) == "d-1"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"marker": "MR-0000000000000"},
-        {"status": "DELETED"},
-        {"status": "VOIDED"},
-        {"date": DAY + timedelta(days=4)},
-        {"date": DAY - timedelta(days=4)},
-        {"account_id": "bank-eur"},
-        {"total": Money.of("120.01", "CHF")},
-        {"kind": DocumentKind.RECEIVE},
-    ],
-    ids=["it is ours", "deleted", "voided", "too late", "too early", "another account", "another amount", "money in"],
-)
-def test_these_do_not(fields: dict[str, Any]) -> None:
-    assert seen(SPEND, found(**{"marker": "", **fields})) is None
-
-
-def test_the_nearest_one_is_offered() -> None:
-    far, near = found(marker="", document_id="far", date=DAY - timedelta(days=2)), found(marker="", document_id="near")
-
-    assert seen(SPEND, far, near) == "near"
-
-
-def test_a_hand_made_transfer_looks_like_a_transfer() -> None:
-    hand_made = found(kind=DocumentKind.BANK_TRANSFER, marker="", other_account_id="bank-reserve")
-
-    assert seen(TRANSFER, hand_made) == "d-1"

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
-from sync.domain.proof import Balance, Leg, Ours, SourceRow, Wallet, legs, prove, report
+from sync.domain.proof import Acceptance, Balance, Leg, Ours, SourceRow, Wallet, legs, prove, report
 
 CHF = Wallet(source_account_id="1", bank_account_id="bank-chf", currency="CHF")
 RESERVE = Wallet(source_account_id="8", bank_account_id="bank-reserve", currency="CHF")
@@ -96,7 +96,7 @@ def test_a_marker_twice_is_a_duplicate_and_the_second_document_unexpected() -> N
     result = balance([row(1, "100.00")], {1: posted(1)}, document(1, "100.00"), second)
 
     assert not result.balanced
-    assert result.duplicated == [{"marker": "MR-1", "documents": 2}]
+    assert [(item["marker"], item["documents"]) for item in result.duplicated] == [("MR-1", 2)]
     assert [item["document"] for item in result.unexpected] == ["d2"]
     assert result.accounts["1"].difference == -100
 
@@ -172,8 +172,106 @@ def test_the_two_halves_of_a_transfer_count_once_each() -> None:
 def test_the_report_has_the_promised_keys_and_decimal_strings() -> None:
     result = report(balance([row(1, "100.5")], {1: posted(1)}, document(1, "100.50")), [CHF, RESERVE])
 
-    assert set(result) == {"balanced", "accounts", "held_items", "missing", "duplicated", "unexpected"}
-    first = result["accounts"][0]
-    figures = {"source_sum": "100.50", "held": "0.00", "ours": "100.50", "xero_sum": "100.50", "difference": "0.00"}
-    assert first == {"source": "1", "currency": "CHF", **figures, "days": [{"date": "2026-03-02", **figures}]}
+    lists = {"held_items", "missing", "duplicated", "unexpected", "different", "accepted"}
+    assert set(result) == {"balanced", "accounts", *lists}
+    first, counts = result["accounts"][0], {"movements": 1, "documents": 1}
+    figures = {"source_sum": "100.50", "held": "0.00", "ours": "100.50", "xero_sum": "100.50"}
+    figures |= {"accepted": "0.00", "difference": "0.00"}
+    assert first == {"source": "1", "currency": "CHF", **figures, **counts, "days": [{"date": "2026-03-02", **figures}]}
     assert result["accounts"][1]["source"] == "8", "a wallet without movements is told too"
+
+
+# ------------------------------------------------------------- what to do next
+
+
+def accept(number: int, amount: str, *, day: date = DAY) -> dict[tuple[str, str], Acceptance]:
+    said = Acceptance(day=day, amount=Decimal(amount), reason="opening balance", by="bob@muster.example")
+    return {(f"d{number}", "bank-chf"): said}
+
+
+def test_an_accepted_document_no_longer_breaks_the_balance_and_stays_listed() -> None:
+    typed = legs([document(7, "12.00", marker="")])
+
+    result = prove(wallets=[CHF], rows=[], ours={}, books=typed, accepted=accept(7, "12.00"))
+
+    assert result.balanced
+    line = result.accounts["1"]
+    assert [line.xero_sum, line.accepted, line.difference] == [12, 12, 0]
+    assert [(item["document"], item["reason"]) for item in result.accepted] == [("d7", "opening balance")]
+
+
+@pytest.mark.parametrize("changed", [{"amount": "12.01"}, {"amount": "12.00", "day": NEXT}])
+def test_an_acceptance_holds_only_for_what_the_document_said_then(changed: dict[str, Any]) -> None:
+    typed = legs([document(7, marker="", **changed)])
+
+    result = prove(wallets=[CHF], rows=[], ours={}, books=typed, accepted=accept(7, "12.00"))
+
+    assert not result.balanced
+    assert [item["document"] for item in result.unexpected] == ["d7"]
+
+
+def test_a_document_that_looks_like_a_held_row_says_which_one() -> None:
+    rows = [row(1, "100.00")]
+
+    result = balance(rows, {1: held("no contact")}, document(7, "100.00", marker="", day=NEXT))
+
+    [item] = result.unexpected
+    assert item["cause"] == "typed"
+    assert "movement 1" in item["explanation"]
+    assert item["action"] == "Link it to that movement."
+
+
+@pytest.mark.parametrize(
+    ("cause", "fields"),
+    [
+        ("opening", {"marker": "", "reference": "Saldovortrag 2025"}),
+        ("feed", {"marker": "", "reconciled": True}),
+        ("payment", {"marker": "", "kind": "PAYMENT", "incoming": True}),
+        ("hand", {"marker": ""}),
+        ("foreign_marker", {"marker": "MR-OTHER"}),
+    ],
+)
+def test_every_document_of_others_is_explained_with_a_next_step(cause: str, fields: dict[str, Any]) -> None:
+    [item] = balance([], {}, document(7, "12.00", **fields)).unexpected
+
+    assert item["cause"] == cause
+    assert item["explanation"]
+    assert item["action"]
+
+
+def test_the_same_money_a_second_time_is_called_so() -> None:
+    result = balance([row(1, "100.00")], {1: posted(1)}, document(1, "100.00"), document(7, "100.00", marker=""))
+
+    assert [item["cause"] for item in result.unexpected] == ["double"]
+
+
+def test_a_document_with_another_amount_than_its_row_is_listed() -> None:
+    result = balance([row(1, "100.00")], {1: posted(1)}, document(1, "99.00"))
+
+    assert not result.balanced
+    [item] = result.different
+    assert (item["amount"], item["xero_amount"]) == ("100.00", "99.00")
+
+
+def test_a_document_whose_answer_was_lost_counts_for_its_row() -> None:
+    """Sent, stored by Xero, the answer lost: the marker proves whose it is, before anybody has adopted it."""
+    result = balance([row(1, "100.00")], {1: posted(1, state="unconfirmed", document_id="")}, document(1, "100.00"))
+
+    assert result.balanced
+    assert result.held_items == []
+
+
+def test_what_is_posted_while_the_vendors_are_read_is_held_not_missing() -> None:
+    result = balance([row(1, "100.00")], {1: posted(1, moving=True)})
+
+    assert result.balanced
+    assert [item["state"] for item in result.held_items] == ["confirmed"]
+
+
+def test_every_held_row_has_a_next_step() -> None:
+    states = ["review", "failed", "waiting", "skipped", "duplicate", "ready", "in_flight", "unconfirmed"]
+    rows = [row(n, "1.00") for n, _ in enumerate(states)]
+
+    result = balance(rows, {n: held("why", state=state) for n, state in enumerate(states)})
+
+    assert all(item["action"] for item in result.held_items)

@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from dashboard.forms.settings import read_thresholds
 from sync.models import Entry, Flow
+from sync.tenantfile.spec import POLICIES
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pages.world import World, add_movement
 
 GOOD = {
+    **{name: options[0] for name, options in POLICIES.items()},
     "frequency": "15",
     "card_date": "execution",
     "card_incomplete": "post",

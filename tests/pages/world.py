@@ -54,6 +54,7 @@ class World:
     run: Run
     rule: Rule
     contact: ContactLink
+    proof: Proof = field(init=False)
     serial: int = 0
     batch: uuid.UUID = field(default_factory=uuid.uuid4)  # of an undo that is on its way
 
@@ -316,14 +317,19 @@ def _fill(world: World) -> None:
         action="connections",
         count=3,
     )
-    Proof.objects.create(
+    figures = {"source_sum": "8158.50", "xero_sum": "8158.50", "held": "0.00", "accepted": "0.00", "difference": "0.00"}
+    world.proof = Proof.objects.create(
         flow=world.flow,
         balanced=True,
         result={
             "balanced": True,
             "accounts": [
-                {"source": "1", "currency": "CHF", "source_sum": "8158.50", "xero_sum": "8158.50", "difference": "0.00"}
+                {
+                    **{"source": "1", "currency": "CHF", **figures},
+                    "days": [{"date": "2026-03-02", **figures}],
+                }
             ],
+            **{name: [] for name in ("held_items", "missing", "duplicated", "unexpected", "different", "accepted")},
         },
     )
 

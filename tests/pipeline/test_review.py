@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync import services
+from sync import linking, services
 from sync.models import AccountMapping, Event, PushIntent, PushIntentItem
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
@@ -140,9 +140,7 @@ def test_a_hand_typed_document_is_linked_instead_of_doubled(world: World) -> Non
     [finding] = [finding for finding in entry.findings if finding["code"] == "already_in_xero"]
     assert finding["detail"] == typed["BankTransactionID"]
 
-    services.entry_is_duplicate(
-        tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB, document_id=typed["BankTransactionID"]
-    )
+    linking.entry_link(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB)
     world.settle()
 
     assert world.states() == ["duplicate"]

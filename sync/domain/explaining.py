@@ -1,0 +1,57 @@
+"""What to do next about each difference of a balance proof, in a bookkeeper's words. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_OPENING = re.compile(r"opening balance|conversion balance|eröffnung|saldovortrag|anfangsbestand", re.IGNORECASE)
+_NEXT = {
+    "review": "Decide it in the review.",
+    "failed": "Look at why it failed, then try again.",
+    "waiting": "Nothing: it waits for its other half and goes on by itself.",
+    "skipped": "Nothing, if it was left out on purpose; else try it again.",
+    "undone": "Nothing: it was taken out of the books on purpose. Post it anew if it belongs there.",
+    "duplicate": "Link it to the document in Xero that is this movement.",
+}
+_ON_ITS_WAY = "Nothing: it is on its way into the books."
+NOT_FETCHED = "not fetched yet"
+FETCH = "Fill the gap: it is read with the next sync."
+MISSING = "Somebody removed the document in Xero. Open the movement: post it anew, or leave it out with a reason."
+DIFFERENT = "Compare the document in Xero with the movement, and correct the document there."
+DUPLICATED = "Delete what is too much in Xero, or try the movement again to link it."
+
+
+def held_action(state: str, reason: str) -> str:
+    """The next step for a movement that is not in the books."""
+    return FETCH if reason == NOT_FETCHED else _NEXT.get(state, _ON_ITS_WAY)
+
+
+def unexpected(
+    *, kind: str, reference: str, marker: str, twin: bool, reconciled: bool, waits: str, posted: str
+) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document without a movement.
+
+    `waits` and `posted`: the source ids of a movement of the same amount and day that is held, or posted already.
+    """
+    accept = "Accept it with a reason if it belongs there, or delete it in Xero."
+    if twin:
+        return "twin", "A second document with the marker of a movement that is posted already.", DUPLICATED
+    if marker:
+        said = "It carries a marker of Millrace that belongs to no movement of this company as it is set up now."
+        return "foreign_marker", said, accept
+    if waits:
+        said = (
+            f"It looks like movement {waits}, which is not posted: somebody typed it by hand, or a bank feed made it."
+        )
+        return "typed", said, "Link it to that movement."
+    if posted:
+        said = f"It equals movement {posted}, which is posted already: probably the same money a second time."
+        return "double", said, "Delete one of the two in Xero; accept it only if the money really moved twice."
+    if _OPENING.search(reference):
+        return "opening", "It looks like an opening balance.", accept
+    if kind in ("PAYMENT", "BATCHPAYMENT"):
+        return "payment", "A payment that somebody entered on an invoice or bill in Xero.", accept
+    if reconciled:
+        said = "It was reconciled with a line of a bank statement: a bank feed or an import may serve this account too."
+        return "feed", said, accept
+    return "hand", "Somebody entered it in Xero by hand, or another app did.", accept

@@ -1,0 +1,139 @@
+"""Which documents that somebody else made may be movements of ours: typed by hand, made from a bank feed, by another app.
+
+Pure. Each document explains at most one movement, so that of two equal movements beside one typed document one is posted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from connectors.contract.money import ZERO
+from connectors.contract.records import BankTransfer, DocumentKind, LedgerEntry, MirrorDocument
+from sync.domain.match import account_of, signed
+
+LOOKALIKE_DAYS = 3
+REFERENCE_DAYS = 21  # less than a month: a standing order carries one reference every month
+_LONG, _DIGITS = 10, 6
+
+Side = tuple[str, Decimal]  # bank account, amount from its view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The document that may be a movement's own. `other`: the second one, where a transfer was typed as two documents.
+
+    `covers_all` is False where only one side of a transfer stands in the books.
+    """
+
+    document: MirrorDocument
+    other: MirrorDocument | None = None
+    same_reference: bool = False
+    covers_all: bool = True
+
+    @property
+    def detail(self) -> str:
+        """The documents' ids in one word, the sending side first."""
+        return self.document.document_id + (f"+{self.other.document_id}" if self.other else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    rank: tuple[bool, bool, int, str, int]  # best first
+    wanted: int
+    side: int
+    document: MirrorDocument
+    taken: tuple[str, str]  # document and account: what nobody else may claim then
+    same_reference: bool
+
+
+def effects(document: MirrorDocument) -> tuple[Side, ...]:
+    """What a document does to bank accounts; a transfer moves two."""
+    first = (document.account_id, signed(document))
+    if document.kind is not DocumentKind.BANK_TRANSFER:
+        return (first,)
+    return first, (document.other_account_id, document.total.amount)
+
+
+def wanted_effects(entry: LedgerEntry) -> tuple[Side, ...]:
+    """The same for a document of ours that is not posted yet."""
+    first = (account_of(entry), signed(entry))
+    return (first, (entry.to_account_id, entry.total.amount)) if isinstance(entry, BankTransfer) else (first,)
+
+
+def claims(
+    wanted: Mapping[int, LedgerEntry], documents: Iterable[MirrorDocument], *, days: int = LOOKALIKE_DAYS
+) -> dict[int, Claim]:
+    """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
+
+    Same account, direction and amount, and either the same long reference within three weeks or a date within `days`.
+    """
+    index: dict[Side, list[MirrorDocument]] = {}
+    for document in documents:
+        if document.is_live and not document.marker:
+            for side in effects(document):
+                index.setdefault(side, []).append(document)
+    pairs = [pair for key, entry in wanted.items() for pair in _pairs(key, entry, index, days)]
+    chosen: dict[tuple[int, int], _Pair] = {}
+    taken: set[tuple[str, str]] = set()
+    for pair in sorted(pairs, key=lambda pair: pair.rank):
+        if (pair.wanted, pair.side) not in chosen and pair.taken not in taken:
+            chosen[pair.wanted, pair.side] = pair
+            taken.add(pair.taken)
+    found = {key: [chosen.get((key, n)) for n, _ in enumerate(wanted_effects(entry))] for key, entry in wanted.items()}
+    return {key: _claim(sides) for key, sides in found.items() if any(sides)}
+
+
+def long_references(text: str) -> frozenset[str]:
+    """Words that hardly two payments share: payment slips' and creditors' references, long numbers; spaces left out."""
+    runs: list[str] = []
+    for group in re.findall(r"(?:\w*\d\w*[ .\-/]?)+", text.casefold()):
+        words = re.findall(r"\w+", group)
+        runs += [*words, "".join(words)]
+    return frozenset(run for run in runs if len(run) >= _LONG and sum(map(str.isdigit, run)) >= _DIGITS)
+
+
+def _pairs(key: int, entry: LedgerEntry, index: Mapping[Side, Sequence[MirrorDocument]], days: int) -> list[_Pair]:
+    sides, references = wanted_effects(entry), long_references(entry.reference)
+    found = []
+    for number, side in enumerate(sides):
+        for document in index.get(side, ()):
+            distance = _distance(document.date, entry.date)
+            same = bool(references & long_references(document.reference)) if references else False
+            if distance > (max(days, REFERENCE_DAYS) if same else days):
+                continue
+            whole = set(sides) == set(effects(document))
+            found.append(
+                _Pair(
+                    rank=(not same, not whole, distance, document.document_id, key),
+                    wanted=key,
+                    side=number,
+                    document=document,
+                    taken=(document.document_id, side[0]),
+                    same_reference=same,
+                )
+            )
+    return found
+
+
+def _claim(sides: Sequence[_Pair | None]) -> Claim:
+    there = [pair for pair in sides if pair is not None]
+    first, last = there[0].document, there[-1].document
+    return Claim(
+        document=first,
+        other=last if last.document_id != first.document_id else None,
+        same_reference=any(pair.same_reference for pair in there),
+        covers_all=len(there) == len(sides),
+    )
+
+
+def _distance(one: date, other: date) -> int:
+    return abs((one - other).days)
+
+
+def sum_of(sides: Iterable[Side], account_id: str) -> Decimal:
+    """What these effects do to one account."""
+    return sum((amount for account, amount in sides if account == account_id), ZERO)

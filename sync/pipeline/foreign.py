@@ -1,0 +1,67 @@
+"""Before anything is created: does a document that somebody else made already say the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from connectors.contract.records import LedgerEntry, MirrorDocument
+from sync import store_links
+from sync.domain import lookalikes
+from sync.domain.lookalikes import Claim
+from sync.models import Entry
+from sync.models import MirrorDocument as MirrorRow
+from sync.pipeline import confirm, findings
+from sync.pipeline.context import Context
+
+CODE = "already_in_xero"
+
+
+def claims(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> dict[int, Claim]:
+    """By entry: the document of others that it may be. Who was told before that it is another one is not asked again."""
+    insisting = {row.pk for row in rows if CODE in row.accepted}
+    wanted = {key: entry for key, entry in entries.items() if key not in insisting}
+    if not wanted:
+        return {}
+    return lookalikes.claims(wanted, _of_others(ctx, wanted), days=int(ctx.books.policy("duplicate_days")))
+
+
+def finding(claim: Claim | None) -> list[dict[str, Any]]:
+    """What a person is told, and the documents' ids as the finding's detail."""
+    return [] if claim is None else findings.review(CODE, told(claim), detail=claim.detail)
+
+
+def told(claim: Claim) -> str:
+    document = claim.document
+    text = f" (“{document.reference}”)" if document.reference else ""
+    told_by = ", with the same reference" if claim.same_reference else ""
+    found = (
+        f"Xero already has a document of {document.total} on {document.date:%d.%m.%Y} on this account{told_by} that "
+        f"Millrace did not make{text}."
+    )
+    if not claim.covers_all:
+        return (
+            f"{found} It is one side of this transfer only: complete the other side in Xero or delete the document there, "
+            "then try again."
+        )
+    return f"{found} If it is the same movement, link it; else accept."
+
+
+def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry]) -> list[MirrorDocument]:
+    """Documents without our marker on the same accounts around the same days that no movement was linked to."""
+    days = [entry.date for entry in wanted.values()]
+    margin = timedelta(days=lookalikes.REFERENCE_DAYS)
+    accounts = {account for entry in wanted.values() for account, _ in lookalikes.wanted_effects(entry)}
+    found = MirrorRow.objects.filter(
+        Q(account_id__in=accounts) | Q(other_account_id__in=accounts),
+        connection=ctx.connection,
+        marker="",
+        date__range=(min(days) - margin, max(days) + margin),
+    ).values()
+    rows = [dict(row) for row in found]
+    ids = [str(row["document_id"]) for row in rows]
+    linked = store_links.linked_documents(ids, organisation_id=ctx.connection.external_id) if ids else frozenset()
+    return [confirm.from_mirror(row) for row in rows if row["document_id"] not in linked]

@@ -1,0 +1,66 @@
+"""The hand-written statements about documents that somebody else made and that were linked to a movement of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sync.store import rows, run_sql
+
+
+def linked_documents(document_ids: Sequence[str], *, organisation_id: str) -> frozenset[str]:
+    """Of these documents the ones that stand for an entry already: nobody else may claim them."""
+    found = rows(
+        """SELECT destination_id AS id FROM entry WHERE organisation_id = %(org)s AND destination_id = ANY(%(ids)s)
+           UNION ALL
+           SELECT other_destination_id FROM entry WHERE organisation_id = %(org)s AND other_destination_id = ANY(%(ids)s)""",
+        {"org": organisation_id, "ids": list(document_ids)},
+    )
+    return frozenset(row["id"] for row in found)
+
+
+def link(entry_id: int, *, document_id: str, other_document_id: str | None, kind: str) -> int:
+    """The documents that stand for this entry from now on. The database refuses one that stands for another entry."""
+    return run_sql(
+        """UPDATE entry SET destination_id = %s, other_destination_id = %s, destination_type = %s WHERE id = %s""",
+        [document_id, other_document_id, kind, entry_id],
+    )
+
+
+def unlink(entry_ids: Sequence[int]) -> int:
+    return run_sql(
+        """UPDATE entry SET destination_id = NULL, other_destination_id = NULL
+            WHERE id = ANY(%s) AND state = 'duplicate'""",
+        [list(entry_ids)],
+    )
+
+
+def offered(*, flow_id: int, document_ids: Sequence[str]) -> list[int]:
+    """Entries in review to which one of these documents was offered as well."""
+    found = rows(
+        """SELECT entry.id FROM entry CROSS JOIN LATERAL jsonb_array_elements(entry.findings) AS finding
+            WHERE entry.flow_id = %s AND entry.state = 'review' AND entry.destination_id IS NULL
+              AND finding ->> 'code' = 'already_in_xero'
+              AND string_to_array(finding ->> 'detail', '+') && %s::text[] ORDER BY entry.id""",
+        [flow_id, list(document_ids)],
+    )
+    return [row["id"] for row in found]
+
+
+def foreign_by_account(*, connection_id: int, organisation_id: str, account_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """For each bank account: the live documents of the last five weeks that are not ours, how many of them a bank
+    statement confirmed, and on how many days."""
+    return rows(
+        """SELECT mirror.account_id, count(*) AS documents, count(*) FILTER (WHERE mirror.reconciled) AS reconciled,
+                  count(DISTINCT mirror.date) AS days, max(mirror.date) AS last_day
+             FROM mirror_document AS mirror
+            WHERE mirror.connection_id = %(connection)s AND mirror.marker = '' AND mirror.account_id = ANY(%(accounts)s)
+              AND mirror.status NOT IN ('DELETED', 'VOIDED')
+              AND mirror.date > (clock_timestamp() - interval '35 days')::date
+              AND NOT EXISTS (SELECT FROM entry WHERE entry.organisation_id = %(organisation)s
+                                 AND entry.destination_id = mirror.document_id)
+              AND NOT EXISTS (SELECT FROM entry WHERE entry.organisation_id = %(organisation)s
+                                 AND entry.other_destination_id = mirror.document_id)
+            GROUP BY mirror.account_id ORDER BY mirror.account_id""",
+        {"connection": connection_id, "organisation": organisation_id, "accounts": list(account_ids)},
+    )

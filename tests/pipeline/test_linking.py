@@ -1,0 +1,280 @@
+"""Someone already typed this: linked instead of created, counted by the proof, never shared by twins, taken back again."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox.xero import bank_transfers, payments
+from sandbox.xero.people import People
+from sync import linking, services
+from sync.models import Entry, Flow, MirrorInvoice
+from sync.proving import flow_prove
+from tenants.models import AuditEvent
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import ORGANISATION, World
+
+D = Decimal
+MARCH = date(2026, 3, 2)
+BOB = "bob@muster.example"
+
+
+def people(world: World) -> People:
+    return world.sandbox.xero.people(ORGANISATION)
+
+
+def typed(
+    world: World, kind: str, amount: str, *, account: str = "090", day: str = "2026-03-02", text: str = ""
+) -> str:
+    """A document that somebody enters in Xero; its id."""
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": "200", "TaxType": "NONE"}
+    return str(
+        people(world).type_bank_transaction(
+            Type=kind,
+            Contact={"Name": "Beispiel AG"},
+            BankAccount={"AccountID": world.books.account(account)["AccountID"]},
+            Date=day,
+            Reference=text,
+            LineItems=[line],
+        )["BankTransactionID"]
+    )
+
+
+def typed_transfer(world: World, amount: str, *, sender: str = "090", receiver: str = "096") -> str:
+    person = people(world)
+    with person._books.store.transaction():
+        answer = bank_transfers.create(
+            person._call(),
+            {
+                "FromBankAccount": {"AccountID": world.books.account(sender)["AccountID"]},
+                "ToBankAccount": {"AccountID": world.books.account(receiver)["AccountID"]},
+                "Amount": D(amount),
+                "Date": "2026-03-02",
+            },
+        )
+    return str(answer.body["BankTransferID"])
+
+
+def link(world: World, *entries: Entry, document: str = "") -> linking.Linked:
+    return linking.entries_link(
+        tenant_id=world.tenant.pk, entry_ids=[entry.pk for entry in entries], actor=BOB, document_id=document
+    )
+
+
+def proof(world: World) -> dict[str, Any]:
+    return flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+
+
+def test_the_proof_counts_a_linked_document_as_its_movements_own(world: World) -> None:
+    document = typed(world, "RECEIVE", "100.00")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert [item["document"] for item in proof(world)["unexpected"]] == [document]
+
+    assert link(world, *world.entries()).linked == 1
+    world.settle()
+
+    [entry] = world.entries()
+    assert (entry.state, entry.destination_id) == ("duplicate", document)
+    assert len(world.books.bank_transactions()) == 1
+    result = proof(world)
+    assert result["balanced"], result
+    assert result["unexpected"] == result["held_items"] == []
+    assert result["accounts"][0]["ours"] == "100.00"
+    with tenant_scope(world.tenant.pk):
+        assert AuditEvent.objects.filter(action="entry.link", actor=BOB).count() == 1
+
+
+def test_a_link_survives_an_edit_in_xero(world: World) -> None:
+    document = typed(world, "RECEIVE", "100.00")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    link(world, *world.entries())
+
+    people(world).edit(document, Reference="Rechnung 17, von Hand")
+    world.set_flow(mirror_read_at=None)
+    world.settle()
+
+    assert world.states() == ["duplicate"]
+    assert len(world.books.bank_transactions()) == 1
+    assert proof(world)["balanced"]
+
+
+def test_a_link_taken_back_offers_the_document_again_and_posts_nothing_beside_it(world: World) -> None:
+    typed(world, "RECEIVE", "100.00")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    link(world, *world.entries())
+
+    assert linking.entry_unlink(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB) == 1
+    world.settle()
+
+    assert (world.states(), world.codes()) == (["review"], ["already_in_xero"])
+    assert world.entries()[0].destination_id is None
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
+    world.settle()
+    assert world.books.balance("090") == D("200.00"), "somebody insists: it was another payment"
+
+
+def test_twins_do_not_share_one_typed_document(world: World) -> None:
+    """Two equal payments on one day, one of them typed by hand: one is linked, the other one posted."""
+    typed(world, "RECEIVE", "100.00")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "review"]
+    held = next(entry for entry in world.entries() if entry.state == "review")
+    assert link(world, held).linked == 1
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "duplicate"]
+    assert world.books.balance("090") == D("200.00")
+    assert proof(world)["balanced"]
+
+
+def test_a_twin_that_comes_later_is_posted_once_the_first_one_is_linked(world: World) -> None:
+    document = typed(world, "RECEIVE", "100.00")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    first, second = world.entries()
+    assert world.states() == ["review", "review"]
+
+    assert link(world, first).linked == 1
+    world.settle()
+
+    assert world.states() == ["duplicate", "confirmed"]
+    assert world.books.balance("090") == D("200.00")
+    with pytest.raises(services.NotPossible):
+        linking.entry_link(tenant_id=world.tenant.pk, entry_id=second.pk, actor=BOB, document_id=document)
+
+
+def test_a_month_of_typed_rows_is_linked_at_once_and_a_misfit_is_left_out(world: World) -> None:
+    for n in range(1, 8):
+        typed(world, "SPEND", f"{n}0.00", day=f"2026-03-0{n}")
+        world.amnis.payout(amount=f"{n}0.00", to="Probst Logistik AG", executed_on=date(2026, 3, n))
+    world.settle()
+    entries = world.entries()
+    assert set(world.states()) == {"review"}
+    people(world).delete(linking.offered_to(entries[0]))
+    world.set_flow(mirror_read_at=None)
+    world.amnis.pay_in(amount="1.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    done = link(world, *entries)
+
+    assert (done.linked, done.refused) == (6, ["The document was deleted in Xero meanwhile."])
+    world.settle()
+    assert proof(world)["accounts"][0]["xero_sum"] == "-269.00", "1.00 in, 20 to 70 out: 1 - 270"
+
+
+def test_a_transfer_typed_as_one_document_or_as_two_is_linked(world: World) -> None:
+    whole = typed_transfer(world, "250.00")
+    out = typed(world, "SPEND", "80.00")
+    into = typed(world, "RECEIVE", "80.00", account="096")
+    world.amnis.own_transfer(source=1, target=8, amount="250.00", executed_on=MARCH)
+    world.amnis.own_transfer(source=1, target=8, amount="80.00", executed_on=MARCH)
+    world.settle()
+    entries = world.entries()
+    assert [linking.offered_to(entry) for entry in entries] == [whole, f"{out}+{into}"]
+
+    assert link(world, *entries).linked == 2
+    world.settle()
+
+    assert world.states() == ["duplicate", "duplicate"]
+    result = proof(world)
+    assert result["balanced"], result
+    assert len(world.books.bank_transfers()) == 1
+
+
+def test_one_side_of_a_transfer_cannot_stand_for_the_whole(world: World) -> None:
+    typed(world, "SPEND", "80.00")
+    world.amnis.own_transfer(source=1, target=8, amount="80.00", executed_on=MARCH)
+    world.settle()
+
+    done = link(world, *world.entries())
+
+    assert done.linked == 0
+    assert "another amount or stands on another account" in done.refused[0]
+
+
+def test_both_legs_of_a_typed_conversion_are_linked(world: World) -> None:
+    typed(world, "SPEND", "100.00")
+    typed(world, "RECEIVE", "110.00", account="EUR Amnis")
+    world.amnis.fx(sold=(1, "100.00"), bought=(2, "110.00"), value_on=MARCH)
+    world.settle()
+    assert set(world.states()) == {"review"}
+
+    assert link(world, *world.entries()).linked == 2
+    world.settle()
+
+    assert world.states() == ["duplicate", "duplicate"]
+    assert len(world.books.bank_transactions()) == 2
+    assert proof(world)["balanced"]
+
+
+def test_a_payment_typed_on_an_invoice_is_offered(world: World) -> None:
+    """Somebody recorded the receipt on the invoice itself before the movement arrived here."""
+    line = {"Description": "Ware", "Quantity": 1, "UnitAmount": 100, "AccountCode": "200", "TaxType": "NONE"}
+    invoice = people(world).type_invoice(
+        Type="ACCREC", Contact={"Name": "Beispiel AG"}, Date="2026-02-01", DueDate="2026-03-01", LineItems=[line]
+    )
+    person = people(world)
+    with person._books.store.transaction():
+        paid = payments.create(
+            person._books,
+            {
+                "Invoice": {"InvoiceID": invoice["InvoiceID"]},
+                "Account": {"AccountID": world.books.account("090")["AccountID"]},
+                "Date": "2026-03-02",
+                "Amount": D("100.00"),
+            },
+        ).body
+    with tenant_scope(world.tenant.pk):  # a company whose invoices are read reads payments too
+        flow = Flow.objects.get()
+        assert flow.destination_id is not None
+        MirrorInvoice.objects.create(
+            tenant_id=world.tenant.pk, connection_id=flow.destination_id, invoice_id="another", sales=True,
+            total=D(1), due=D(0), currency="CHF", date=MARCH, status="PAID",
+        )  # fmt: skip
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    assert linking.offered_to(entry) == paid["PaymentID"]
+
+    assert link(world, entry).linked == 1
+
+    assert proof(world)["balanced"]
+    assert world.books.balance("090") == D("100.00")
+
+
+def test_what_was_left_out_by_hand_can_be_linked_later(world: World) -> None:
+    world.amnis.pay_in(amount="75.50", payer=None, executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB, reason="typed it")
+    document = typed(world, "RECEIVE", "75.50")
+    world.amnis.pay_in(amount="1.00", payer="Beispiel AG", executed_on=MARCH)
+    world.set_flow(mirror_read_at=None)
+    world.settle()
+    assert not proof(world)["balanced"]
+
+    assert link(world, entry, document=document).linked == 1
+
+    assert proof(world)["balanced"]
+
+
+def test_the_policy_says_how_far_apart_the_days_may_lie(world: World) -> None:
+    world.set_flow(policies={"duplicate_days": "7"})
+    typed(world, "RECEIVE", "100.00", day="2026-03-09")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    assert world.codes() == ["already_in_xero"]
+    with tenant_scope(world.tenant.pk):
+        assert Flow.objects.get().policies == {"duplicate_days": "7"}

@@ -1,0 +1,295 @@
+"""The proof in the running program: asked for, daily, accepted with a reason, told by an incident, certified, immutable."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import Error, transaction
+from pypdf import PdfReader
+
+from sync import certifying, proofs, selectors, store
+from sync.domain.certificate import digest
+from sync.models import AcceptedDocument, Certificate, Flow, Incident, Proof, ProofCheck
+from sync.proving import flow_prove
+from sync.services import NotPossible
+from tenants.models import AuditEvent
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_linking import BOB, MARCH, people, proof, typed
+
+D = Decimal
+
+
+def asked(world: World) -> ProofCheck:
+    proofs.proof_ask(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB)
+    check = proofs.prove_if_due(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+    assert check is not None
+    return check
+
+
+def incidents(world: World, prefix: str) -> list[Incident]:
+    with tenant_scope(world.tenant.pk):
+        return list(Incident.objects.filter(cause__startswith=prefix, closed_at=None))
+
+
+def accept(world: World, item: dict[str, Any], reason: str = "opening balance of the wallet") -> None:
+    proofs.document_accept(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, document_id=item["document"],
+        account_id=item["account_id"], reason=reason,
+    )  # fmt: skip
+
+
+def test_a_check_runs_apart_and_its_result_is_kept(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    check = asked(world)
+
+    assert (check.state, check.error) == ("done", "")
+    with tenant_scope(world.tenant.pk):
+        assert check.proof_id is not None
+        kept = Proof.objects.get(pk=check.proof_id)
+        assert (kept.balanced, kept.made_by, kept.trigger) == (True, BOB, "person")
+        assert ProofCheck.objects.get(pk=check.pk).total >= 1
+    assert proofs.prove_if_due(tenant_id=world.tenant.pk, flow_id=world.flow_id) is None, "one question, one answer"
+
+
+def test_asking_twice_asks_once(world: World) -> None:
+    first, second = (proofs.proof_ask(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB).pk for _ in range(2))
+
+    assert first == second
+
+
+def test_a_reading_can_be_stopped(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    proofs.proof_ask(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB)
+    check = proofs._claim(world.tenant.pk, world.flow_id)
+    assert check is not None
+    proofs.proof_stop(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB)
+
+    proofs.run_check(tenant_id=world.tenant.pk, check=check)
+
+    assert (check.state, check.error) == ("failed", "Stopped.")
+    with tenant_scope(world.tenant.pk):
+        assert not Proof.objects.exists()
+
+
+def test_the_daily_proof_is_due_once_a_day(world: World) -> None:
+    due = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
+    assert [flow.flow_id for flow in selectors.due_proofs(limit=10)] == [world.flow_id]
+    assert proofs.prove_if_due(**due) is None, "the first look only says when"
+    assert selectors.due_proofs(limit=10) == []
+
+    world.set_flow(proof_due_at=world.flow().proof_due_at.replace(year=2020))  # type: ignore[union-attr]
+    check = proofs.prove_if_due(**due)
+
+    assert check is not None
+    assert check.trigger == "schedule"
+    assert selectors.due_proofs(limit=10) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-06-01T02:59:00", "2026-06-01T03:00:00"),  # summer: five in Zurich is three in UTC
+        ("2026-06-01T03:00:00", "2026-06-02T03:00:00"),
+        ("2026-01-15T05:00:00", "2026-01-16T04:00:00"),  # winter: four
+        ("2026-03-28T12:00:00", "2026-03-29T03:00:00"),  # the night in which the clocks change
+    ],
+)
+def test_the_hour_is_the_tenants_own(now: str, due: str) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+
+    found = proofs.next_due(moment, at="05:00", zone="Europe/Zurich")
+
+    assert found.astimezone(UTC) == datetime.fromisoformat(due).replace(tzinfo=UTC)
+
+
+def test_a_broken_balance_is_one_incident_until_it_is_whole_again(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    document = typed(world, "SPEND", "12.00", text="Eröffnung")
+
+    assert not proof(world)["balanced"]
+    assert not proof(world)["balanced"]
+    [incident] = incidents(world, "proof:")
+    assert "1 unexpected" in incident.body
+    assert incident.action == "proof"
+
+    people(world).delete(document)
+    assert proof(world)["balanced"]
+    assert incidents(world, "proof:") == []
+
+
+def test_an_accepted_document_balances_is_audited_and_stays_on_the_record(world: World) -> None:
+    document = typed(world, "SPEND", "12.00", text="Saldovortrag")
+    [item] = proof(world)["unexpected"]
+    assert (item["document"], item["cause"]) == (document, "opening")
+    with pytest.raises(NotPossible):
+        accept(world, item, reason=" ")
+
+    accept(world, item)
+
+    result = proof(world)
+    assert result["balanced"]
+    assert [(it["document"], it["reason"], it["accepted_by"]) for it in result["accepted"]] == [
+        (document, "opening balance of the wallet", BOB)
+    ]
+    assert result["accounts"][0]["accepted"] == "-12.00"
+    with tenant_scope(world.tenant.pk):
+        assert AuditEvent.objects.filter(action="proof.accept", actor=BOB).count() == 1
+
+
+def test_an_acceptance_ends_with_the_amount_that_was_accepted_or_by_a_person(world: World) -> None:
+    typed(world, "SPEND", "12.00")
+    [item] = proof(world)["unexpected"]
+    accept(world, item)
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": D("13.00"), "AccountCode": "200", "TaxType": "NONE"}
+    people(world).edit(item["document"], LineItems=[line])
+    [again] = proof(world)["unexpected"]
+    assert again["amount"] == "-13.00"
+
+    accept(world, again, reason="it is 13.00 now")
+    assert proof(world)["balanced"]
+    gone = {name: again[name] for name in ("account_id",)} | {"document_id": again["document"]}
+    assert proofs.document_withdraw(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, **gone) == 1
+
+    assert not proof(world)["balanced"]
+    with tenant_scope(world.tenant.pk):
+        assert AcceptedDocument.objects.count() == 2, "what was accepted once stays on the record"
+
+
+def test_what_is_missing_says_which_movement_and_what_to_do(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    people(world).delete(document["BankTransactionID"])
+
+    [item] = proof(world)["missing"]
+
+    assert item["record"] == world.records()[0].pk
+    assert "post it anew, or leave it out" in item["action"]
+
+
+def test_a_gap_is_filled_from_the_page(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    assert [item["reason"] for item in proof(world)["held_items"]] == ["not fetched yet"]
+
+    said = proofs.gap_fill(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB)
+    world.settle()
+
+    assert said.startswith("1 movements are read")
+    assert proof(world)["held_items"] == []
+
+
+def test_documents_of_others_day_by_day_are_an_incident_with_the_next_step(world: World) -> None:
+    """Three days of the last five weeks with documents that are not ours, all reconciled: a bank feed works here too."""
+    today = world.sandbox.clock.now().date()
+    days = [date.fromordinal(today.toordinal() - n) for n in (2, 5, 9)]
+    for n, day in enumerate(days):
+        people(world).reconcile(typed(world, "SPEND", f"1{n}.00", day=day.isoformat()))
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    with tenant_scope(world.tenant.pk):
+        recent = (store.now().date() - days[-1]).days < 35
+    if not recent:
+        pytest.skip("the sandbox's clock stands elsewhere")
+
+    proof(world)
+
+    [incident] = incidents(world, "others:")
+    assert "3 documents on 3 days" in incident.body
+    assert "a bank feed or an import" in incident.body
+
+
+# ---------------------------------------------------------------- certificates
+
+
+def certified(world: World) -> Certificate:
+    number = proof(world)["proof"]
+    return certifying.certificate_make(tenant_id=world.tenant.pk, proof_id=number, actor=BOB)
+
+
+def test_a_certificate_is_the_same_for_ever_and_recognised_by_file_and_hash(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    typed(world, "SPEND", "12.00")
+    accept(world, proof(world)["unexpected"][0], reason="=opening balance")
+    made = certified(world)
+
+    again = certifying.certificate_make(
+        tenant_id=world.tenant.pk, proof_id=made.proof_id, actor="somebody@else.example"
+    )
+    assert (bytes(again.pdf), bytes(again.csv), again.made_by) == (bytes(made.pdf), bytes(made.csv), BOB)
+    assert made.sha256 == digest(made.content)
+    told = json.loads(made.content)
+    assert (told["organisation"], told["made_by"], told["proof"]["balanced"]) == (ORGANISATION, BOB, True)
+
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(bytes(made.pdf))).pages)
+    for said in (made.number, made.sha256, "In balance", "opening balance", ORGANISATION, "88.00"):
+        assert said in text, said
+    assert "'=opening balance" in bytes(made.csv).decode("utf-8-sig"), "no cell begins like a formula"
+
+    for given in (bytes(made.pdf), bytes(made.csv), made.sha256.encode(), made.content.encode()):
+        found = certifying.certificate_check(tenant_id=world.tenant.pk, given=given)
+        assert found is not None
+        assert found.number == made.number
+    assert certifying.certificate_check(tenant_id=world.tenant.pk, given=bytes(made.pdf) + b" ") is None
+    assert made.keep_until.year == made.made_at.year + 10
+
+
+@pytest.mark.parametrize("table", ["proof", "certificate"])
+def test_nobody_changes_what_was_proved(world: World, table: str) -> None:
+    certified(world)
+    for statement in (f"UPDATE {table} SET made_by = 'x'", f"DELETE FROM {table}"):
+        refused = pytest.raises(Error, match=r"append-only|permission denied")
+        with refused, tenant_scope(world.tenant.pk), transaction.atomic():
+            store.run_sql(statement)
+
+
+def test_the_command_writes_and_verifies_a_certificate(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    file = tmp_path / "proof.pdf"
+
+    call_command("proof", "muster", "--json", "--certificate", str(file))
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["balanced"]
+    assert answer["certificate"]["file"] == str(file)
+    assert file.read_bytes().startswith(b"%PDF")
+
+    call_command("proof", "muster", "--json", "--verify", str(file))
+    assert json.loads(capsys.readouterr().out)["genuine"]
+    with pytest.raises(SystemExit) as caught:
+        call_command("proof", "muster", "--json", "--verify", "0" * 64)
+    assert caught.value.code == 1
+
+
+def test_a_bounded_proof_counts_a_movement_on_the_day_of_its_document(world: World) -> None:
+    """January was locked: its movement stands in February, on purpose. Both months are in balance."""
+    people(world).set_lock_dates(period=date(2026, 1, 31))
+    world.set_flow(policies={"lock_date": "next_open_day"})
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 1, 20))
+    world.settle()
+    [document] = world.books.bank_transactions()
+    assert "2026-02-01" in document["DateString"]
+
+    def month(since: date, until: date) -> dict[str, Any]:
+        return flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id, since=since, until=until)
+
+    january, february = month(date(2026, 1, 1), date(2026, 1, 31)), month(date(2026, 2, 1), date(2026, 2, 28))
+
+    assert january["balanced"]
+    assert february["balanced"], february
+    assert [it["accounts"][0]["ours"] for it in (january, february)] == ["0.00", "100.00"]
+    with tenant_scope(world.tenant.pk):
+        assert Flow.objects.get().policies["lock_date"] == "next_open_day"
