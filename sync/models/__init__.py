@@ -18,6 +18,7 @@ from sync.models.record import Record, RecordState
 from sync.models.returned import ReturnLink
 from sync.models.rule import Rule
 from sync.models.run import DailyStat, Run
+from sync.models.statement import StatementExport
 
 __all__ = [
     "AcceptedDocument",
@@ -50,4 +51,5 @@ __all__ = [
     "ReturnLink",
     "Rule",
     "Run",
+    "StatementExport",
 ]

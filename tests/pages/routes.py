@@ -74,6 +74,8 @@ ROUTES: dict[str, Route] = {
     "transactions-act": act(WORKING, "record", "retry"),
     "invoice-choose": act(WORKING, "record", key="none"),
     "invoices-choose": act(WORKING, group="none"),
+    "accounts-statements": page(),
+    "accounts-statements-file": act(EVERYBODY, wallet="1", month="2026-03"),
     "review": page(),
     "review-act": act(WORKING, "accept"),
     "proposal-preview": act(WORKING, "record"),

@@ -1,0 +1,53 @@
+"""Statement files: what was posted on a wallet in a month, for import in Xero where no bank feed exists."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.http import Http404, HttpResponse
+from django.utils.translation import gettext as _
+
+from dashboard.access import tenant_action, tenant_page
+from dashboard.pages import back_to, current_flow, render_page
+from dashboard.queries.statements import wallet_months
+from dashboard.views.flow_acts import flow_or_404
+from sync import statements
+from tenants.middleware import TenantRequest
+from tenants.permissions import Action
+from tenants.scoping import tenant_scope
+
+
+@tenant_page()
+def statement_list(request: TenantRequest) -> HttpResponse:
+    flow = current_flow()
+    wallets = wallet_months(flow=flow) if flow else []
+    return render_page(request, "dashboard/accounts/statements.html", {"flow": flow, "wallets": wallets})
+
+
+@tenant_action(Action.EXPORT)
+def statement_file(request: TenantRequest) -> HttpResponse:
+    """The file of one wallet and month; that it left is written down. With `only_new` what no file brought before."""
+    flow, month = flow_or_404(request), _month(request.POST.get("month", ""))
+    with tenant_scope(request.tenant.pk, actor=request.user.email):
+        mapping = statements.bank_account_of(flow, request.POST.get("wallet", ""))
+    if mapping is None:
+        return back_to(request, "accounts-statements", failed=_("This account stands for no bank account in Xero."))
+    made = statements.statement_export(
+        tenant_id=request.tenant.pk,
+        flow_id=flow.pk,
+        bank_account_id=mapping.destination_account_id,
+        month=month,
+        only_new=bool(request.POST.get("only_new")),
+        actor=request.user.email,
+    )
+    name = f"statement-{''.join(c for c in mapping.source_account_id if c.isalnum())}-{month:%Y-%m}.csv"
+    response = HttpResponse(made.text, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise Http404 from None

@@ -1,0 +1,90 @@
+"""A bank statement in Xero's import layout, made of the documents that stand in the books. Pure.
+
+The columns and their order are those of Xero's own template (the two with an asterisk are required), dates are
+day/month/year, money out is negative: https://central.xero.com/s/article/Import-a-CSV-bank-statement
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connectors.contract.money import ZERO
+from sync.domain.printable import visible
+
+COLUMNS = ("*Date", "*Amount", "Payee", "Description", "Reference", "Check Number")
+MAX_LINES = 1000  # what Xero's page recommends as the most of one import
+MAX_TEXT = 255
+# The last four are the full-width forms, which some spreadsheets read like the plain ones.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    """One movement of the bank account; `amount` is signed from its view. `marker` tells it from every other line."""
+
+    marker: str
+    date: date
+    amount: Decimal
+    payee: str = ""
+    description: str = ""
+    reference: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {"marker": self.marker, "date": self.date.isoformat(), "amount": f"{self.amount:.2f}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """How the lines of today stand to those that were exported before."""
+
+    new: tuple[StatementLine, ...]
+    same: tuple[StatementLine, ...]
+    changed: tuple[tuple[StatementLine, Mapping[str, Any]], ...]  # with what was exported
+    gone: tuple[Mapping[str, Any], ...]
+
+
+def since_last(lines: Sequence[StatementLine], exported: Iterable[Mapping[str, Any]]) -> Since:
+    """Compare with every line that ever left for this account and month; of one marker the last export counts."""
+    before = {line["marker"]: line for line in exported}
+    known = [line for line in lines if line.marker in before]
+    same = tuple(line for line in known if _reads_like(line, before[line.marker]))
+    return Since(
+        new=tuple(line for line in lines if line.marker not in before),
+        same=same,
+        changed=tuple((line, before[line.marker]) for line in known if line not in same),
+        gone=tuple(line for marker, line in before.items() if marker not in {now.marker for now in lines}),
+    )
+
+
+def sum_of(lines: Iterable[StatementLine]) -> Decimal:
+    return sum((line.amount for line in lines), ZERO)
+
+
+def to_csv(lines: Iterable[StatementLine]) -> str:
+    """The file's text. No byte order mark: Xero would read it as part of the first column's name."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_cells(line) for line in lines)
+    return text.getvalue()
+
+
+def neutral(text: str) -> str:
+    """Foreign text in one line that no spreadsheet runs: what starts like a formula gets an apostrophe in front."""
+    shown = visible(text)[:MAX_TEXT]
+    return f"'{shown}" if shown.startswith(_FORMULA_STARTS) else shown
+
+
+def _cells(line: StatementLine) -> tuple[str, ...]:
+    texts = (neutral(line.payee), neutral(line.description), neutral(line.reference))
+    return (f"{line.date:%d/%m/%Y}", f"{line.amount:.2f}", *texts, "")
+
+
+def _reads_like(line: StatementLine, before: Mapping[str, Any]) -> bool:
+    return (line.date.isoformat(), line.amount) == (before["date"], Decimal(before["amount"]))

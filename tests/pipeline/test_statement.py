@@ -1,0 +1,115 @@
+"""The statement file says what the sandbox's ledger says, line by line and to the cent, and no line twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from sync import statements
+from tenants.models import AuditEvent
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import World
+
+D = Decimal
+MARCH = date(2026, 3, 1)
+ACTOR = "anna@muster.example"
+
+
+def export(world: World, account: str, *, only_new: bool = False) -> list[dict[str, str]]:
+    made = statements.statement_export(
+        tenant_id=world.tenant.pk,
+        flow_id=world.flow_id,
+        bank_account_id=world.books.account(account)["AccountID"],
+        month=MARCH,
+        only_new=only_new,
+        actor=ACTOR,
+    )
+    return list(csv.DictReader(io.StringIO(made.text)))
+
+
+def amounts(rows: list[dict[str, str]]) -> list[Decimal]:
+    return sorted(D(row["*Amount"]) for row in rows)
+
+
+@pytest.fixture
+def month(world: World) -> World:
+    world.amnis.pay_in(amount="1500.00", payer="Kunde Muster AG", reference="Invoice 7", executed_on=date(2026, 3, 2))
+    world.amnis.payout(amount="200.50", to="Miete Beispiel AG", executed_on=date(2026, 3, 31))
+    world.amnis.fee(amount="9.00", comment="=SUM(A1)", executed_on=date(2026, 3, 31))
+    world.amnis.own_transfer(amount="300.00", source=1, target=8, executed_on=date(2026, 3, 15))
+    world.amnis.pay_in(amount="70.00", payer="April AG", executed_on=date(2026, 4, 1))
+    world.settle()
+    return world
+
+
+def test_the_file_is_xeros_layout_and_adds_up_to_the_ledger(month: World) -> None:
+    rows = export(month, "090")
+
+    assert list(rows[0]) == ["*Date", "*Amount", "Payee", "Description", "Reference", "Check Number"]
+    # 1500.00 - 300.00 - 200.50 - 9.00; April is not March
+    assert amounts(rows) == [D("-300.00"), D("-200.50"), D("-9.00"), D("1500.00")]
+    assert sum(amounts(rows)) == month.books.balance("090") - D("70.00") == D("990.50")
+    assert amounts(export(month, "096")) == [D("300.00")], "the receiving side of the transfer"
+    first = rows[0]
+    assert (first["*Date"], first["*Amount"], first["Payee"]) == ("02/03/2026", "1500.00", "Kunde Muster AG")
+    assert first["Reference"] in {d["Reference"] for d in month.books.bank_transactions()}
+
+
+def test_what_starts_like_a_formula_is_made_harmless_and_amounts_stay_numbers(month: World) -> None:
+    fee = next(row for row in export(month, "090") if row["*Amount"] == "-9.00")
+    assert not any(fee[name].startswith(("=", "+", "-", "@")) for name in ("Payee", "Description", "Reference"))
+    assert "'=SUM(A1)" in (fee["Description"], fee["Reference"]) or fee["Reference"].startswith("'=SUM(A1)")
+
+
+def test_a_second_file_brings_only_what_was_added_since(month: World) -> None:
+    assert len(export(month, "090", only_new=True)) == 4
+    assert export(month, "090", only_new=True) == []
+    month.amnis.pay_in(amount="33.00", payer="Spaet AG", executed_on=date(2026, 3, 30))
+    month.settle()
+
+    with tenant_scope(month.tenant.pk):
+        told = statements.statement_of(
+            month.flow(), bank_account_id=month.books.account("090")["AccountID"], month=MARCH
+        )
+    assert (len(told.since.same), len(told.since.new)) == (4, 1)
+    assert amounts(export(month, "090", only_new=True)) == [D("33.00")]
+    with tenant_scope(month.tenant.pk):
+        exports = [e.after for e in AuditEvent.objects.filter(action="export").order_by("position")]
+    assert [(e["lines"], e["sum"]) for e in exports if e] == [(4, "990.50"), (0, "0.00"), (1, "33.00")]
+
+
+def test_a_document_that_was_deleted_after_the_export_is_told(month: World) -> None:
+    export(month, "090")
+    paid = next(
+        d for d in month.books.bank_transactions() if d["Type"] == "SPEND" and D(str(d["Total"])) == D("200.50")
+    )
+    month.sandbox.xero.people("Muster Handels AG").delete(paid["BankTransactionID"])
+    month.set_flow(mirror_read_at=month.sandbox.clock.now() - timedelta(minutes=56))  # drift is read hourly
+    month.sync()
+
+    with tenant_scope(month.tenant.pk):
+        told = statements.statement_of(
+            month.flow(), bank_account_id=month.books.account("090")["AccountID"], month=MARCH
+        )
+    assert [line["amount"] for line in told.since.gone] == ["-200.50"]
+    # 990.50 + 200.50
+    assert told.total == D("1191.00") == month.books.balance("090") - D("70.00")
+
+
+def test_the_command_prints_the_file_and_warns_of_lines_exported_before(month: World, capsys: Any) -> None:
+    arguments = ["statement", "muster", "--account", "1", "--month", "2026-03", "--csv"]
+    with pytest.raises(SystemExit) as first:
+        call_command(*arguments)
+    text = capsys.readouterr().out
+    with pytest.raises(SystemExit) as again:
+        call_command(*arguments)
+
+    assert (first.value.code, again.value.code) == (0, 1)
+    assert sum(D(row["*Amount"]) for row in csv.DictReader(io.StringIO(text))) == D("990.50")
+    assert "4 of these lines were exported before" in capsys.readouterr().err
