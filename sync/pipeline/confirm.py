@@ -52,8 +52,11 @@ def confirm(ctx: Context) -> Progress:
     return Progress(moved=moved + _ask_singly(ctx, unseen))
 
 
-def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
-    """Confirmed where the document is live and `match.differences` finds none; otherwise a person compares."""
+def verdict(row: dict[str, Any], found: MirrorDocument, *, compare_tax: bool = True) -> dict[str, Any]:
+    """Confirmed where the document is live and `match.differences` finds none; otherwise a person compares.
+
+    `compare_tax`: not for documents that a person may have coded anew, which is their right.
+    """
     wanted = documents.from_json(row["document"])
     note: dict[str, Any] = {"step": "confirm", "document": found.document_id}
     if not found.is_live:
@@ -68,7 +71,7 @@ def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
         }
     answered = row["posted_rate"]
     different = match.differences(wanted, found, answered_rate=None if answered is None else Decimal(answered))
-    taxed = tax_difference(wanted, found)
+    taxed = tax_difference(wanted, found) if compare_tax else None
     if taxed is not None and taxed.severity is Severity.REVIEW:
         different = (*different, taxed)
     if different:
@@ -80,7 +83,8 @@ def verdict(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
         "read_back": amending.read_back_of(found),
     }
     if taxed is not None:
-        move["findings"] = [*row["findings"], *findings.as_json([taxed])]
+        others = [finding for finding in row["findings"] if finding["code"] != taxed.code]
+        move["findings"] = [*others, *findings.as_json([taxed])]
     if found.marker != row["marker"]:
         note["finding"] = "The reference in Xero no longer carries our marker; everything else agrees."
     return {**move, "note": note}

@@ -45,7 +45,7 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
     found = from_mirror(row["found"])
     if not found.is_live:
         return _gone(row, found)
-    judged = verdict(row, found)
+    judged = verdict(row, found, compare_tax=False)  # another coding is a note below
     if judged["state"] != EntryState.CONFIRMED:
         return judged
     kept = [finding for finding in row["findings"] if finding["code"] not in NOTES]

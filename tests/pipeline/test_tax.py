@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -92,3 +92,20 @@ def test_a_supply_of_2023_waits_where_the_old_rate_is_archived(world: World) -> 
     [entry] = world.entries()
     assert "7.7 %" in entry.findings[0]["message"]
     assert world.codes() == ["tax_of_other_days"]
+
+
+def test_a_tax_that_an_accountant_chose_after_posting_is_theirs(world: World) -> None:
+    taxed(world)
+    world.amnis.payout(amount="200.00", to="Probst Logistik AG", executed_on=MARCH)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    [line] = document["LineItems"]
+    world.sandbox.xero.people(ORGANISATION).edit(
+        document["BankTransactionID"], LineItems=[{**line, "TaxType": "NONE", "TaxAmount": None}]
+    )
+    world.set_flow(mirror_read_at=world.sandbox.clock.now() - timedelta(minutes=56))
+
+    world.settle()
+
+    assert world.states() == ["confirmed"]
+    assert world.codes() == []
