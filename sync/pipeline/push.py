@@ -73,7 +73,10 @@ def _push_to(ctx: Context, endpoint: Endpoint) -> int:
 
 
 def _may_go_on(ctx: Context, calls: Sequence[Called]) -> bool:
-    """Not where the slice's time is over, the organisation is held, or an answer asks for a look at the vendor first."""
+    """Not where the slice's time is over, the organisation is held, or an answer asks for a look at the vendor first: a
+    contact that Xero knows and we do not would be sent again and again."""
+    if ctx.contacts_stale:
+        return False
     return ctx.may_continue() and not ctx.is_held and not any(_needs_look(called.classified) for called in calls)
 
 
