@@ -259,6 +259,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "detail_of_another_wallet": _w(_("The details belong to another wallet")),
         "fx_partner_missing": _w(_("Half of a currency exchange")),
         "other_side_missing": _w(_("Half of a transfer")),
+        "put_aside_changed": _w(_("Put aside, and changed since")),
         "rate_missing": _w(_("No rate")),
         "date_in_the_future": _w(_("A date in the future")),
         "date_impossible": _w(_("The date is impossible")),

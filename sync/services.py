@@ -202,9 +202,9 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
     with tenant_scope(tenant_id, actor=actor):
         if state == EntryState.SKIPPED:  # a link is about one document alone
             entry_ids = _with_other_halves(entry_ids)
-        entries = list(
-            Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT).exclude(state=state)
-        )
+        _lock_records(entry_ids)
+        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT).exclude(state=state)
+        entries = list(movable.order_by("pk"))
         note = {"step": "review", "reason": reason}
         store.move_entries([{"id": entry.pk, "state": state, "note": note} for entry in entries], run_id=None)
         Record.objects.filter(pk__in=[entry.record_id for entry in entries]).update(reason=reason[:300])

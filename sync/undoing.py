@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from connectors import services as connector_services
 from connectors.contract.errors import Finding
@@ -33,6 +33,7 @@ from tenants.scoping import tenant_scope
 
 STANDING = (EntryState.CONFIRMED, EntryState.REVIEW)
 ASKED_ALREADY = "asked_already"
+NOT_STORED = ("refused", "not_applied", "absent", "never_sent")  # what a run only tried: another run posted it
 
 
 class Paused(ValueError):
@@ -135,8 +136,10 @@ def _selected(flow: Flow, selection: Selection) -> Iterable[Entry]:
     if selection.entry is not None:
         return posted.filter(pk=selection.entry)
     if selection.run is not None:
-        sent = PushIntentItem.objects.filter(intent__run_id=selection.run, deed="create", entry__isnull=False)
-        return posted.filter(pk__in=sent.values("entry_id"))
+        sent = PushIntentItem.objects.filter(
+            intent__run_id=selection.run, deed="create", entry=OuterRef("pk"), marker=OuterRef("marker")
+        ).exclude(outcome__in=NOT_STORED)
+        return posted.filter(Exists(sent))
     return posted.filter(document__date=str(selection.day))
 
 

@@ -66,10 +66,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """What the second document of a deal needs to know of the first: its total and the rate it is valued at."""
+    """What the second document of a deal needs to know of the first: its total and the rate it is valued at.
+
+    `whole`: both of them stand in the books, so a change of their movement is proposed for both at once.
+    """
 
     total: Decimal
     rate: Decimal
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,9 +448,20 @@ def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str
     whole = fx.LegPlan(total=_size(first), clearing=_size(first), rate=used.value if used else None)
     made = replace(_leg(first, whole, markers, rules, day=day), rate=used)
     booked = rules.booked.get(first.record_id)
+    if booked is not None and booked.whole:
+        made = _at_its_rate(made, booked.rate)
+        booked = replace(booked, total=_size(first))
     if booked is not None:
         return (made, second_leg(second, first=booked, markers=markers, rules=rules, day=day))
     return (made, Planned(part=second, leg=second.leg, booking_date=day, waits_for=first.leg))
+
+
+def _at_its_rate(made: Planned, rate: Decimal) -> Planned:
+    """A document that stands keeps the rate it was valued at, whatever the table says by now."""
+    document = made.document
+    if not isinstance(document, BankTransaction) or document.rate is None:
+        return made
+    return replace(made, document=replace(document, rate=rate))
 
 
 def second_leg(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
@@ -73,9 +74,15 @@ def withdrawn(
         if old["destination_id"] is None and old["state"] in NEVER_SENT:
             note = {"step": "transform", "reason": reasons[record_id]}
             moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
-        elif old["state"] == EntryState.CONFIRMED:
+        elif old["state"] == EntryState.CONFIRMED or _waits_with_a_change(old):
             gone.append(_withdrawal(old, reasons[record_id]))
     return moves + _propose(ctx, gone)
+
+
+def _waits_with_a_change(old: Mapping[str, Any]) -> bool:
+    """It stands in the books, and a person was asked about an earlier change that is out of date now."""
+    asked = any(finding["code"] == "source_changed" for finding in old["findings"] or ())
+    return old["state"] == EntryState.REVIEW and old["destination_id"] is not None and asked
 
 
 def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]) -> list[dict[str, Any]]:
@@ -97,7 +104,7 @@ def _is_posted(old: Mapping[str, Any]) -> bool:
 
 
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
-    fields = changed_fields(it.old["document"], it.outcome.document)
+    fields = changed_fields(it.old["document"], it.outcome.document, deal=it.outcome.leg != plan.MAIN)
     if not fields:
         return None
     before, after = documents.from_json(dict(it.old["document"])), it.outcome.document
@@ -159,8 +166,14 @@ def _withdrawal(old: Mapping[str, Any], reason: str) -> Difference:
     )
 
 
-def changed_fields(before: Mapping[str, Any], after: LedgerEntry | None) -> list[tuple[str, str, str]]:
-    """(field, posted, now) for everything that matters in the books; a contact's id and our own text do not."""
+def changed_fields(
+    before: Mapping[str, Any], after: LedgerEntry | None, *, deal: bool = False
+) -> list[tuple[str, str, str]]:
+    """(field, posted, now) for everything that matters in the books; a contact's id and our own text do not.
+
+    `deal`: a half of a conversion, whose rate follows from the other half: left as it is, the clearing account would not
+    return to zero.
+    """
     if after is None:
         return [("document", "posted", "no longer called for")]
     now = documents.to_json(after)
@@ -170,8 +183,14 @@ def changed_fields(before: Mapping[str, Any], after: LedgerEntry | None) -> list
         for name in names
         if name in before and before[name] != now.get(name)
     ]
+    if deal and _rate(before) != _rate(now):
+        changed.append(("rate", str(before["rate"]), str(now["rate"])))
     lines, lines_now = _lines(before), _lines(now)
     return changed if lines == lines_now else [*changed, ("lines", _told(before), _told(now))]
+
+
+def _rate(document: Mapping[str, Any]) -> Decimal | None:
+    return Decimal(document["rate"]) if document.get("rate") else None
 
 
 def _lines(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -166,7 +166,7 @@ def _write(
         old = standing.get((outcome.part.record_id, outcome.leg))
         row = _entry_row(ctx, outcome, links, by_record)
         if old is None or _may_rewrite(old, row):
-            fresh.append(row)
+            fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
         elif old["destination_id"] is not None or old["held_back"]:
             changed.append(Changed(old=old, row=row, outcome=outcome))
     moves += amendments(ctx, changed, links.values())
@@ -184,6 +184,20 @@ def _may_rewrite(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     if old["state"] not in REWRITABLE or old["destination_id"] is not None or old["held_back"]:
         return False
     return old["state"] in DECIDED_HERE or row["record_revision"] > old["record_revision"]
+
+
+def _is_put_aside(old: Mapping[str, Any]) -> bool:
+    """Did a person leave it out, or say that it is in the books already?"""
+    return old["state"] in (EntryState.SKIPPED, EntryState.DUPLICATE) and (old["note"] or {}).get("step") == "review"
+
+
+def _asked_again(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person put aside is never posted because the source says a word more: the same person decides once more."""
+    message = (
+        "Somebody left this movement out or booked it by hand, and it has changed at the source since. Leave it out again, or "
+        "accept to post it."
+    )
+    return {**row, "findings": [*findings.review("put_aside_changed", message), *row["findings"]]}
 
 
 def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
@@ -209,6 +223,7 @@ def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
         "amount", "posted_rate", "generation", "contact_id", "destination_type", "marker",
+        "note", "findings",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 
@@ -217,7 +232,9 @@ def _booked(standing: Mapping[tuple[int, str], Mapping[str, Any]]) -> dict[int, 
     """Documents of deals from which the other one follows: read back, or with both of them in the books already."""
     sent: dict[str, int] = Counter(row["unit"] for row in standing.values() if row["destination_id"])
     return {
-        row["record_id"]: plan.Booked(total=abs(row["amount"]), rate=row["posted_rate"])
+        row["record_id"]: plan.Booked(
+            total=abs(row["amount"]), rate=row["posted_rate"], whole=sent[row["unit"]] > 1
+        )
         for row in standing.values()
         if row["unit"] and row["posted_rate"] and row["amount"]
         and (row["state"] == EntryState.CONFIRMED or sent[row["unit"]] > 1)

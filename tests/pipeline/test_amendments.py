@@ -206,3 +206,18 @@ def test_without_the_policy_an_incomplete_card_payment_is_posted_like_any_other(
     assert world.states() == ["review"], "what is posted is changed by a person, where no policy asks for more"
     with tenant_scope(world.tenant.pk):
         assert [it.state for it in Amendment.objects.all()] == ["proposed"]
+
+
+def test_a_movement_cancelled_while_its_change_waits_is_proposed_for_removal_instead(world: World) -> None:
+    """The amount of a movement that is no more would else be put right, and nobody told of its end."""
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, amount="90.00")
+    world.settle()
+    world.amnis.change(row, executed=False)
+    world.settle()
+    assert [(it.state, it.deed) for it in amendments(world)] == [("withdrawn", "change"), ("proposed", "void")]
+
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
+    carry_out(world)
+    assert world.books.bank_transactions() == []

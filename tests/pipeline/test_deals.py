@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.queries.clearing import clearing_proof
 from sandbox.xero.people import People
-from sync import services
+from sync import proposals, services
 from sync.models import AccountMapping, BookedConversion, Entry, Flow, Incident
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
@@ -448,3 +448,39 @@ def _let_time_pass(world: World) -> None:
             assert record.source_updated_at is not None
             record.source_updated_at -= timedelta(minutes=16)
             record.save(update_fields=["source_updated_at"])
+
+
+@pytest.mark.parametrize(
+    ("sold", "bought", "changed"),
+    [
+        ((1, "250000.00"), (2, "263811.37"), "paid"),
+        ((1, "250000.00"), (2, "263811.37"), "received"),
+        ((2, "250000.00"), (3, "271433.21"), "paid"),
+        ((2, "250000.00"), (3, "271433.21"), "received"),
+    ],
+)
+def test_a_changed_amount_is_proposed_for_each_document_that_it_touches_and_clearing_stays_at_zero(
+    world: World, sold: tuple[int, str], bought: tuple[int, str], changed: str
+) -> None:
+    """One row becomes 100.00 more: the other document has another rate, which no total and no line of it shows."""
+    pair = world.amnis.fx(sold=sold, bought=bought, value_on=date(2026, 3, 2))
+    world.settle()
+    row, amount, field = {
+        "paid": (pair.paid, Decimal(sold[1]) + 100, "amountFrom"),
+        "received": (pair.received, Decimal(bought[1]) + 100, "amountTo"),
+    }[changed]
+    assert row is not None
+    world.amnis.change(row, amount=f"{-amount if changed == 'paid' else amount}")
+    world.amnis.change_detail(row, **{field: str(amount)})
+    world.settle()
+
+    entry = next(entry.pk for entry in world.entries() if entry.state == "review")
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry, actor="bob@muster.example") is not None
+    for _ in range(5):
+        world.sync()
+
+    assert world.states() == ["confirmed", "confirmed"]
+    assert {Decimal(str(document["Total"])) for document in world.books.bank_transactions()} == {
+        amount, Decimal((bought if changed == "paid" else sold)[1])
+    }  # fmt: skip
+    assert world.books.base_balance("850") == Decimal("0.00")

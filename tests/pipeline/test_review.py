@@ -231,3 +231,28 @@ def test_a_changed_mapping_does_not_rewrite_the_past(world: World) -> None:
     [document] = world.books.bank_transactions()
     assert document["LineItems"][0]["AccountCode"] == "200"
     assert world.states() == ["confirmed"]
+
+
+@pytest.mark.parametrize("aside", [services.entry_skip, services.entry_handled_by_hand])
+def test_what_a_person_put_aside_is_not_posted_because_the_source_changes_it(world: World, aside: Any) -> None:
+    """ "It is never posted from here" holds: booked by hand as two documents, it would stand in the books twice."""
+    unmapped = unmap(world, "1")
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert aside(**act(world), reason="typed in Xero as two documents") == 1
+    services.mapping_set(
+        tenant_id=world.tenant.pk,
+        flow_id=world.flow_id,
+        source_account_id="1",
+        destination_account_id=unmapped,
+        actor=BOB,
+    )
+    world.amnis.change(row, amount="101.00")
+    world.settle()
+
+    assert (world.states(), world.codes()) == (["review"], ["put_aside_changed"])
+    assert world.books.bank_transactions() == []
+
+    assert services.entry_accept(**act(world)) == 1
+    world.settle()
+    assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("101.00")]

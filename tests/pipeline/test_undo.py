@@ -379,3 +379,18 @@ def test_whoever_lost_our_tables_finds_the_document_that_was_posted_again_and_po
     [entry] = world.entries()
     assert document["BankTransactionID"] == typed[1]["BankTransactionID"]
     assert (entry.state, entry.generation, entry.destination_id) == ("confirmed", 2, typed[1]["BankTransactionID"])
+
+
+def test_a_run_is_not_blamed_for_what_a_later_one_posted_again(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    first = world.sync().run_id
+    world.settle()
+    [entry] = world.entries()
+    undo(world, entry=entry.pk)
+    carry_out(world)
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB)
+    world.settle()
+
+    with pytest.raises(NothingThere):
+        undo(world, run=first)
+    assert len(world.books.bank_transactions()) == 1
