@@ -14,6 +14,7 @@ from django.db.models import F
 from connectors.contract.records import Movement
 from connectors.models import Connection
 from sync import bank_details, store, store_amend
+from sync.domain import amending
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
@@ -202,16 +203,30 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
     with tenant_scope(tenant_id, actor=actor):
         if state == EntryState.SKIPPED:  # a link is about one document alone
             entry_ids = _with_other_halves(entry_ids)
-        _lock_records(entry_ids)
-        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT).exclude(state=state)
-        entries = list(movable.order_by("pk"))
-        note = {"step": "review", "reason": reason}
-        store.move_entries([{"id": entry.pk, "state": state, "note": note} for entry in entries], run_id=None)
-        Record.objects.filter(pk__in=[entry.record_id for entry in entries]).update(reason=reason[:300])
+        lock_records(entry_ids)
+        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT)
+        entries = list(movable.exclude(state__in=[state, EntryState.DUPLICATE]).order_by("pk"))
+        moves = {entry.pk: _aside(entry, state) for entry in entries}
+        store.move_entries(
+            [{"id": pk, **move, "note": {"step": "review", "reason": reason}} for pk, move in moves.items()],
+            run_id=None,
+        )
+        out = [entry.record_id for entry in entries if moves[entry.pk]["state"] != EntryState.CONFIRMED]
+        Record.objects.filter(pk__in=out).update(reason=reason[:300])
         store_amend.withdraw_proposals([entry.pk for entry in entries], note=reason)
         if entries:
             audit.record(action, target=targets(entries), actor=actor, reason=reason)
         return len(entries)
+
+
+def _aside(entry: Entry, state: str) -> dict[str, Any]:
+    """Where a document stands in the books, leaving the question aside means that it stays as it is there, and can still
+    be undone; where somebody deleted it, it is out."""
+    if entry.destination_id is None:
+        return {"state": state}
+    if any(finding["code"] == amending.GONE for finding in entry.findings):
+        return {"state": EntryState.UNDONE}
+    return {"state": EntryState.CONFIRMED, "findings": []}
 
 
 def targets(entries: Sequence[Entry]) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sync import proposals
+from sync import proposals, services, undoing
 from sync.models import Amendment
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
-from tests.pipeline.test_undo import ALICE, amendments, carry_out
+from tests.pipeline.test_undo import ALICE, amendments, carry_out, undo
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -221,3 +221,37 @@ def test_a_movement_cancelled_while_its_change_waits_is_proposed_for_removal_ins
     proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
     carry_out(world)
     assert world.books.bank_transactions() == []
+
+
+def test_whoever_skips_the_question_leaves_the_document_as_it_is_and_can_still_undo_it(world: World) -> None:
+    entry = changed(world, amount="-45.15")
+    assert world.states() == ["review"]
+
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[entry], actor=ALICE, reason="two francs of tip")
+    world.settle()
+    assert world.states() == ["confirmed"]
+    assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("41.15")]
+
+    undo(world, entry=entry)
+    carry_out(world)
+    assert world.books.bank_transactions() == []
+
+
+def test_a_document_deleted_in_xero_can_be_left_out_and_the_proof_is_in_balance_again(world: World) -> None:
+    """The proof's own advice: post it anew, or leave it out with a reason."""
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    world.sandbox.xero.people(ORGANISATION).delete(entry.destination_id or "")
+    world.set_flow(mirror_read_at=datetime.now(UTC) - timedelta(hours=2))
+    world.sync()
+    assert world.states() == ["review"]
+
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE, reason="belongs to another year")
+    proof = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+
+    assert proof["balanced"], proof["missing"]
+    assert [(item["state"], item["reason"]) for item in proof["held_items"]] == [("undone", "belongs to another year")]
+    assert undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE) == 1
+    world.settle()
+    assert world.states() == ["confirmed"]

@@ -471,7 +471,7 @@ def test_a_changed_amount_is_proposed_for_each_document_that_it_touches_and_clea
     }[changed]
     assert row is not None
     world.amnis.change(row, amount=f"{-amount if changed == 'paid' else amount}")
-    world.amnis.change_detail(row, **{field: str(amount)})
+    world.amnis.change_detail(row, touch=True, **{field: str(amount)})
     world.settle()
 
     entry = next(entry.pk for entry in world.entries() if entry.state == "review")
