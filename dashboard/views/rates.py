@@ -14,6 +14,7 @@ from dashboard.forms.rates import RateForm, read_rate_form
 from dashboard.pages import back_to, current_flow, render_page
 from dashboard.paging import ListPage
 from dashboard.queries import rates as queries
+from dashboard.text import clean_text
 from dashboard.views.flow_acts import flow_or_404
 from sync import rates
 from sync.domain.rate_tables import UNITS, Direction, Method, RateFault
@@ -86,7 +87,7 @@ def _take(request: TenantRequest, flow: Flow, form: RateForm) -> Any:
 def _list_page(request: TenantRequest, *, faults: tuple[str, ...]) -> HttpResponse:
     with tenant_scope(request.tenant.pk, actor=request.user.email):
         flow = current_flow()
-        currency = request.GET.get("currency", "")[:3].upper()
+        currency = clean_text(request.GET.get("currency", ""))[:3].upper()
         context: dict[str, Any] = {"flow": flow, "faults": faults, "page": ListPage(items=()), "currency": currency}
         if flow is not None:
             after = request.GET.get("after", "")

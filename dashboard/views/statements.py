@@ -48,6 +48,6 @@ def statement_file(request: TenantRequest) -> HttpResponse:
 
 def _month(text: str) -> date:
     try:
-        return date.fromisoformat(f"{text}-01")
+        return statements.read_month(text)
     except ValueError:
         raise Http404 from None

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 VERSION = "v1"
+# The last four are the full-width forms, which some spreadsheets read like the plain ones.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 FIGURES = ("movements", "documents", "source_sum", "held", "xero_sum", "accepted", "difference")
 LISTS = ("held_items", "accepted", "missing", "duplicated", "different", "unexpected")
 _ITEM = (
@@ -68,5 +70,6 @@ def _rows(writer: Any, rows: Iterable[Sequence[Any]]) -> None:
 def _cell(value: Any) -> str:
     """Text as spreadsheets read it: only a number may begin with a minus."""
     text = "" if value is None else str(value)
-    is_number = text.removeprefix("-").replace(".", "", 1).isdigit()
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text and not is_number else text
+    digits = text.removeprefix("-").replace(".", "", 1)
+    is_number = digits.isascii() and digits.isdigit()
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) and not is_number else text

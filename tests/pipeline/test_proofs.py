@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import Error, transaction
 from pypdf import PdfReader
 
 from sync import certifying, proofs, selectors, store
+from sync.domain import certificate
 from sync.domain.certificate import digest
 from sync.models import AcceptedDocument, Certificate, Flow, Incident, Proof, ProofCheck
 from sync.proving import flow_prove
@@ -293,3 +294,22 @@ def test_a_bounded_proof_counts_a_movement_on_the_day_of_its_document(world: Wor
     assert [it["accounts"][0]["ours"] for it in (january, february)] == ["0.00", "100.00"]
     with tenant_scope(world.tenant.pk):
         assert Flow.objects.get().policies["lock_date"] == "next_open_day"
+
+
+@pytest.mark.parametrize("days", [("--from", "2026-05-01", "--to", "2026-04-01"), ("--to", "2025-12-31")])
+def test_a_range_without_a_day_is_refused_instead_of_being_in_balance(world: World, days: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="nothing lies between"):
+        call_command("proof", "muster", "--json", *days)
+
+
+def test_a_long_text_is_no_certificate_and_no_error(world: World) -> None:
+    with pytest.raises(SystemExit) as end:
+        call_command("proof", "muster", "--json", "--verify", "x" * 5000)
+    assert end.value.code == 1
+
+
+@pytest.mark.parametrize("text", ["=1+1", " =1+1", "\uff1d1+1", "\t@SUM(A1)"])
+def test_no_cell_of_a_certificate_runs_in_a_spreadsheet(text: str) -> None:
+    head = {"number": "MR-2026-000001", "company": text}
+    found = certificate.as_csv(head=head, result={"balanced": True, "accounts": []}, sha256="0").decode("utf-8-sig")
+    assert f"'{text}" in found

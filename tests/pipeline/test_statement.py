@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from sync import statements
 from tenants.models import AuditEvent
@@ -113,3 +113,9 @@ def test_the_command_prints_the_file_and_warns_of_lines_exported_before(month: W
     assert (first.value.code, again.value.code) == (0, 1)
     assert sum(D(row["*Amount"]) for row in csv.DictReader(io.StringIO(text))) == D("990.50")
     assert "4 of these lines were exported before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("month", ["9999-12", "2026-13", "0000-01", "March"])
+def test_a_month_that_does_not_exist_is_wrong_use_and_no_error(world: World, month: str) -> None:
+    with pytest.raises(CommandError, match="not a month"):
+        call_command("statement", "muster", "--account", "1", "--month", month)

@@ -15,6 +15,7 @@ from sync.proving import flow_prove
 from tenants.models import Tenant
 
 TOLD_EVERY = 2.0
+LONGEST_NAME = 255  # bytes of a file's name; the system refuses even to look for a longer one
 
 
 class Command(TenantCommand):
@@ -31,6 +32,7 @@ class Command(TenantCommand):
         if options["verify"]:
             return _verified(tenant, options["verify"])
         file = _writable(options["certificate"])
+        _refuse_no_days(options["since"] or flow.cutoff, options["until"], cutoff=flow.cutoff)
         result = flow_prove(
             tenant_id=tenant.pk,
             flow_id=flow.pk,
@@ -63,6 +65,13 @@ class _Told:
         print(f"{side}: {done} of {total}, {rate:.0f} a second{left}", file=sys.stderr)
 
 
+def _refuse_no_days(since: date, until: date | None, *, cutoff: date) -> None:
+    """Nothing is always in balance: a range without a day proves nothing, and must not be certified."""
+    first = max(since, cutoff)
+    if until is not None and until < first:
+        raise CommandError(f"nothing lies between {first} and {until}: choose other days", returncode=WRONG_USE)
+
+
 def _writable(name: str | None) -> Path | None:
     if name is None:
         return None
@@ -80,7 +89,8 @@ def _written(tenant: Tenant, proof_id: int, file: Path) -> dict[str, str]:
 
 def _verified(tenant: Tenant, given: str) -> tuple[int, dict[str, Any]]:
     file = Path(given)
-    content = file.read_bytes() if file.is_file() else given.encode()
+    is_file = len(given) <= LONGEST_NAME and file.is_file()
+    content = file.read_bytes() if is_file else given.encode(errors="replace")
     found = certificate_check(tenant_id=tenant.pk, given=content)
     if found is None:
         return FINDINGS, {"genuine": False}

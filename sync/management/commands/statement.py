@@ -58,7 +58,7 @@ class Command(TenantCommand):
 
 def _month(text: str) -> date:
     try:
-        return date.fromisoformat(f"{text}-01")
+        return statements.read_month(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a month like 2026-03") from None
 
