@@ -150,12 +150,8 @@ def _counted(pages: Iterable[list[Any]], step: str, total: int, told: Progress) 
         told(step, done, max(total, done))
 
 
-def wallets_of(flow: Flow) -> list[Wallet]:
-    """The mapped wallets with their bank accounts. Inside the tenant's scope."""
-    return _wallets(flow)
-
-
 def _wallets(flow: Flow) -> list[Wallet]:
+    """The mapped wallets with their bank accounts. Inside the tenant's scope."""
     assert flow.destination is not None
     chart = connector_selectors.chart(flow.destination)
     currency = {account.account_id: account.currency for account in chart.accounts}

@@ -63,16 +63,6 @@ _DUE = """
 """
 
 
-def is_anything_due(flow_id: int) -> bool:
-    return bool(
-        store.rows(
-            """SELECT 1 AS one FROM amendment WHERE flow_id = %s AND state IN ('asked', 'in_flight', 'unconfirmed')
-                  AND not_before <= clock_timestamp() LIMIT 1""",
-            [flow_id],
-        )
-    )
-
-
 def due_amendments(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
     """Asked and due, the ones of one unit beside each other, of the kind of document that the oldest has."""
     return store.rows(

@@ -16,8 +16,6 @@ from sandbox.xero.books import (
     INVOICE,
     ORGANISATION,
     PAYMENT,
-    TAX_RATE,
-    TRACKING,
     Books,
 )
 from sandbox.xero.call import Call
@@ -143,15 +141,6 @@ class People:
 
     def change_account(self, code_or_id: str, **fields: Any) -> None:
         self._books.save("xero.account", self._account(code_or_id) | fields)
-
-    def archive_tax_rate(self, tax_type: str) -> None:
-        self._books.save(TAX_RATE, self._books.small_list(TAX_RATE)[tax_type] | {"Status": "ARCHIVED"})
-
-    def archive_option(self, category: str, option: str) -> None:
-        """Archive a tracking option by the names of category and option."""
-        found = next(c for c in self._books.small_list(TRACKING).values() if c["Name"] == category)
-        options = [o | {"Status": "ARCHIVED"} if o["Name"] == option else o for o in found["Options"]]
-        self._books.save(TRACKING, found | {"Options": options})
 
     def _account(self, code_or_id: str) -> Json:
         account = self._books.account(account_id=code_or_id) or self._books.account(code=code_or_id)

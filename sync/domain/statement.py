@@ -18,7 +18,6 @@ from connectors.contract.money import ZERO
 from sync.domain.printable import visible
 
 COLUMNS = ("*Date", "*Amount", "Payee", "Description", "Reference", "Check Number")
-MAX_LINES = 1000  # what Xero's page recommends as the most of one import
 MAX_TEXT = 255
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")

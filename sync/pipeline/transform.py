@@ -53,7 +53,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         rows = returned.coded_all(ctx, records)
-        standing = _standing(ctx, [record["id"] for record in records])
+        standing = _standing([record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=_booked(standing), rivals=rivals)
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
         outcomes = allocate(ctx, outcomes, _main_markers(ctx, rows, standing))
@@ -219,7 +219,7 @@ def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
         ) from error
 
 
-def _standing(ctx: Context, record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
+def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
         "amount", "posted_rate", "generation", "contact_id", "destination_type", "marker",
