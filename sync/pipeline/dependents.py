@@ -11,8 +11,8 @@ from sync.domain import documents, plan
 from sync.models import ContactLink, EntryState, Record
 from sync.pipeline import findings, pairs
 from sync.pipeline.coded import CodedRecord, coded
+from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
-from sync.pipeline.linking import Who, links_for
 from sync.pipeline.transform import part_of, planning_rules
 
 BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)  # read back, or linked to a document that somebody else made

@@ -24,9 +24,9 @@ from sync.models import ContactLink, Entry, EntryState, RecordState
 from sync.pipeline import findings, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
+from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.invoices import allocate, read_open_items
-from sync.pipeline.linking import Who, links_for
 
 REWRITABLE = frozenset(
     {
