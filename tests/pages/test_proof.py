@@ -84,7 +84,7 @@ def test_an_auditor_reads_and_accepts_nothing(client: Client, world: World, anna
 
     assert "Somebody entered it." in html
     assert "Accept it</button>" not in html
-    assert "Check again" not in html
+    assert "Check now" not in html
 
 
 def test_the_progress_can_be_left_and_found_again(as_alice: Client, world: World) -> None:
