@@ -44,6 +44,7 @@ _FIX_PAGES: dict[str, str] = {
             "tax_not_allowed",
             "tracking_archived",
             "tracking_missing",
+            "tracking_not_created",
             "tracking_too_many",
             "unknown_movement",
         ),

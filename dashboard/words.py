@@ -300,6 +300,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "tax_archived": _w(_("A tax is archived in Xero")),
         "tax_missing": _w(_("A tax does not exist in Xero")),
         "tax_not_allowed": _w(_("Tax not allowed on the account")),
+        "tracking_created": _w(_("A tracking option is created in Xero")),
+        "tracking_not_created": _w(_("A tracking option could not be created")),
         "tracking_archived": _w(_("A tracking option is archived in Xero")),
         "tracking_missing": _w(_("A tracking option does not exist in Xero")),
         "transfer_unequal": _w(_("The two sides of a transfer differ")),

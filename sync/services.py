@@ -159,10 +159,10 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     if not entries:
         return 0
     for entry in entries:
-        codes = [finding["code"] for finding in entry.findings] if accept else []
-        as_it_is = {"chosen_invoices": None} if DOUBTS & set(codes) else {}  # no invoice is looked for any more
+        taken = [finding["code"] for finding in entry.findings] if accept else []
+        as_it_is = {"chosen_invoices": None} if DOUBTS & set(taken) else {}  # no invoice is looked for any more
         Entry.objects.filter(pk=entry.pk).update(
-            accepted=sorted({*entry.accepted, *codes}), held_back=False, attempts=0, batch_limit=50, **as_it_is
+            accepted=sorted({*entry.accepted, *taken}), held_back=False, attempts=0, batch_limit=50, **as_it_is
         )
     note = {"step": "review", "accepted" if accept else "retried": True, **({"reason": reason} if reason else {})}
     movable = [entry for entry in entries if entry.state != EntryState.FETCHED]
@@ -175,8 +175,11 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     Record.objects.filter(pk__in=records).update(state=RecordState.FETCHED, reason="")
     flows = Flow.objects.filter(pk__in={entry.flow_id for entry in entries})
     flows.update(next_at=store.now())
-    if any(finding["code"] == "period_locked" for entry in entries for finding in entry.findings):
+    codes = {finding["code"] for entry in entries for finding in entry.findings}
+    if "period_locked" in codes:
         flows.update(lock_read_at=None)  # somebody opened the period and says so
+    if codes & {"tracking_archived", "tracking_missing"}:
+        flows.update(reference_read_at=None)  # or made or restored the option
     audit.record(
         "entry.accept" if accept else "entry.retry",
         target=targets(entries),

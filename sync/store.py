@@ -209,25 +209,26 @@ def settle_records(states: Iterable[tuple[int, str, str]]) -> None:
 
 
 _ENTRY_COLUMNS = (
-    "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, document, "
-    "decisions, findings, note, booking_date, amount, currency, record_revision, depends_on_id, not_before"
+    "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, option_ids, "
+    "document, decisions, findings, note, booking_date, amount, currency, record_revision, depends_on_id, not_before"
 )
 _WRITE_ENTRIES = f"""
 INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back, accepted)
 SELECT %(tenant)s, %(flow)s, %(organisation)s, %(run)s, record_id, other_record_id, leg, unit, movement, state, marker,
-       destination_type, bank_account_id, contact_id, nullif(document, 'null'::jsonb), decisions, findings, note,
+       destination_type, bank_account_id, contact_id, option_ids, nullif(document, 'null'::jsonb), decisions, findings, note,
        booking_date, amount, currency, record_revision, depends_on_id,
        clock_timestamp() + make_interval(secs => wait), 0, 50, false, '[]'::jsonb
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
        record_id bigint, other_record_id bigint, leg text, unit text, movement text, state text, marker text,
-       destination_type text, bank_account_id text, contact_id bigint, document jsonb, decisions jsonb, findings jsonb,
-       note jsonb, booking_date date, amount numeric, currency text, record_revision int,
+       destination_type text, bank_account_id text, contact_id bigint, option_ids bigint[], document jsonb,
+       decisions jsonb, findings jsonb, note jsonb, booking_date date, amount numeric, currency text, record_revision int,
        depends_on_id bigint, wait double precision)
 ON CONFLICT (flow_id, record_id, leg) DO UPDATE
    SET other_record_id = EXCLUDED.other_record_id, unit = EXCLUDED.unit, movement = EXCLUDED.movement,
        state = EXCLUDED.state, destination_type = EXCLUDED.destination_type, bank_account_id = EXCLUDED.bank_account_id,
-       contact_id = EXCLUDED.contact_id, document = EXCLUDED.document, decisions = EXCLUDED.decisions,
-       findings = EXCLUDED.findings, note = EXCLUDED.note, booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
+       contact_id = EXCLUDED.contact_id, option_ids = EXCLUDED.option_ids, document = EXCLUDED.document,
+       decisions = EXCLUDED.decisions, findings = EXCLUDED.findings, note = EXCLUDED.note,
+       booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
        currency = EXCLUDED.currency, record_revision = EXCLUDED.record_revision, run_id = EXCLUDED.run_id,
        not_before = EXCLUDED.not_before, changed_at = clock_timestamp()
 """
@@ -302,14 +303,20 @@ _MOVE_CONTACTS = """
 
 
 def due_entries(*, flow_id: int, types: Sequence[str], limit: int) -> list[dict[str, Any]]:
-    """Ready and due entries whose contact exists, locked for the claim."""
+    """Ready and due entries whose contact and tracking options exist, locked for the claim.
+
+    `destination_options`: the ids of options that did not exist when the entry was made, by category and folded name.
+    """
     return rows(
         """SELECT entry.id, entry.marker, entry.document, entry.attempts, entry.batch_limit, entry.booking_date,
-                  contact.contact_id AS destination_contact
+                  contact.contact_id AS destination_contact,
+                  (SELECT jsonb_object_agg(category_id || ':' || key, option_id) FROM tracking_link
+                    WHERE id = ANY(entry.option_ids)) AS destination_options
              FROM entry LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id
             WHERE entry.flow_id = %s AND entry.state = 'ready' AND entry.not_before <= clock_timestamp()
               AND NOT entry.held_back AND entry.destination_type = ANY(%s)
               AND (entry.contact_id IS NULL OR contact.state = 'linked')
+              AND NOT EXISTS (SELECT FROM tracking_link WHERE id = ANY(entry.option_ids) AND state <> 'linked')
             ORDER BY entry.not_before, entry.id LIMIT %s FOR UPDATE OF entry SKIP LOCKED""",
         [flow_id, list(types), limit],
     )
@@ -572,14 +579,17 @@ def state_counts(flow_id: int) -> dict[str, int]:
 
 
 def seconds_to_next_wake(flow_id: int) -> float | None:
-    """Until the first entry, contact or unknown request of the flow is due; None when nothing waits."""
+    """Until the first entry, contact, tracking option or unknown request of the flow is due; None when nothing waits."""
     found = rows(
         """SELECT extract(epoch FROM min(at) - clock_timestamp())::double precision AS seconds FROM (
-               SELECT min(greatest(entry.not_before, flow.held_until, contact.not_before)) AS at
+               SELECT min(greatest(entry.not_before, flow.held_until, contact.not_before, option.not_before)) AS at
                  FROM entry JOIN flow ON flow.id = entry.flow_id
                  LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id AND contact.state <> 'linked'
+                 LEFT JOIN LATERAL (SELECT max(not_before) AS not_before, bool_and(state = 'ready') AS ready
+                                      FROM tracking_link WHERE id = ANY(entry.option_ids) AND state <> 'linked'
+                                   ) AS option ON true
                 WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND NOT held_back
-                  AND coalesce(contact.state, 'ready') = 'ready'
+                  AND coalesce(contact.state, 'ready') = 'ready' AND coalesce(option.ready, true)
                UNION ALL SELECT min(not_before) FROM amendment
                           WHERE flow_id = %(flow)s AND state IN ('asked', 'in_flight', 'unconfirmed')
                UNION ALL SELECT min(next_probe) FROM push_intent WHERE flow_id = %(flow)s AND state = 'open'

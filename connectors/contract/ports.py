@@ -26,6 +26,7 @@ from connectors.contract.records import (
     SourceAccount,
     SourceReference,
     SourceTransaction,
+    TrackingCategory,
     Writable,
 )
 
@@ -92,6 +93,9 @@ class Destination(Protocol):
 
     def organisation(self) -> Organisation:
         """Read afresh: lock dates move."""
+
+    def tracking(self) -> tuple[TrackingCategory, ...]:
+        """Every tracking category with its options, read afresh; archived ones too."""
 
     def contacts(self, *, since: datetime | None) -> Iterator[tuple[DestinationContact, ...]]: ...
 

@@ -226,9 +226,12 @@ class TaxMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingChoice:
+    """An option on a line. `new` is the name of one that is to be created first; its `option_id` is "" until then."""
+
     category_id: str
     option_id: str
     label: str = ""  # "Region: Zürich", for people
+    new: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +355,14 @@ class ContactDraft:
     number: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionDraft:
+    """A tracking option to create. It carries no marker of ours: its name is unique within its category."""
+
+    category_id: str
+    name: str
+
+
 LedgerEntry = BankTransaction | BankTransfer | Payment | BatchPayment
 
 
@@ -377,7 +388,7 @@ class Removal:
 
 
 Amending = Change | Removal
-Writable = BankTransaction | BankTransfer | Payment | BatchPayment | ContactDraft | Change | Removal
+Writable = BankTransaction | BankTransfer | Payment | BatchPayment | ContactDraft | OptionDraft | Change | Removal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,6 +534,7 @@ class Endpoint(StrEnum):
     """Where a write goes. `batch` documents fit one call."""
 
     CONTACTS = "Contacts"
+    TRACKING_OPTIONS = "Options"  # of a tracking category
     BANK_TRANSACTIONS = "BankTransactions"
     BANK_TRANSFERS = "BankTransfers"
     PAYMENTS = "Payments"
@@ -573,7 +585,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What the destination said it stored for one item. `document` is None for contacts."""
+    """What the destination said it stored for one item. `document` is None for contacts and tracking options."""
 
     document_id: str
     marker: str

@@ -21,6 +21,7 @@ from connectors.contract.records import (
     OpenItem,
     Organisation,
     Prepared,
+    TrackingCategory,
     Writable,
 )
 from connectors.contract.spec import Wiring
@@ -48,14 +49,17 @@ class XeroDestination:
         organisation = self.organisation()
         accounts = self._accounts()
         rates = self._client.all("TaxRates")
-        tracking = self._client.all("TrackingCategories", query={"includeArchived": "true"})
         return Chart(
             organisation=organisation,
             accounts=accounts,
             tax_rates=tuple(chart.tax_rate(element) for element in rates),
-            tracking=tuple(chart.tracking_category(element) for element in tracking),
+            tracking=self.tracking(),
             currencies=chart.currencies(self._client.all("Currencies")),
         )
+
+    def tracking(self) -> tuple[TrackingCategory, ...]:
+        found = self._client.all("TrackingCategories", query={"includeArchived": "true"})
+        return tuple(chart.tracking_category(element) for element in found)
 
     def organisation(self) -> Organisation:
         answer = self._client.get("Organisation")

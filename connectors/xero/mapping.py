@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from connectors.contract import wire
 from connectors.contract.money import ZERO, MoneyError, round_half_up
@@ -22,6 +23,7 @@ from connectors.contract.records import (
     ContactDraft,
     Endpoint,
     LineItem,
+    OptionDraft,
     Payment,
     Prepared,
     Removal,
@@ -36,6 +38,7 @@ BATCH_SIZES = {
     Endpoint.BANK_TRANSACTIONS: 50,
     Endpoint.BANK_TRANSFERS: 1,
     Endpoint.CONTACTS: 50,
+    Endpoint.TRACKING_OPTIONS: 1,  # all of a call or none, and the operation documents one object
     Endpoint.PAYMENTS: 50,
     Endpoint.BATCH_PAYMENTS: 1,  # an answer whose reference Xero left out must still find its one row
 }
@@ -44,6 +47,7 @@ _QUERIES = {
     Endpoint.BANK_TRANSACTIONS: "?summarizeErrors=false&unitdp=4",
     Endpoint.BANK_TRANSFERS: "",  # the operation knows no parameter, so a refusal is a 400
     Endpoint.CONTACTS: "?summarizeErrors=false",
+    Endpoint.TRACKING_OPTIONS: "",
     Endpoint.PAYMENTS: "?summarizeErrors=false",
     Endpoint.BATCH_PAYMENTS: "?summarizeErrors=false",
 }
@@ -51,6 +55,7 @@ _ENDPOINT_OF: dict[type[Writable], Endpoint] = {
     BankTransaction: Endpoint.BANK_TRANSACTIONS,
     BankTransfer: Endpoint.BANK_TRANSFERS,
     ContactDraft: Endpoint.CONTACTS,
+    OptionDraft: Endpoint.TRACKING_OPTIONS,
     Payment: Endpoint.PAYMENTS,
     BatchPayment: Endpoint.BATCH_PAYMENTS,
 }
@@ -77,11 +82,12 @@ def prepare(endpoint: Endpoint, items: Sequence[Writable]) -> Prepared:
             body=wire.encode(to_wire(items[0])) if endpoint in amending.AT_OWN_ADDRESS else _body(endpoint, items),
             markers=tuple(marker_of(item) for item in items),
         )
+    one = items[0]
     return Prepared(
         endpoint=endpoint,
         method="PUT",  # PUT creates and never updates
-        path=f"{API}/{endpoint}{_QUERIES[endpoint]}",
-        body=_body(endpoint, items),
+        path=f"{API}/{_address(one)}{endpoint}{_QUERIES[endpoint]}",
+        body=wire.encode(to_wire(one)) if isinstance(one, OptionDraft) else _body(endpoint, items),
         markers=tuple(marker_of(item) for item in items),
     )
 
@@ -94,7 +100,14 @@ def _endpoint_of(item: Writable) -> Endpoint:
     return amending.endpoint_of(item) if amending.is_amending(item) else _ENDPOINT_OF[type(item)]
 
 
+def _address(item: Writable) -> str:
+    return f"TrackingCategories/{quote(item.category_id, safe='')}/" if isinstance(item, OptionDraft) else ""
+
+
 def marker_of(item: Writable) -> str:
+    """What an answer is recognised by."""
+    if isinstance(item, OptionDraft):
+        return clean(item.name)
     return item.number if isinstance(item, ContactDraft) else item.marker
 
 
@@ -120,6 +133,8 @@ def to_wire(item: Writable, *, max_description: int = MAX_DESCRIPTION) -> dict[s
             return dict(amending.removal(item))
         case ContactDraft():
             return {"Name": contact_name(item.name) or item.number, "ContactNumber": item.number}
+        case OptionDraft():
+            return {"Name": clean(item.name)}
 
 
 def _body(endpoint: Endpoint, items: Sequence[Writable]) -> bytes:

@@ -20,6 +20,7 @@ from connectors.contract.records import (
     Endpoint,
     ItemOutcome,
     MirrorDocument,
+    OptionDraft,
     Outcome,
     Prepared,
     Receipt,
@@ -40,6 +41,7 @@ _ID_KEYS = {
     Endpoint.BANK_TRANSACTIONS: "BankTransactionID",
     Endpoint.BANK_TRANSFERS: "BankTransferID",
     Endpoint.CONTACTS: "ContactID",
+    Endpoint.TRACKING_OPTIONS: "TrackingOptionID",
     Endpoint.PAYMENTS: "PaymentID",
     Endpoint.BATCH_PAYMENTS: "BatchPaymentID",
 }
@@ -237,7 +239,7 @@ def _receipt(endpoint: Endpoint, item: Writable, element: Wire) -> Receipt:
     try:
         if isinstance(item, ContactDraft):
             return Receipt(document_id=document_id, marker=marker, contact=reading.contact(element))
-        if isinstance(item, Change | Removal):
+        if isinstance(item, Change | Removal | OptionDraft):
             return Receipt(document_id=document_id, marker=marker)
         document = _document(endpoint, item.total.currency, element)
         return Receipt(document_id=document_id, marker=marker, document=document, tax_total=reading.tax_total(element))
@@ -267,6 +269,8 @@ def _id_of(endpoint: Endpoint, element: Wire) -> str:
 def _marker_on(endpoint: Endpoint, element: Wire) -> str:
     if endpoint is Endpoint.CONTACTS:
         return reading.text(element, "ContactNumber").strip()
+    if endpoint is Endpoint.TRACKING_OPTIONS:
+        return reading.text(element, "Name").strip()
     if endpoint is Endpoint.BATCH_PAYMENTS:
         return payments.marker_of(element)
     return find_marker(reading.text(element, "Reference"))

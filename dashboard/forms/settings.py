@@ -116,6 +116,13 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, str | Promise]]] = {
         gettext_lazy("The balance is proved each day at"),
         {hour: hour for hour in sorted(POLICIES["proof_time"])},
     ),
+    "tracking_options": (
+        gettext_lazy("A cost centre that is no tracking option in Xero"),
+        {
+            "match": gettext_lazy("is left out, and noted (recommended)"),
+            "create": gettext_lazy("becomes a new tracking option before the movement is posted"),
+        },
+    ),
 }
 _DEFAULT_WORDS: dict[str, Promise] = {
     "income": gettext_lazy("Income"),
@@ -126,6 +133,7 @@ _DEFAULT_WORDS: dict[str, Promise] = {
     "suspense": gettext_lazy("Suspense account"),
     "tax_income": gettext_lazy("Tax on income"),
     "tax_expense": gettext_lazy("Tax on expenses"),
+    "tracking_category": gettext_lazy("Tracking category of new cost centres"),
 }
 
 
@@ -187,10 +195,7 @@ class SettingsForm:
         return cls(
             frequency=frequency,
             policies=[choice(key, label, list(words.items())) for key, (label, words) in _POLICY_WORDS.items()],
-            defaults=[
-                choice(key, label, choices.taxes if key.startswith("tax_") else choices.accounts)
-                for key, label in _DEFAULT_WORDS.items()
-            ],
+            defaults=[choice(key, label, _possible(key, choices)) for key, label in _DEFAULT_WORDS.items()],
             review=[choice(key, label) for key, label in remarks.AMOUNT_WORDS.items()],
             acts=[choice(key, label, list(words.items())) for key, (label, words) in remarks.ACT_WORDS.items()],
             numbers=[choice(key, label) for key, label in remarks.NUMBER_WORDS.items()],
@@ -210,6 +215,13 @@ class SettingsForm:
         """What a person looks at first, as it is stored."""
         amounts = {it.name: read_thresholds(it.value) for it in self.review if it.value}
         return amounts | remarks.changes({it.name: it.value for it in (*self.acts, *self.numbers)})
+
+
+def _possible(key: str, choices: ChartChoices) -> Sequence[tuple[str, str]]:
+    """What a default may be."""
+    if key == "tracking_category":
+        return choices.categories
+    return choices.taxes if key.startswith("tax_") else choices.accounts
 
 
 def read_thresholds(text: str) -> dict[str, str]:

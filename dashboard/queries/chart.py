@@ -16,6 +16,7 @@ class ChartChoices:
     accounts: Sequence[tuple[str, str]]
     taxes: Sequence[tuple[str, str]]
     tracking: Sequence[str]
+    categories: Sequence[tuple[str, str]] = ()
 
 
 def rule_choices(*, flow: Flow) -> ChartChoices:
@@ -26,6 +27,7 @@ def rule_choices(*, flow: Flow) -> ChartChoices:
     return ChartChoices(
         accounts=[_account(it) for it in rows if it.kind == Reference.Kind.ACCOUNT and _kind(it) != "BANK"],
         taxes=[(it.external_id, it.name or it.external_id) for it in rows if it.kind == Reference.Kind.TAX_RATE],
+        categories=[(it.name, it.name) for it in rows if it.kind == Reference.Kind.TRACKING_CATEGORY],
         tracking=[label for it in rows if it.kind == Reference.Kind.TRACKING_CATEGORY for label in _options(it)],
     )
 

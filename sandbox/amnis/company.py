@@ -266,6 +266,12 @@ class Company(Changes):
                 due=pending, deed="expire" if expires_at else "execute", fields=shown,
             )  # fmt: skip
 
+    def cost_center(self, name: str) -> None:
+        """One more cost centre that card rows may name."""
+        with self.ledger() as ledger:
+            about: Body = {"number": name[:20], "allowedTransactionTypes": [], "allowedCardGroups": []}
+            ledger.add_resource("expense_cost_centers", self.client_id, {"name": name, **about})
+
     def _expense(self, ledger: Ledger, category: str | None, cost_center: str | None, comment: str | None) -> Body:
         found_category = self._named(ledger, "expense_categories", category)
         found_center = self._named(ledger, "expense_cost_centers", cost_center)

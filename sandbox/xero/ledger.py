@@ -6,7 +6,17 @@ from decimal import Decimal
 
 from sandbox.store import Json
 from sandbox.xero import journal
-from sandbox.xero.books import ACCOUNT, BANK_TRANSACTION, BANK_TRANSFER, BATCH_PAYMENT, CONTACT, INVOICE, PAYMENT, Books
+from sandbox.xero.books import (
+    ACCOUNT,
+    BANK_TRANSACTION,
+    BANK_TRANSFER,
+    BATCH_PAYMENT,
+    CONTACT,
+    INVOICE,
+    PAYMENT,
+    TRACKING,
+    Books,
+)
 
 _MARKER = re.compile(r"\bMR-[0-9A-Z]{13}\b")
 _DEAD = ("DELETED", "VOIDED")
@@ -55,6 +65,11 @@ class Ledger:
             if code_or_id in (account["AccountID"], account.get("Code") or None, account["Name"]):
                 return account
         raise LookupError(f"no account {code_or_id}")
+
+    def tracking_options(self, category: str) -> list[str]:
+        """The names of a tracking category's options, archived ones too, in the order of their creation."""
+        found = [it for it in self._books.small_list(TRACKING).values() if it["Name"] == category]
+        return [option["Name"] for it in found for option in it["Options"]]
 
     def markers(self) -> list[str]:
         """The markers in the references of all live documents that move money, one per document."""

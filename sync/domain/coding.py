@@ -87,14 +87,23 @@ def code(
     memory: Remembered = NOTHING_REMEMBERED,
     origin: Remembered = NOTHING_REMEMBERED,
     suspend: bool = False,
+    creates_options: bool = False,
 ) -> Coding:
     """Decide every field of one movement. Never raises on odd data.
 
     `memory`: what a person decided for this counterparty. `origin`: how the payment or purchase was coded that this
     movement gives back. `suspend`: it waits in the suspense account, unless a rule names another.
+    `creates_options`: a tracking option that the books lack is asked for, to be created before the entry is posted.
     """
     case = Case(
-        transaction=transaction, hit=hit, defaults=defaults, chart=chart, memory=memory, origin=origin, suspend=suspend
+        transaction=transaction,
+        hit=hit,
+        defaults=defaults,
+        chart=chart,
+        memory=memory,
+        origin=origin,
+        suspend=suspend,
+        creates_options=creates_options,
     )
     notes = Notes(hit)
     skip, review = _flags(case, notes)

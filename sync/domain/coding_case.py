@@ -55,6 +55,7 @@ class CodingDefaults:
     suspense: str = ""
     tax_income: str = ""
     tax_expense: str = ""
+    tracking_category: str = ""  # where cost centres become options, in an organisation with several categories
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CodingDefaults:
@@ -86,6 +87,7 @@ class Case:
     memory: Remembered
     origin: Remembered
     suspend: bool = False  # by policy, what nobody has completed at the source waits in the suspense account
+    creates_options: bool = False  # by policy, a tracking option that the books lack is created
 
     @property
     def in_suspense(self) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connectors.contract.records import Movement, TrackingChoice
+from connectors.contract.records import Movement, TrackingCategory, TrackingChoice
 from sync.domain.coding_case import Case, DecidedBy, Notes
+from sync.domain.printable import visible
 from sync.domain.references import ACTIVE, fold, tracking_choice, tracking_option
 
 MAX_TRACKING = 2
+LONGEST_NAME = 100  # of a tracking option in Xero
 
 Choices = tuple[TrackingChoice, ...]
 
@@ -48,6 +50,8 @@ def _option(category_name: str, option_name: str, case: Case, notes: Notes) -> T
     wanted = f"{category_name}: {option_name}"
     category = case.chart.tracking_category(category_name)
     option = tracking_option(category, option_name) if category else None
+    if category is not None and option is None and (coming := _to_be_created(category, option_name, case, notes)):
+        return coming
     if category is None or option is None:
         notes.review("tracking_missing", f"Tracking {wanted} does not exist in Xero.", detail=wanted)
         return None
@@ -57,15 +61,55 @@ def _option(category_name: str, option_name: str, case: Case, notes: Notes) -> T
 
 
 def _cost_centre(case: Case, notes: Notes) -> Choices:
-    """The active option that is called like the cost centre; none where the name is unknown or ambiguous."""
+    """The active option that is called like the cost centre, by policy a new one; none where the name is ambiguous."""
     name = case.transaction.cost_centre
     options = case.chart.options_named(name)
     if len(options) == 1:
         return options
+    if fold(name) and not options and (coming := _new_cost_centre(name, case, notes)):
+        return coming
     if fold(name):
         reason = "stands in several tracking categories" if options else "is no active tracking option"
         notes.note("cost_centre_unmapped", f"Cost centre “{name}” {reason} in Xero, so it was left out.", detail=name)
     return ()
+
+
+def _new_cost_centre(name: str, case: Case, notes: Notes) -> Choices:
+    """The option to be created for it; an archived one is not made again, a person restores or replaces it."""
+    category = _category_of_cost_centres(case) if case.creates_options else None
+    if category is None:
+        return ()
+    old = tracking_option(category, name)
+    if old is None:
+        coming = _to_be_created(category, name, case, notes)
+        return (coming,) if coming else ()
+    label = f"{category.name}: {old.name}"
+    message = (
+        f"The cost centre is the tracking option {label}, which is archived in Xero. Restore it there, then try again."
+    )
+    notes.review("tracking_archived", message, detail=label)
+    return (tracking_choice(category, old),)
+
+
+def _category_of_cost_centres(case: Case) -> TrackingCategory | None:
+    """The only active category, else the one that the owner named; None where nobody has decided."""
+    active = [category for category in case.chart.chart.tracking if category.status == ACTIVE]
+    if len(active) == 1:
+        return active[0]
+    named = case.chart.tracking_category(case.defaults.tracking_category)
+    return named if named in active else None
+
+
+def _to_be_created(category: TrackingCategory, name: str, case: Case, notes: Notes) -> TrackingChoice | None:
+    """A choice without an id yet, where the owner lets options be created and the name can be one."""
+    new = visible(name)
+    if not case.creates_options or category.status != ACTIVE or not 0 < len(new) <= LONGEST_NAME:
+        return None
+    label = f"{category.name}: {new}"
+    notes.note(
+        "tracking_created", f"Tracking {label} is new and is created in Xero before this is posted.", detail=label
+    )
+    return TrackingChoice(category_id=category.category_id, option_id="", label=label, new=new)
 
 
 def _at_most_two(choices: Choices, notes: Notes) -> Choices:

@@ -120,7 +120,12 @@ def _line_to_json(line: LineItem) -> dict[str, Any]:
         "tax_type": line.tax_type,
         "tax": None if line.tax is None else str(line.tax),
         "tracking": [
-            {"category_id": choice.category_id, "option_id": choice.option_id, "label": choice.label}
+            {
+                "category_id": choice.category_id,
+                "option_id": choice.option_id,
+                "label": choice.label,
+                **({"new": choice.new} if choice.new else {}),
+            }
             for choice in line.tracking
         ],
     }

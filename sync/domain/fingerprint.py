@@ -63,6 +63,10 @@ def contact_marker(key: str, *, organisation_id: str) -> str:
     return marker(_joined("contact", key), leg="contact", organisation_id=organisation_id)
 
 
+def option_marker(category_id: str, key: str, *, organisation_id: str) -> str:
+    return marker(_joined("option", category_id, key), leg="option", organisation_id=organisation_id)
+
+
 def identity_digest(kind: str, value: str, *, organisation_id: str) -> str:
     """What is kept of an IBAN or a source's contact id; "" for none. The same for ever within one organisation."""
     plain = "".join(value.split()).upper()

@@ -19,6 +19,7 @@ from sync.models.returned import ReturnLink
 from sync.models.rule import Rule
 from sync.models.run import DailyStat, Run
 from sync.models.statement import StatementExport
+from sync.models.tracking import TrackingLink
 
 __all__ = [
     "AcceptedDocument",
@@ -52,4 +53,5 @@ __all__ = [
     "Rule",
     "Run",
     "StatementExport",
+    "TrackingLink",
 ]

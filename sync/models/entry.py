@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -77,6 +78,9 @@ class Entry(TenantModel):
     other_destination_id = models.CharField(max_length=100, null=True)  # linked: a transfer typed as two documents
     bank_account_id = models.CharField(max_length=100, default="", blank=True)
     contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, related_name="entries", null=True)
+    option_ids = ArrayField(
+        models.BigIntegerField(), default=list, db_default=models.Value([], ArrayField(models.BigIntegerField()))
+    )  # of tracking links: options that must exist before it is sent
     document = models.JSONField(null=True)
     decisions = models.JSONField(default=dict)  # Coding.trace(): decisions and rule
     findings = models.JSONField(default=list)

@@ -10,6 +10,7 @@ from sync.models.contact import ContactLink
 from sync.models.entry import Entry
 from sync.models.flow import Flow
 from sync.models.run import Run
+from sync.models.tracking import TrackingLink
 from tenants.models import TenantModel
 
 
@@ -73,6 +74,7 @@ class PushIntentItem(TenantModel):
     intent = models.ForeignKey(PushIntent, on_delete=models.CASCADE, related_name="items")
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, null=True, related_name="intent_items")
     contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, null=True, related_name="intent_items")
+    option = models.ForeignKey(TrackingLink, on_delete=models.PROTECT, null=True, related_name="intent_items")
     amendment = models.ForeignKey(Amendment, on_delete=models.PROTECT, null=True, related_name="intent_items")
     deed = models.CharField(max_length=6, choices=Deed.choices, default=Deed.CREATE)
     marker = models.CharField(max_length=50)
@@ -85,10 +87,12 @@ class PushIntentItem(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["entry"], name="item_entry_one_open", condition=models.Q(open=True)),
             models.UniqueConstraint(fields=["contact"], name="item_contact_one_open", condition=models.Q(open=True)),
+            models.UniqueConstraint(fields=["option"], name="item_option_one_open", condition=models.Q(open=True)),
             models.UniqueConstraint(fields=["intent", "position"], name="item_position"),
             models.CheckConstraint(
-                condition=models.Q(entry__isnull=False, contact__isnull=True)
-                | models.Q(entry__isnull=True, contact__isnull=False),
+                condition=models.Q(entry__isnull=False, contact__isnull=True, option__isnull=True)
+                | models.Q(entry__isnull=True, contact__isnull=False, option__isnull=True)
+                | models.Q(entry__isnull=True, contact__isnull=True, option__isnull=False),
                 name="item_one_subject",
             ),
         ]

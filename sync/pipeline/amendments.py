@@ -22,6 +22,7 @@ from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
 from sync.pipeline import findings
 from sync.pipeline.context import Context
+from sync.pipeline.tracking import choices_of
 
 NEVER_SENT = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
 POSTED = (EntryState.CONFIRMED, EntryState.REVIEW)
@@ -129,12 +130,13 @@ def _is_confirmed(old: Mapping[str, Any]) -> bool:
 
 def _wanted(before: LedgerEntry, after: LedgerEntry | None, *, contact_id: str) -> tuple[dict[str, Any] | None, bool]:
     """The document as it should read, and whether Xero can change it where it stands; else it is removed and posted anew,
-    which also makes the contact where there is none yet."""
+    which also makes the contact or the tracking option where there is none yet."""
     if after is None:
         return None, False
     if isinstance(after, BankTransaction):
         wanted = {**documents.to_json(after), "contact_id": contact_id}
-        return wanted, bool(contact_id) and amending.can_change(before, after)
+        exists = bool(contact_id) and not choices_of(after)
+        return wanted, exists and amending.can_change(before, after)
     return documents.to_json(after), False
 
 

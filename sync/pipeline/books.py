@@ -30,6 +30,7 @@ DEFAULT_POLICIES = {
     "match_invoices": "suggest",
     "partner_minutes": "15",  # both rows of a deal are made within a second of each other
     "match_invoices_from": "90",
+    "tracking_options": "match",
     "duplicate_days": "3",
     "proof_time": "05:00",
 }
@@ -70,6 +71,11 @@ class Books:
 
     def policy(self, name: str) -> str:
         return self.policies.get(name) or DEFAULT_POLICIES[name]
+
+    @property
+    def creates_options(self) -> bool:
+        """May a tracking option that the books lack be created?"""
+        return self.policy("tracking_options") == "create"
 
     @property
     def partner_patience(self) -> timedelta:

@@ -35,6 +35,7 @@ def coded(ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHI
         chart=ctx.books.chart,
         origin=origin,
         suspend=not transaction.complete and ctx.books.policy("card_incomplete") == "suspense",
+        creates_options=ctx.books.creates_options,
     )
     return CodedRecord(record=record, transaction=transaction, coding=coding)
 

@@ -90,6 +90,7 @@ class Context:
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
     uses_payments: bool = False  # payments are read and sent too; found out when the books are first read
     pays: bool = False  # payments wait to be sent
+    needs_options: bool = False  # entries wait for tracking options that may not exist yet
     items_fresh: bool = False  # open invoices and bills were read after the last payment was sent
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 

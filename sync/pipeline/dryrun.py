@@ -11,7 +11,7 @@ from django.db import transaction
 
 from sync import store
 from sync.domain.backfill import Window, windows
-from sync.models import ContactLink, Entry, EntryState, Run
+from sync.models import ContactLink, Entry, EntryState, Run, TrackingLink
 from sync.pipeline import contacts, fetch, invoices, mirror
 from sync.pipeline.backfill import inside
 from sync.pipeline.context import Context
@@ -101,12 +101,19 @@ def _summary(ctx: Context, window: Window | None) -> dict[str, Any]:
         "waiting": held.filter(state=EntryState.WAITING).count(),
         "contacts": _contacts(ctx),
         "new_contacts": ContactLink.objects.filter(flow=ctx.flow, state=ContactLink.State.READY).count(),
+        "tracking_options": list(_options_to_come(ctx)),
         "documents": [entry.document for entry in ready],
         "held": [
             {"marker": entry.marker, "findings": [finding["message"] for finding in entry.findings]}
             for entry in held.order_by("booking_date", "id")
         ],
     }
+
+
+def _options_to_come(ctx: Context) -> Any:
+    """Tracking options that would be created, as "Category: Option"."""
+    links = TrackingLink.objects.filter(flow=ctx.flow, state=TrackingLink.State.READY)
+    return links.order_by("label").values_list("label", flat=True)
 
 
 def _contacts(ctx: Context) -> list[dict[str, Any]]:

@@ -26,13 +26,14 @@ from connectors.contract.records import (
     Classified,
     ContactDraft,
     Endpoint,
+    OptionDraft,
     Writable,
 )
-from sync import faults, incidents, store
+from sync import faults, incidents, store, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState, Flow
-from sync.pipeline import contacts, findings, locks, mirror
+from sync.pipeline import contacts, findings, locks, mirror, tracking
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
@@ -49,12 +50,23 @@ PROBE_WHILE_HELD = timedelta(minutes=1)
 
 
 def push(ctx: Context) -> Progress:
-    """Send what is due: first the contacts that entries wait for, then documents. Nothing due: no call at all."""
+    """Send what is due: first options and contacts that entries wait for, then documents. Nothing due: no call at all."""
     if not _may_push(ctx):
         return Progress.nothing()
+    options = _push_options(ctx) if ctx.needs_options else 0
     endpoints = (Endpoint.CONTACTS, *mirror.ENDPOINTS, *(mirror.PAYMENTS if ctx.pays else ()))
     moved = sum(_push_to(ctx, endpoint) for endpoint in endpoints if endpoint not in ctx.exhausted)
-    return Progress(moved=moved, more=ctx.contacts_stale)
+    return Progress(moved=moved + options, more=ctx.contacts_stale)
+
+
+def _push_options(ctx: Context) -> int:
+    """Create what the owner still lets be created; a name that is taken already is looked up at once."""
+    if not ctx.books.creates_options:
+        tracking.hold_all(ctx)
+        return 0
+    moved = 0 if Endpoint.TRACKING_OPTIONS in ctx.exhausted else _push_to(ctx, Endpoint.TRACKING_OPTIONS)
+    tracking.find_taken(ctx)
+    return moved
 
 
 def _push_to(ctx: Context, endpoint: Endpoint) -> int:
@@ -118,9 +130,11 @@ def _anything_due(ctx: Context) -> bool:
     with ctx.commit():
         ready = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, held_back=False)
         due = ExpressionWrapper(Q(not_before__lte=Now()), output_field=BooleanField())
-        found = list(ready.annotate(due=due).values_list("destination_type", "due").distinct())
-    ctx.pays = ctx.pays or any(kind in PAYMENT_TYPES for kind, _ in found)
-    return any(is_due for _, is_due in found)
+        needs = ExpressionWrapper(~Q(option_ids=[]), output_field=BooleanField())
+        found = list(ready.annotate(due=due, needs=needs).values_list("destination_type", "due", "needs").distinct())
+    ctx.pays = ctx.pays or any(kind in PAYMENT_TYPES for kind, _, _ in found)
+    ctx.needs_options = ctx.needs_options or any(needs for _, _, needs in found)
+    return any(is_due for _, is_due, _ in found)
 
 
 def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
@@ -142,7 +156,7 @@ def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
 
 def _fit_to_send(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without the ones that cannot be written at all: those go to review, their neighbours are sent."""
-    if endpoint is Endpoint.CONTACTS or _problem(ctx, endpoint, rows) == "":
+    if endpoint not in TYPES or _problem(ctx, endpoint, rows) == "":
         return rows
     problems = {row["id"]: _problem(ctx, endpoint, [row]) for row in rows}
     told = "This movement cannot be written as a document for Xero ({}). Correct its coding and retry."
@@ -186,6 +200,8 @@ def _due(ctx: Context, endpoint: Endpoint) -> list[list[dict[str, Any]]]:
     if endpoint is Endpoint.CONTACTS:
         rows = store.due_contacts(flow_id=ctx.flow_id, limit=size)
         return [rows] if rows else []
+    if endpoint is Endpoint.TRACKING_OPTIONS:
+        return [[row] for row in store_tracking.due_options(flow_id=ctx.flow_id, limit=SINGLES)]
     if size == 1:
         rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=SINGLES)
         return [[row] for row in rows]
@@ -214,35 +230,38 @@ def _cautious(ctx: Context, size: int) -> int:
 def _writable(endpoint: Endpoint, row: dict[str, Any]) -> Writable:
     if endpoint is Endpoint.CONTACTS:
         return ContactDraft(name=row["name"], number=row["marker"])
+    if endpoint is Endpoint.TRACKING_OPTIONS:
+        return OptionDraft(category_id=row["category_id"], name=row["name"])
     entry = documents.from_json(row["document"])
-    if isinstance(entry, BankTransaction) and row["destination_contact"]:
-        return replace(entry, contact_id=row["destination_contact"])
-    return entry
+    if not isinstance(entry, BankTransaction):
+        return entry
+    entry = tracking.with_ids(entry, row["destination_options"] or {})
+    return replace(entry, contact_id=row["destination_contact"]) if row["destination_contact"] else entry
 
 
 def _write_intents(ctx: Context, endpoint: Endpoint, drafts: Sequence[Claim]) -> dict[str, int]:
-    return store.open_intents(
-        {
-            "tenant": ctx.tenant_id,
-            "flow": ctx.flow_id,
-            "run": ctx.run_id,
-            "organisation": ctx.connection.external_id,
-            "endpoint": endpoint.value,
-            "lease": ctx.timing.lease,
-            "bodies": [draft.prepared.body for draft in drafts],
-            "intents": store.as_json(
-                [{"key": it.key, "method": it.prepared.method, "path": it.prepared.path} for it in drafts]
-            ),
-            "items": store.as_json(
-                [
-                    {"key": draft.key, "id": row["id"], "marker": row["marker"], "position": position}
-                    for draft in drafts
-                    for position, row in enumerate(draft.subjects)
-                ]
-            ),
-        },
-        contacts=endpoint is Endpoint.CONTACTS,
-    )
+    told = {
+        "tenant": ctx.tenant_id,
+        "flow": ctx.flow_id,
+        "run": ctx.run_id,
+        "organisation": ctx.connection.external_id,
+        "endpoint": endpoint.value,
+        "lease": ctx.timing.lease,
+        "bodies": [draft.prepared.body for draft in drafts],
+        "intents": store.as_json(
+            [{"key": it.key, "method": it.prepared.method, "path": it.prepared.path} for it in drafts]
+        ),
+        "items": store.as_json(
+            [
+                {"key": draft.key, "id": row["id"], "marker": row["marker"], "position": position}
+                for draft in drafts
+                for position, row in enumerate(draft.subjects)
+            ]
+        ),
+    }
+    if endpoint is Endpoint.TRACKING_OPTIONS:
+        return store_tracking.open_intents(told)
+    return store.open_intents(told, contacts=endpoint is Endpoint.CONTACTS)
 
 
 def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:

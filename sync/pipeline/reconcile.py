@@ -12,8 +12,8 @@ from connectors.contract.errors import OutcomeUnknown
 from connectors.contract.records import DestinationContact, Endpoint
 from sync import store
 from sync.domain.retry import Move, judge
-from sync.models import ContactLink, Entry, EntryState, PushIntent, PushIntentItem
-from sync.pipeline import contacts, mirror
+from sync.models import ContactLink, Entry, EntryState, PushIntent, PushIntentItem, TrackingLink
+from sync.pipeline import contacts, mirror, tracking
 from sync.pipeline.context import WATERMARK_MARGIN, Context, Progress
 from sync.pipeline.settle import gave_up
 
@@ -41,17 +41,21 @@ def _take_over(ctx: Context) -> int:
     ctx.begin_run()
     unsent = [row["id"] for row in orphans if row["first_send"] is None]
     items = PushIntentItem.objects.filter(intent__in=[row["id"] for row in orphans], open=True)
-    moves, links = [], []
+    moves, links, options = [], [], []
     for item in items:
         state = EntryState.READY if item.intent_id in unsent else EntryState.UNCONFIRMED
         note = {"step": "reconcile", "left_behind": "before sending" if state == EntryState.READY else "after sending"}
         if item.entry_id is not None:
             moves.append({"id": item.entry_id, "state": state, "wait": 0, "note": note})
+        elif item.option_id is not None:
+            options.append((item.option_id, state))
         else:
             links.append((item.contact_id or 0, state))
     store.move_entries(moves, run_id=ctx.run_id)
     for contact_id, state in links:
         ContactLink.objects.filter(pk=contact_id, state=ContactLink.State.IN_FLIGHT).update(state=state.value)
+    for option_id, state in options:
+        TrackingLink.objects.filter(pk=option_id, state=TrackingLink.State.IN_FLIGHT).update(state=state.value)
     if unsent:
         store.close_items(unsent, outcome="never_sent")
     return len(orphans)
@@ -60,12 +64,12 @@ def _take_over(ctx: Context) -> int:
 def _look(ctx: Context, due: list[dict[str, Any]]) -> datetime:
     """Read the books afresh for these requests; what is there is adopted by the reading itself."""
     since = min(intent["first_send"] for intent in due) - WATERMARK_MARGIN
-    endpoints = tuple({Endpoint(intent["endpoint"]) for intent in due} - {Endpoint.CONTACTS}) or (
-        Endpoint.BANK_TRANSACTIONS,
-    )
+    asked = {Endpoint(intent["endpoint"]) for intent in due} - {Endpoint.CONTACTS, Endpoint.TRACKING_OPTIONS}
+    endpoints = tuple(asked) or (Endpoint.BANK_TRANSACTIONS,)
     looked_at = mirror.read_changes(ctx, endpoints=endpoints, since=since)
     unknown = [intent["id"] for intent in due if intent["endpoint"] == Endpoint.CONTACTS]
     _look_for_contacts(ctx, unknown, since=since)
+    tracking.look(ctx, [intent["id"] for intent in due if intent["endpoint"] == Endpoint.TRACKING_OPTIONS])
     return looked_at
 
 
@@ -131,6 +135,7 @@ def _prove_absence(ctx: Context, intent: PushIntent, items: list[PushIntentItem]
     ContactLink.objects.filter(pk__in=[item.contact_id for item in items if item.contact_id]).update(
         state=ContactLink.State.READY, not_before=store.now()
     )
+    tracking.absent(ctx, [item.option_id for item in items if item.option_id])
 
 
 def _again(ctx: Context, entry_id: int, made: int) -> dict[str, Any]:

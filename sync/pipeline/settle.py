@@ -22,10 +22,10 @@ from connectors.contract.records import (
     Transport,
     Writable,
 )
-from sync import store, store_amend
+from sync import store, store_amend, store_tracking
 from sync.domain.retry import Move, judge
 from sync.models import AmendmentState, EntryState
-from sync.pipeline import contacts, findings
+from sync.pipeline import contacts, findings, tracking
 from sync.pipeline.context import Context
 
 EXCERPT = 20_000
@@ -48,6 +48,10 @@ class Claim:
     @property
     def is_contacts(self) -> bool:
         return self.prepared.endpoint is Endpoint.CONTACTS
+
+    @property
+    def is_options(self) -> bool:
+        return self.prepared.endpoint is Endpoint.TRACKING_OPTIONS
 
     @property
     def is_amending(self) -> bool:
@@ -81,6 +85,10 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
         with ctx.commit():
             store_amend.settle_intents(told)
         return
+    if calls[0].claim.is_options:
+        with ctx.commit():
+            tracking.settled(ctx, store_tracking.settle_intents(told), moves)
+        return
     with ctx.commit():
         store.settle_intents(told, contacts=contact_calls)
         if contact_calls:
@@ -104,6 +112,8 @@ def _moves(ctx: Context, called: Called) -> list[dict[str, Any]]:
     moves = [_move(ctx, row, item, called.classified, called.answer) for row, item in pairs]
     if called.claim.is_contacts:
         moves = [contacts.link_move(ctx, move) for move in moves]
+    if called.claim.is_options:
+        moves = [tracking.link_move(move) for move in moves]
     if called.claim.is_amending:
         moves = [amendment_move(move) for move in moves]
     return [{**move, "intent": called.claim.intent_id} for move in moves]

@@ -20,13 +20,14 @@ from sync.domain import documents, plan
 from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
-from sync.models import ContactLink, Entry, EntryState, RecordState
+from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
 from sync.pipeline import findings, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.invoices import allocate, read_open_items
+from sync.pipeline.tracking import choices_of, link_key, with_options
 
 REWRITABLE = frozenset(
     {
@@ -158,13 +159,14 @@ def _write(
     outcomes: Sequence[plan.Outcome],
     standing: Mapping[tuple[int, str], dict[str, Any]],
 ) -> None:
+    outcomes, options = with_options(ctx, outcomes)
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
     links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
     fresh, changed, moves = [], [], []
     for outcome in planned:
         old = standing.get((outcome.part.record_id, outcome.leg))
-        row = _entry_row(ctx, outcome, links, by_record)
+        row = _entry_row(ctx, outcome, links, by_record, options)
         if old is None or _may_rewrite(old, row):
             fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
         elif old["destination_id"] is not None or old["held_back"]:
@@ -259,7 +261,11 @@ def _who(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | No
 
 
 def _entry_row(
-    ctx: Context, outcome: Planned, links: Mapping[Who, ContactLink], records: Mapping[int, Mapping[str, Any]]
+    ctx: Context,
+    outcome: Planned,
+    links: Mapping[Who, ContactLink],
+    records: Mapping[int, Mapping[str, Any]],
+    options: Mapping[str, TrackingLink],
 ) -> dict[str, Any]:
     transaction, document = outcome.part.transaction, outcome.document
     who = _who(outcome, records)
@@ -278,6 +284,7 @@ def _entry_row(
         "destination_type": _type(outcome),
         "bank_account_id": outcome.part.bank.account_id if outcome.part.bank else "",
         "contact_id": link.pk if link else None,
+        "option_ids": sorted({options[link_key(choice)].pk for choice in choices_of(document)}),
         "document": documents.to_json(document) if document else None,
         "decisions": _trace(outcome),
         "findings": findings.as_json(outcome.findings),

@@ -50,6 +50,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
     ctx.pays = ctx.pays or any(row.destination_type in PAYMENT_TYPES for row in rows)
+    ctx.needs_options = ctx.needs_options or any(row.option_ids for row in rows)
     ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
     return Progress(moved=len(moves), more=len(rows) >= limit)
 

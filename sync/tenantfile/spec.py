@@ -25,8 +25,19 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "partner_minutes": ("15", "5", "30", "60", "240", "1440"),
     "duplicate_days": ("3", "0", "1", "2", "5", "7", "10", "14"),
     "proof_time": ("05:00", *(f"{hour:02}:00" for hour in range(24) if hour != 5)),
+    "tracking_options": ("match", "create"),
 }
-DEFAULT_KEYS = ("income", "expense", "fee", "cashback", "fx_clearing", "suspense", "tax_income", "tax_expense")
+DEFAULT_KEYS = (
+    "income",
+    "expense",
+    "fee",
+    "cashback",
+    "fx_clearing",
+    "suspense",
+    "tax_income",
+    "tax_expense",
+    "tracking_category",
+)
 REVIEW_AMOUNTS = limits.AMOUNTS  # each a map of currency and amount
 REVIEW_ACTS = limits.ACTS
 REVIEW_NUMBERS = limits.NUMBERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from connectors.contract.records import Account, SourceAccount
+from connectors.contract.records import Account, SourceAccount, TaxRate, TrackingCategory
 from sync.domain.references import (
     ACTIVE,
     ChartIndex,
@@ -86,29 +86,43 @@ def _check_currency(line: AccountLine, account: Account, currency: str, chart: C
 def refuse_unknown_defaults(flow: FlowSection, chart: ChartIndex) -> None:
     """Raises FileFault for a default that names what the books do not have at all: a wrong value, not a doubt."""
     for key, text in (flow.defaults or {}).items():
-        known = chart.tax_rate(text) if key.startswith("tax_") else chart.account(text)
+        kind, known = _default(key, text, chart)
         if text and known is None:
-            kind = "tax" if key.startswith("tax_") else "account"
             message = f"default {key}: Xero has no {kind} {text!r}"
             raise FileFault(message, line=flow.default_lines.get(key, flow.line))
 
 
+def _default(key: str, text: str, chart: ChartIndex) -> tuple[str, Account | TaxRate | TrackingCategory | None]:
+    """What kind of thing this default names, and which one it is."""
+    if key == "tracking_category":
+        return "tracking category", chart.tracking_category(text)
+    return ("tax", chart.tax_rate(text)) if key.startswith("tax_") else ("account", chart.account(text))
+
+
 def doubts(flow: FlowSection, chart: ChartIndex) -> Iterator[str]:
     """What is archived or not allowed, and what rules name: not in the way of the import, but of the entries."""
+    creates = (flow.policies or {}).get("tracking_options") == "create"
     for key, text in (flow.defaults or {}).items():
-        problem = _tax_problem(text, chart) if key.startswith("tax_") else _account_problem(text, chart)
+        problem = _default_problem(key, text, chart)
         if problem:
             yield f"line {flow.default_lines.get(key, flow.line)}: default {key}: {problem}"
     for rule, line in zip(flow.rules or (), flow.rule_lines, strict=False):
-        for problem in _action_problems(rule.then, chart):
+        for problem in _action_problems(rule.then, chart, creates=creates):
             yield f"line {line}: rule {rule.name!r}: {problem}"
 
 
-def _action_problems(then: Action, chart: ChartIndex) -> Iterator[str]:
+def _default_problem(key: str, text: str, chart: ChartIndex) -> str:
+    if key == "tracking_category":
+        category = chart.tracking_category(text)
+        return f"tracking category {text!r} is archived in Xero" if category and category.status != ACTIVE else ""
+    return _tax_problem(text, chart) if key.startswith("tax_") else _account_problem(text, chart)
+
+
+def _action_problems(then: Action, chart: ChartIndex, *, creates: bool) -> Iterator[str]:
     sides: tuple[Action | SplitPart, ...] = (then, *then.split)
     for side in sides:
         problems = [_account_problem(side.account, chart), _tax_problem(side.tax, chart)]
-        problems += [_tracking_problem(category, option, chart) for category, option in side.tracking.items()]
+        problems += [_tracking_problem(*named, chart, creates=creates) for named in side.tracking.items()]
         yield from filter(None, problems)
 
 
@@ -131,9 +145,12 @@ def _tax_problem(text: str, chart: ChartIndex) -> str:
     return "" if rate.status == ACTIVE else f"tax {rate.name} is not active in Xero"
 
 
-def _tracking_problem(category_name: str, option_name: str, chart: ChartIndex) -> str:
+def _tracking_problem(category_name: str, option_name: str, chart: ChartIndex, *, creates: bool) -> str:
+    """`creates`: an option that is missing is no problem, because it is created when it is needed."""
     category = chart.tracking_category(category_name)
     option = tracking_option(category, option_name) if category else None
+    if category is not None and option is None and creates and category.status == ACTIVE:
+        return ""
     if category is None or option is None:
         return f"Xero has no tracking {category_name}: {option_name}"
     is_active = category.status == option.status == ACTIVE

@@ -26,6 +26,7 @@ from connectors.contract.records import (
     DocumentKind,
     Endpoint,
     LineItem,
+    OptionDraft,
     Payment,
     Writable,
 )
@@ -243,6 +244,10 @@ def writables(endpoint: Endpoint, count: int) -> Sequence[Any]:
     """Items for calls that never reach a vendor: preparing and classifying are pure."""
     if endpoint is Endpoint.CONTACTS:
         return drafts(count)
+    if endpoint is Endpoint.TRACKING_OPTIONS:
+        return [
+            OptionDraft(category_id="6f7594f2-f059-4d56-9e67-47ac9733bfe9", name=f"Option {n}") for n in range(count)
+        ]
     if endpoint is Endpoint.BANK_TRANSFERS:
         return transfers(count)
     if endpoint is Endpoint.PAYMENTS:

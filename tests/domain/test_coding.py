@@ -454,3 +454,53 @@ def test_the_trace_is_plain_json() -> None:
         "rule": "House rule",
         "rule_version": 3,
     }
+
+
+# ------------------------------------------------------------ options to create
+
+
+def asked(cost_centre: str, *, category: str = "", **given: Any) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """What the coding carries (label, id, new name) where options may be created, and its findings."""
+    defaults = replace(DEFAULTS, tracking_category=category)
+    coding = coded(card(cost_centre=cost_centre), defaults=defaults, creates_options=True, **given)
+    return [(choice.label, choice.option_id, choice.new) for choice in coding.tracking], codes(coding)
+
+
+@pytest.mark.parametrize(
+    ("cost_centre", "category", "labels", "found"),
+    [
+        ("Einkauf", "Team", [("Team: Einkauf", "", "Einkauf")], ["tracking_created"]),
+        ("  Ein\u202ekauf\t2 ", "team", [("Team: Einkauf 2", "", "Einkauf 2")], ["tracking_created"]),
+        ("Einkauf", "", [], ["cost_centre_unmapped"]),  # two categories, and nobody said which
+        ("Einkauf", "Colour", [], ["cost_centre_unmapped"]),  # no such category
+        ("x" * 101, "Team", [], ["cost_centre_unmapped"]),  # longer than a name in Xero may be
+        ("\u200b", "Team", [], ["cost_centre_unmapped"]),  # nothing visible
+        ("  ", "Team", [], []),
+    ],
+)
+def test_a_cost_centre_asks_for_an_option_only_where_it_is_clear_which(
+    cost_centre: str, category: str, labels: list[tuple[str, str, str]], found: list[str]
+) -> None:
+    assert asked(cost_centre, category=category) == (labels, found)
+
+
+def test_the_only_active_category_needs_no_default() -> None:
+    [team] = [it for it in CHART.tracking if it.name == "Team"]
+    chart = replace(CHART, tracking=(team, *(replace(it, status="ARCHIVED") for it in CHART.tracking if it != team)))
+    assert asked("Einkauf", chart=chart) == ([("Team: Einkauf", "", "Einkauf")], ["tracking_created"])
+
+
+def test_an_archived_option_is_for_a_person_and_never_made_again() -> None:
+    labels, found = asked("Chur", category="Region")
+    assert [label for label, _id, new in labels if new] == []
+    assert found == ["tracking_archived"]
+
+
+def test_a_rule_asks_for_an_option_of_its_own_category_but_never_for_a_category() -> None:
+    transaction = movement("-5.00")
+    hit = hit_of(transaction, account="469", tracking={"Region": "Basel"})
+    coding = coded(transaction, hit=hit, creates_options=True)
+    assert [(choice.label, choice.new) for choice in coding.tracking] == [("Region: Basel", "Basel")]
+    assert not coding.blocked
+    hit = hit_of(transaction, account="469", tracking={"Colour": "Red"})
+    assert codes(coded(transaction, hit=hit, creates_options=True)) == ["tracking_missing"]

@@ -42,6 +42,9 @@ def settle_in(world: World, settings: list[tuple[str, str]]) -> None:
                     actor=WHO,
                     spec={"name": rest, **yaml.safe_load(value)},
                 )
+            case "cost":  # "cost centres"
+                for centre in value.split(", "):
+                    world.amnis.cost_center(centre)
             case "cut-off":
                 world.set_flow(cutoff=day_of(value))
             case _:

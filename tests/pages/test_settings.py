@@ -28,6 +28,8 @@ GOOD = {
     "match_invoices": "suggest",
     "match_invoices_from": "90",
     "partner_minutes": "60",
+    "tracking_options": "create",
+    "tracking_category": "Region",
     "income": "200",
     "expense": "400",
     "amount_over": "CHF 50'000.00, EUR 40000",
@@ -48,6 +50,7 @@ def test_a_change_is_saved_and_written_down(as_alice: Client, world: World) -> N
     flow = flow_of(world)
     assert flow.frequency_minutes == 15
     assert flow.policies["card_date"] == "execution"
+    assert (flow.policies["tracking_options"], flow.defaults["tracking_category"]) == ("create", "Region")
     assert flow.review == {"amount_over": {"CHF": "50000.00", "EUR": "40000"}}
     assert "fee" not in flow.defaults
     with tenant_scope(world.tenant.pk):

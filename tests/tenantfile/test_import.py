@@ -98,6 +98,19 @@ def test_a_file_makes_the_whole_tenant(world: Sandbox, load: Load) -> None:
         assert audit.verify(tenant.pk) == []
 
 
+def test_a_category_for_new_cost_centres_must_exist_and_missing_options_are_no_doubt(load: Load) -> None:
+    rule = "- {name: Office, when: {field: type, op: is, value: fee}, then: {account: 404, tracking: {Region: Neu}}}"
+    file = FILE.replace("tax_expense: NONE}", "tax_expense: NONE, tracking_category: Region}") + f"    {rule}\n"
+    assert len(load(file).findings) == 1
+    created = file.replace("{lock_date: hold}", "{lock_date: hold, tracking_options: create}")
+    assert load(created).findings == ()
+    with inside():
+        flow = Flow.objects.get()
+        assert (flow.defaults["tracking_category"], flow.policies["tracking_options"]) == ("Region", "create")
+    with pytest.raises(FileFault, match="no tracking category 'Farbe'"):
+        load(file.replace("tracking_category: Region", "tracking_category: Farbe"))
+
+
 def test_the_second_import_changes_nothing_and_calls_nobody(world: Sandbox, load: Load) -> None:
     load(FILE)
     with inside() as tenant:

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.contract.money import Money, MoneyError
-from connectors.contract.records import BankTransaction, DocumentKind, Endpoint, Prepared, TaxMode, Writable
+from connectors.contract.records import (
+    BankTransaction,
+    DocumentKind,
+    Endpoint,
+    OptionDraft,
+    Prepared,
+    TaxMode,
+    Writable,
+)
 from connectors.xero.mapping import MAX_BODY, prepare, to_wire
 from connectors.xero.text import find_marker
 from tests.connectors.xero.factories import ACCOUNT, BANK, CONTACT, OTHER_BANK, draft, line, marker, spend, transfer
@@ -78,6 +86,12 @@ def test_a_contact_leaves_with_a_name_and_our_number() -> None:
 
 def test_a_name_without_a_visible_character_is_replaced_by_our_number() -> None:
     assert to_wire(draft(3, name="<\u200b>"))["Name"] == marker(3)
+
+
+def test_a_tracking_option_leaves_alone_for_its_category() -> None:
+    prepared = prepare(Endpoint.TRACKING_OPTIONS, [OptionDraft(category_id=ACCOUNT, name=" Ver\u202ewaltung\t2 ")])
+    assert (prepared.method, prepared.path) == ("PUT", f"/api.xro/2.0/TrackingCategories/{ACCOUNT}/Options")
+    assert prepared.body.decode() == '{"Name":"Verwaltung 2"}'
 
 
 def test_the_same_items_make_the_same_bytes() -> None:

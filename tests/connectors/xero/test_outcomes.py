@@ -20,6 +20,7 @@ from connectors.contract.records import (
     Classified,
     DocumentKind,
     Endpoint,
+    OptionDraft,
     Outcome,
     Transport,
     Writable,
@@ -491,6 +492,37 @@ def test_a_name_that_is_taken_is_a_finding_of_its_own() -> None:
     assert [(finding.code, finding.detail) for finding in found.items[1].findings] == [
         ("contact_name_taken", "Taxi Muster")
     ]
+
+
+def option_call(answer: Answer) -> Classified:
+    return judge([OptionDraft(category_id=CONTACT, name="Verwaltung")], answer, Endpoint.TRACKING_OPTIONS)
+
+
+def test_a_created_option_is_recognised_by_its_name() -> None:
+    found = option_call(ok([{"TrackingOptionID": CONTACT, "Name": "Verwaltung", "Status": "ACTIVE"}], "Options"))
+    assert outcomes(found) == [APPLIED]
+    receipt = found.items[0].receipt
+    assert receipt is not None
+    assert receipt.document_id == CONTACT
+
+
+def test_another_option_in_the_answer_proves_nothing() -> None:
+    found = option_call(ok([{"TrackingOptionID": CONTACT, "Name": "Einkauf", "Status": "ACTIVE"}], "Options"))
+    assert outcomes(found) == [UNKNOWN]
+
+
+def test_an_option_whose_name_exists_is_refused_by_name() -> None:
+    refusal = [{"Message": "Please enter a unique Name."}]
+    element = {"TrackingOptionID": NO_ID, "Name": "Verwaltung", "ValidationErrors": refusal}
+    body = {
+        "ErrorNumber": 10,
+        "Type": "ValidationException",
+        "Message": "A validation exception",
+        "Elements": [element],
+    }
+    found = option_call(answered(400, json.dumps(body).encode()))
+    assert outcomes(found) == [REFUSED]
+    assert [finding.code for finding in found.items[0].findings] == ["name_not_unique"]
 
 
 def test_a_contact_without_our_number_is_unproven() -> None:
