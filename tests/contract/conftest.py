@@ -245,9 +245,7 @@ def writables(endpoint: Endpoint, count: int) -> Sequence[Any]:
     if endpoint is Endpoint.CONTACTS:
         return drafts(count)
     if endpoint is Endpoint.TRACKING_OPTIONS:
-        return [
-            OptionDraft(category_id="6f7594f2-f059-4d56-9e67-47ac9733bfe9", name=f"Option {n}") for n in range(count)
-        ]
+        return [OptionDraft(category_id="6f7594f2-f059-4d56-9e67-47ac9733bfe9", name=marker(n)) for n in range(count)]
     if endpoint is Endpoint.BANK_TRANSFERS:
         return transfers(count)
     if endpoint is Endpoint.PAYMENTS:
