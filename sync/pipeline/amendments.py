@@ -59,8 +59,12 @@ class Difference:
 def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[ContactLink]) -> list[dict[str, Any]]:
     """The source says something else than what was posted. Two statements, and none where nothing changed."""
     linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
-    found = [_difference(ctx, it, linked) for it in changed if _is_posted(it.old)]
-    return _propose(ctx, [it for it in found if it is not None])
+    posted = [it for it in changed if _is_posted(it.old)]
+    found = [_difference(ctx, it, linked) for it in posted]
+    back = [
+        it.old for it, different in zip(posted, found, strict=True) if different is None and _is_asked_about(it.old)
+    ]
+    return _propose(ctx, [it for it in found if it is not None]) + _taken_back(back)
 
 
 def withdrawn(
@@ -84,6 +88,22 @@ def _waits_with_a_change(old: Mapping[str, Any]) -> bool:
     """It stands in the books, and a person was asked about an earlier change that is out of date now."""
     asked = any(finding["code"] == "source_changed" for finding in old["findings"] or ())
     return old["state"] == EntryState.REVIEW and old["destination_id"] is not None and asked
+
+
+def _is_asked_about(old: Mapping[str, Any]) -> bool:
+    codes = {finding["code"] for finding in old["findings"] or ()}
+    return old["state"] == EntryState.REVIEW and bool(codes & {"source_changed", "source_withdrew"})
+
+
+def _taken_back(olds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The source says again what is posted: what was proposed meanwhile would now spoil a good document."""
+    if not olds:
+        return []
+    store_amend.withdraw_proposals([old["id"] for old in olds], note="Amnis says again what is posted.")
+    message = "Amnis had changed this movement and says again what is posted. Nothing is to be done: leave it as it is."
+    problem = findings.review("source_changed_back", message)
+    note = {"step": "transform", "reason": "the source says again what is posted"}
+    return [{"id": old["id"], "state": EntryState.REVIEW, "findings": problem, "note": note} for old in olds]
 
 
 def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]) -> list[dict[str, Any]]:

@@ -255,3 +255,22 @@ def test_a_document_deleted_in_xero_can_be_left_out_and_the_proof_is_in_balance_
     assert undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE) == 1
     world.settle()
     assert world.states() == ["confirmed"]
+
+
+def test_a_change_that_amnis_takes_back_leaves_nothing_to_apply(world: World) -> None:
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, executed=False)
+    world.settle()
+    assert world.codes() == ["source_withdrew"]
+
+    world.amnis.change(row, executed=True)
+    world.settle()
+
+    assert world.codes() == ["source_changed_back"]
+    [entry] = world.entries()
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=ALICE)
+    world.settle()
+    assert len(world.books.bank_transactions()) == 1, "the document that is right stays"
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE, reason="as it is")
+    assert world.states() == ["confirmed"]
