@@ -62,8 +62,12 @@ class OpenItems:
         """What can still be paid: due in the books, less what is claimed already."""
         return max(item.due - self.taken.get(item.invoice_id, ZERO), ZERO) if item.is_open else ZERO
 
-    def take(self, allocations: Iterable[Allocation]) -> None:
+    def take(self, allocations: Iterable[Allocation], *, marker: str) -> None:
+        """Claim what a movement pays, but for what the books show as paid by its own document already."""
         for part in allocations:
+            item = self.by_id.get(part.invoice_id)
+            if item is not None and marker in item.paid_by:
+                continue
             self.taken[part.invoice_id] = self.taken.get(part.invoice_id, ZERO) + part.amount
 
     def named_in(self, *texts: str, sales: bool) -> dict[str, Naming]:

@@ -284,7 +284,8 @@ class _Matcher:
         told: Mapping[str, Any],
         findings: tuple[Finding, ...],
     ) -> Planned:
-        self._items.take(parts)
+        marker = self._markers[outcome.part.record_id]
+        self._items.take(parts, marker=marker)
         transaction, bank = outcome.part.transaction, outcome.part.bank
         assert bank is not None
         assert outcome.booking_date is not None
@@ -296,7 +297,7 @@ class _Matcher:
             amount=transaction.amount,
             day=outcome.booking_date,
             reference=plain.reference if plain else transaction.reference or transaction.text,
-            marker=self._markers[outcome.part.record_id],
+            marker=marker,
             rate=rate.value if rate else None,
         )
         needed = {"review_by_rule"} | ({"rate_missing"} if _in_one_currency(parts, transaction.amount) else set())

@@ -563,3 +563,22 @@ def test_a_hundred_receipts_cost_a_constant_number_of_statements(committed_world
         counts.append(len(captured.captured_queries))
     assert len(world.books.payments()) == 110
     assert counts[1] <= counts[0] + 30, "one more call of fifty, and no statement for each receipt"
+
+
+def test_a_payment_in_the_books_is_not_counted_again_when_its_movement_changes(world: World) -> None:
+    """1,000.00 due, 400.00 paid; the first movement changes its text while the last 600.00 arrive."""
+    world.set_flow(policies={"match_invoices": "auto"})
+    invoice(world, "RE-2026-7002", "1000.00")
+    first = world.amnis.pay_in(
+        amount="400.00", payer="Beispiel AG", reference="RE-2026-7002", executed_on=date(2026, 3, 20)
+    )
+    world.settle()
+    world.amnis.change_detail(first, comment="RE-2026-7002 Teil 1")
+    world.amnis.pay_in(
+        amount="600.00", payer="Beispiel AG", reference="RE-2026-7002 Rest", executed_on=date(2026, 3, 21)
+    )
+
+    world.settle()
+
+    assert standing(world, "RE-2026-7002")["Status"] == "PAID"
+    assert [D(str(payment["Amount"])) for payment in world.books.payments()] == [D("400.00"), D("600.00")]
