@@ -47,6 +47,7 @@ TENANT = {
             *({"source": wallet, "xero": name} for wallet, name in WALLETS.items()),
             {"source": "5", "ignore": "collateral"},
         ],
+        "policies": {"match_invoices": "off", "contact_threshold": 0},  # every movement is to be posted, none proposed
         "defaults": {
             "income": "200",
             "expense": "400",

@@ -85,7 +85,7 @@ def look_before_posting(page: Page) -> None:
     go_to(page, "Overview")
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Dry run")
-    expect(page.get_by_role("cell", name="Beispiel Werke GmbH")).to_be_visible()
+    expect(page.get_by_role("cell", name="Beispiel Werke GmbH").first).to_be_visible()
 
 
 def sync(page: Page, site: Site) -> None:

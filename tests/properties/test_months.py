@@ -87,6 +87,8 @@ def lived(world: World, drawn: list[Movement], troubles: list[str], *, new_rows:
     """Round after round: what happens, what was pending, and a sync that something may befall; at last all is at rest."""
     world.sandbox.amnis.switch(card_lifecycle="new_row" if new_rows else "in_place")
     month = Month(world=world)
+    # By one outgoing row, here from before the first day, a ledger shows that it signs its amounts.
+    world.amnis.payout(amount="1.00", to="Vorjahr AG", executed_on=date(2025, 12, 15))
     for number, trouble in enumerate(troubles):
         go_on(month)
         for movement in drawn:
