@@ -155,6 +155,7 @@ def test_the_past_of_a_slice_is_one_statement_and_read_through_its_index(world: 
     with tenant_scope(world.tenant.pk), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")  # three rows are sorted sooner than an index is read
         cursor.execute(
             "EXPLAIN SELECT id FROM entry WHERE contact_id = %s AND currency = 'CHF' AND booking_date <= %s "
             "ORDER BY booking_date DESC, id DESC LIMIT 120",
