@@ -130,8 +130,14 @@ WORDS: dict[str, dict[str, Word]] = {
         "short": _w(_("A little is missing")),
         "several": _w(_("Pays several at once")),
         "converted": _w(_("Paid in another currency")),
+        "more": _w(_("Pays all, and leaves a rest")),
     },
-    "leg": {"main": _w(_("Document")), "sold": _w(_("Currency sold")), "bought": _w(_("Currency bought"))},
+    "leg": {
+        "main": _w(_("Document")),
+        "sold": _w(_("Currency sold")),
+        "bought": _w(_("Currency bought")),
+        "rest": _w(_("Overpaid rest")),
+    },
     "step": {
         "fetch": _w(_("Read from Amnis")),
         "transform": _w(_("Coded")),
@@ -332,8 +338,6 @@ WORDS: dict[str, dict[str, Word]] = {
         "unexpected": _w(_("In Xero without a movement")),
         "held_items": _w(_("Held here")),
         "accepted": _w(_("Accepted by a person")),
-        "skipped": _w(_("Without an amount, left out")),
-        "unproved": _w(_("Posted from a wallet that is not mapped any more")),
     },
     "trigger": {
         "schedule": _w(_("the schedule")),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
 from sync import store
 from sync.domain import certificate, certificate_pdf
 from sync.models import Certificate, Proof
@@ -15,7 +13,7 @@ from tenants import audit
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
-SOFTWARE = f"Millrace {settings.VERSION}"
+SOFTWARE = "Millrace 0.1.0"
 YEARS = 10
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from django.db.models import F
 
-from connectors.contract.records import Movement
 from connectors.models import Connection
 from sync import bank_details, store, store_amend
 from sync.domain import amending
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
+from sync.pipeline import pairs
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -137,8 +137,8 @@ def reopenable(entry_ids: Sequence[int]) -> list[Entry]:
 
 
 def _with_other_halves(entry_ids: Sequence[int]) -> list[int]:
-    """An act on one half of a conversion is an act on both, as far as neither was sent: half a deal is never posted."""
-    deals = Entry.objects.filter(pk__in=entry_ids, movement=Movement.FX).exclude(unit="").values("flow_id", "unit")
+    """An act on one half of a conversion, or of a payment with its rest, is an act on both, as far as neither was sent."""
+    deals = Entry.objects.filter(pairs.whole_units(), pk__in=entry_ids).values("flow_id", "unit")
     units = {(row["flow_id"], row["unit"]) for row in deals}
     halves = Entry.objects.filter(
         flow_id__in={flow_id for flow_id, _ in units}, unit__in={unit for _, unit in units}, destination_id=None

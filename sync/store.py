@@ -606,18 +606,22 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
     return None if found is None else float(found)
 
 
-# The entries of one record: those that carry it for another one, else its own. By index for each record, because no
+# The entries of one record: those that carry it for another one, else its own, and of these no rest that its payment left
+# behind. By index for each record, because no
 # statistics are needed then: as one big join it takes seconds at a few hundred rows of a table never analysed.
 _ENTRIES_OF_RECORD = """
     SELECT entry.* FROM entry WHERE entry.flow_id = record.flow_id AND entry.record_id = record.id
        AND NOT EXISTS (SELECT FROM entry AS shared WHERE shared.other_record_id = record.id)
+       AND (entry.leg <> 'rest' OR EXISTS (SELECT FROM entry AS paid WHERE paid.flow_id = entry.flow_id
+                                              AND paid.record_id = record.id AND paid.leg = 'main' AND paid.unit = entry.unit))
     UNION ALL
     SELECT entry.* FROM entry WHERE entry.flow_id = record.flow_id AND entry.other_record_id = record.id
 """
 
 
 def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> list[dict[str, Any]]:
-    """For every movement of the flow: its state, why it is held, and the document we say belongs to it.
+    """For every movement of the flow: its state, why it is held, and the document we say belongs to it; for one that is
+    two documents, each of them with its `share`.
 
     `moving`: it changed after `since`.
     """
@@ -626,7 +630,8 @@ def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> lis
                    coalesce(nullif(record.reason, ''), entry.findings -> 0 ->> 'message', entry.state) AS reason,
                    CASE WHEN entry.state <> 'undone' THEN entry.destination_id END AS destination_id, entry.marker,
                    CASE WHEN entry.state <> 'undone' THEN entry.other_destination_id END AS other_destination_id,
-                   coalesce(entry.changed_at >= %(since)s, false) AS moving, entry.document ->> 'date' AS day
+                   coalesce(entry.changed_at >= %(since)s, false) AS moving, entry.document ->> 'date' AS day,
+                   coalesce(entry.leg, '') AS leg, CASE WHEN entry.unit LIKE 'rest:%%' THEN entry.amount END AS share
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s""",
         {"flow": flow_id, "since": since},
@@ -658,7 +663,8 @@ def entry_lines(flow_id: int, *, source_kind: str) -> list[dict[str, Any]]:
     return rows(
         f"""SELECT %(kind)s AS source, record.source_id, coalesce(entry.leg, '') AS leg, record.movement AS kind,
                    coalesce(entry.state, record.state) AS state,
-                   coalesce(entry.booking_date, record.booking_date) AS booking_date, record.amount, record.currency,
+                   coalesce(entry.booking_date, record.booking_date) AS booking_date,
+                   CASE WHEN entry.unit LIKE 'rest:%%' THEN entry.amount ELSE record.amount END AS amount, record.currency,
                    coalesce(entry.destination_type, '') AS destination_type,
                    coalesce(entry.destination_id, '') AS destination_id, coalesce(entry.marker, '') AS marker
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true

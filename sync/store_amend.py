@@ -56,23 +56,28 @@ _DUE = """
            amendment.destination_type, amendment.wanted, amendment.before, amendment.columns, amendment.attempts,
            amendment.alone, amendment.asked_by, amendment.touched_confirmed, amendment.changed_at, amendment.batch,
            amendment.reason, entry.unit, entry.document, entry.read_back, entry.state AS entry_state,
-           contact.contact_id AS destination_contact
+           contact.contact_id AS destination_contact, rest.note AS rest_refused
       FROM amendment JOIN entry ON entry.id = amendment.entry_id
       LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id
+      LEFT JOIN LATERAL (
+           SELECT other.state, other.note FROM amendment AS other JOIN entry AS half ON half.id = other.entry_id
+            WHERE entry.leg = 'main' AND entry.unit LIKE 'rest:%%' AND other.batch = amendment.batch AND half.leg = 'rest'
+              AND half.flow_id = entry.flow_id AND half.unit = entry.unit AND other.state NOT IN ('done', 'withdrawn')
+            LIMIT 1) AS rest ON true
      WHERE amendment.flow_id = %(flow)s AND amendment.not_before <= clock_timestamp()
 """
+# A payment that left a rest is removed after the rest was, and stays where the rest has to stay.
+_AFTER_ITS_REST = "coalesce(rest.state, 'refused') = 'refused'"
 
 
 def due_amendments(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
     """Asked and due, the ones of one unit beside each other, of the kind of document that the oldest has."""
     return store.rows(
-        f"""{_DUE} AND amendment.state = 'asked'
-              AND replace(amendment.destination_type, 'RECEIVE', 'SPEND') =
-                  (SELECT replace(first.destination_type, 'RECEIVE', 'SPEND') FROM amendment AS first
-                    WHERE first.flow_id = %(flow)s AND first.state = 'asked' AND first.not_before <= clock_timestamp()
-                    ORDER BY first.id LIMIT 1)
-            ORDER BY amendment.alone, min(amendment.id) OVER (PARTITION BY coalesce(nullif(entry.unit, ''), entry.id::text)),
-                     amendment.id LIMIT %(limit)s""",
+        f"""WITH due AS ({_DUE} AND amendment.state = 'asked' AND {_AFTER_ITS_REST})
+            SELECT * FROM due
+             WHERE replace(destination_type, 'RECEIVE', 'SPEND') =
+                   (SELECT replace(destination_type, 'RECEIVE', 'SPEND') FROM due ORDER BY id LIMIT 1)
+             ORDER BY alone, min(id) OVER (PARTITION BY coalesce(nullif(unit, ''), entry_id::text)), id LIMIT %(limit)s""",
         {"flow": flow_id, "limit": limit},
     )
 

@@ -8,22 +8,25 @@ from sync.store import rows
 
 _TROUBLED = """
 WITH held AS (
-    SELECT DISTINCT ON (unit) unit, amount, currency, booking_date, findings,
+    SELECT DISTINCT ON (unit) unit, leg, amount, currency, booking_date, findings,
            EXISTS (SELECT FROM entry AS other WHERE other.flow_id = entry.flow_id AND other.unit = entry.unit
                       AND other.destination_id IS NOT NULL AND other.state <> 'undone') AS is_half_posted,
            findings @> '[{"code": "fx_partner_missing"}]' AS is_alone
       FROM entry
-     WHERE flow_id = %(flow)s AND movement = 'fx' AND unit <> '' AND state IN ('review', 'failed')
+     WHERE flow_id = %(flow)s AND unit <> '' AND (movement = 'fx' OR leg = 'rest') AND state IN ('review', 'failed')
        AND destination_id IS NULL
      ORDER BY unit, id
 ), troubled AS (
-    SELECT left(CASE WHEN is_half_posted THEN 'half_fx:' ELSE 'waiting_fx:' END || substr(unit, 4), 120) AS cause, *
+    SELECT left(CASE WHEN leg = 'rest' THEN 'half_' || unit
+                     WHEN is_half_posted THEN 'half_fx:' || substr(unit, 4)
+                     ELSE 'waiting_fx:' || substr(unit, 4) END, 120) AS cause, *
       FROM held WHERE is_half_posted OR is_alone
 ), known AS (
     SELECT cause FROM incident
-     WHERE flow_id = %(flow)s AND closed_at IS NULL AND (cause LIKE 'half_fx:%%' OR cause LIKE 'waiting_fx:%%')
+     WHERE flow_id = %(flow)s AND closed_at IS NULL
+       AND (cause LIKE 'half_fx:%%' OR cause LIKE 'waiting_fx:%%' OR cause LIKE 'half_rest:%%')
 )
-SELECT cause, known.cause IS NULL AS is_new, troubled.cause IS NULL AS is_over, is_half_posted, amount, currency,
+SELECT cause, known.cause IS NULL AS is_new, troubled.cause IS NULL AS is_over, is_half_posted, leg, amount, currency,
        booking_date, findings -> 0 ->> 'message' AS why
   FROM troubled FULL JOIN known USING (cause) WHERE known.cause IS NULL OR troubled.cause IS NULL ORDER BY cause
 """
@@ -36,14 +39,16 @@ def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
 
 
 def second_legs(*, flow_id: int) -> list[dict[str, Any]]:
-    """Documents that wait for the first one of their deal, each with that one (`first`: state, total, rate, …)."""
+    """Documents that wait for the first one of their deal, and rests that wait for their payment, each with that one
+    (`first`: state, total, rate, …)."""
     return rows(
         """SELECT entry.id, entry.leg, entry.marker, entry.record_id, entry.booking_date, to_jsonb(other) AS first
              FROM entry JOIN LATERAL (
                   SELECT leg, state, amount, posted_rate, findings FROM entry AS it
-                   WHERE it.flow_id = entry.flow_id AND it.unit = entry.unit AND it.id <> entry.id AND it.movement = 'fx'
+                   WHERE it.flow_id = entry.flow_id AND it.unit = entry.unit AND it.id <> entry.id
                    ORDER BY it.id LIMIT 1) AS other ON true
-            WHERE entry.flow_id = %s AND entry.state = 'waiting' AND entry.movement = 'fx' AND entry.unit <> ''
+            WHERE entry.flow_id = %s AND entry.state = 'waiting' AND entry.unit <> ''
+              AND (entry.movement = 'fx' OR entry.leg = 'rest')
             ORDER BY entry.id""",
         [flow_id],
     )

@@ -22,7 +22,7 @@ from connectors.contract.records import Allocation, DocumentKind, LedgerEntry, M
 from sync import store, store_amend
 from sync.domain import amending, documents
 from sync.domain.match import account_of
-from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, PushIntentItem
+from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, Leg, PushIntentItem
 from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.again import post_again
@@ -144,7 +144,8 @@ def _selected(flow: Flow, selection: Selection) -> Iterable[Entry]:
 
 
 def _with_units(flow: Flow, entries: list[Entry]) -> list[Entry]:
-    """A currency exchange is undone whole: the other half comes along, whatever day or run it belongs to."""
+    """A currency exchange, or a payment with its rest, is undone whole: the other document comes along, whatever day or run
+    it belongs to."""
     units = {entry.unit for entry in entries if entry.unit}
     known = {entry.pk for entry in entries}
     others = Entry.objects.filter(flow=flow, unit__in=units, destination_id__isnull=False, document__isnull=False)
@@ -254,7 +255,7 @@ def undo(
             return Asked(batch=None, preview=preview)
         store_amend.withdraw_proposals([item.entry.pk for item in going], note=f"{actor} undid the document instead.")
         Amendment.objects.bulk_create(
-            [_removal(tenant_id, flow_id, item, batch, selection, actor, reason, named) for item in going]
+            [_removal(tenant_id, flow_id, item, batch, selection, actor, reason, named) for item in _last_first(going)]
         )
         Flow.objects.filter(pk=flow_id).update(next_at=store.now())
         audit.record(
@@ -288,6 +289,11 @@ def _still_free(items: Sequence[Item]) -> list[Item]:
     ]
     halves = {item.entry.unit for item in items if item not in good and item.entry.unit}
     return [item for item in good if item.entry.unit not in halves]
+
+
+def _last_first(items: Sequence[Item]) -> list[Item]:
+    """A rest goes before the payment that left it, as it was posted after it."""
+    return sorted(items, key=lambda item: item.entry.leg != Leg.REST)
 
 
 def _removal(

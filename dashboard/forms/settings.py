@@ -94,6 +94,13 @@ _POLICY_WORDS: dict[str, tuple[Promise, dict[str, str | Promise]]] = {
             "65": gettext_lazy("from 65 of 100: the name and the exact amount, where only one invoice fits"),
         },
     ),
+    "overpaid": (
+        gettext_lazy("A payment of more than is due"),
+        {
+            "review": gettext_lazy("waits in the review (recommended)"),
+            "suspense": gettext_lazy("pays what is due; the rest is posted to the suspense account"),
+        },
+    ),
     "partner_minutes": (
         gettext_lazy("One half of an exchange or own transfer waits for the other"),
         {

@@ -43,6 +43,7 @@ class ShownProposal:
     pays: str
     reasons: Sequence[str]
     lines: Sequence[InvoiceLine]
+    over: str  # booked apart, on the suspense account; "" where nothing is left over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ def _shown(proposal: Mapping[str, Any], flow: Flow) -> ShownProposal:
         pays=proposal["pays"],
         reasons=proposal["reasons"],
         lines=[_line(item, flow) for item in proposal["items"]],
+        over=proposal["over"] if Decimal(proposal.get("over", 0)) else "",
     )
 
 

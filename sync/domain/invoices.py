@@ -40,7 +40,7 @@ class Pays(StrEnum):
     PART = "part"
     SHORT = "short"  # all but a few cents or a discount: a person says which
     SEVERAL = "several"
-    MORE = "more"  # more than is due: said, never proposed
+    MORE = "more"  # more than is due: said; proposed only where the rest has a place
     CONVERTED = "converted"  # the invoice is in another currency than the wallet
 
 
@@ -65,13 +65,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Payments that would be made. `rest`: what is left due of the items."""
+    """Payments that would be made. `rest`: what is left due of the items. `over`: what is left of the movement."""
 
     pays: Pays
     allocations: tuple[Allocation, ...]
     score: int
     reasons: tuple[str, ...]
     rest: Decimal = ZERO
+    over: Decimal = ZERO
     proven: bool = False  # a reference or a whole number names every item
 
     @property
@@ -98,17 +99,24 @@ class Found:
     findings: tuple[Finding, ...] = ()
 
 
-def find(receipt: Receipt, items: OpenItems) -> Found:
-    """What the movement may pay."""
+def find(receipt: Receipt, items: OpenItems, *, rest_has_place: bool = False) -> Found:
+    """What the movement may pay. `rest_has_place`: what is paid too much may be booked apart, so it is proposed as well."""
     named = items.named_in(receipt.reference, receipt.text, sales=receipt.incoming)
     singles = [it for it in (_single(receipt, item, items, named) for item in _candidates(receipt, items, named)) if it]
     proposals = [*singles, *_several(receipt, items, named, singles)]
     if receipt.coded:
         proposals = [proposal for proposal in proposals if proposal.proven]
     best = sorted(proposals, key=lambda it: (-it.score, it.pays is not Pays.ALL, it.key))
-    payable = [proposal for proposal in best if proposal.pays is not Pays.MORE]
+    payable = [proposal for proposal in best if not proposal.over or (rest_has_place and _says_all(proposal, best))]
     findings = (*_wrong_references(receipt), *_nothing_left(receipt, items, named, payable))
     return Found(proposals=tuple(payable[:MOST_PROPOSALS]), findings=findings)
+
+
+def _says_all(proposal: Proposal, others: Sequence[Proposal]) -> bool:
+    """May its rest be booked apart? Only where it is proven what is paid, and nothing else that is named is left out."""
+    paid = {part.invoice_id for part in proposal.allocations}
+    more = [{part.invoice_id for part in other.allocations} for other in others if other.over]
+    return proposal.proven and not any(paid < other for other in more)
 
 
 def choose(found: Found, *, threshold: int) -> Proposal | None:
@@ -153,15 +161,18 @@ def _single(receipt: Receipt, item: OpenItem, items: OpenItems, named: Mapping[s
     if not naming and pays not in (Pays.ALL, Pays.PART, Pays.SHORT):
         return None
     exact = AMOUNT if pays is Pays.ALL else 0
-    said = _amount_words(pays, receipt.amount, rest)
-    return _scored(receipt, (_part(item, min(receipt.amount.amount, left)),), item, naming, exact, said, pays, rest)
+    over = max(receipt.amount.amount - left, ZERO)
+    said = _amount_words(pays, receipt.amount, rest or over)
+    parts = (_part(item, min(receipt.amount.amount, left)),)
+    found = _scored(receipt, parts, item, naming, exact, said, pays, rest)
+    return None if found is None else replace(found, over=over)
 
 
 def _outcome(amount: Decimal, left: Decimal) -> tuple[Pays, Decimal]:
     if amount == left:
         return Pays.ALL, ZERO
     if amount > left:
-        return Pays.MORE, amount - left
+        return Pays.MORE, ZERO
     missing = left - amount
     is_short = missing <= max(SHORT_SUM, round_half_up(left * SHORT_SHARE, 2))
     return (Pays.SHORT if is_short else Pays.PART), missing
@@ -314,7 +325,9 @@ def _of_listed(receipt: Receipt, items: OpenItems, listed: list[OpenItem]) -> li
         parts = tuple(_part(item, items.left(item)) for item in listed)
         return [_batch(parts, points + AMOUNT, [*reasons, f"together exactly {receipt.amount}"], proven=True)]
     if total < amount:
-        return []
+        parts = tuple(_part(item, items.left(item)) for item in listed)
+        words = _amount_words(Pays.MORE, receipt.amount, amount - total)
+        return [replace(_batch(parts, points, [*reasons, words], proven=True), pays=Pays.MORE, over=amount - total)]
     parts = _oldest_filled(amount, items, listed)
     rest = total - amount
     words = f"{receipt.amount.currency} {rest:,.2f} of them stays open; the oldest are paid first"
@@ -431,6 +444,7 @@ def to_json(proposal: Proposal, items: OpenItems) -> dict[str, Any]:
         "score": proposal.score,
         "reasons": list(proposal.reasons),
         "rest": str(proposal.rest),
+        "over": str(proposal.over),
         "items": [_item_json(part, items.by_id[part.invoice_id], items) for part in proposal.allocations],
     }
 

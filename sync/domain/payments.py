@@ -65,14 +65,14 @@ def parts_of(chosen: Sequence[Mapping[str, Any]], items: OpenItems) -> tuple[All
     return tuple(found)
 
 
-def obstacle(parts: Sequence[Allocation], *, total: Money, items: OpenItems) -> str:
-    """Why these parts cannot be paid with this movement, as a sentence; "" where they can."""
+def obstacle(parts: Sequence[Allocation], *, total: Money, items: OpenItems, over: Decimal = ZERO) -> str:
+    """Why these parts cannot be paid with this movement, as a sentence; "" where they can. `over`: booked apart."""
     for part in parts:
         left = items.left(items.by_id[part.invoice_id])
         if part.amount <= 0 or part.amount > left:
             return f"{part.number}: {part.currency} {left:,.2f} is due, {part.amount:,.2f} was to be paid."
     currencies = {part.currency for part in parts}
-    if currencies == {total.currency} and sum((part.amount for part in parts), ZERO) != total.amount:
+    if currencies == {total.currency} and sum((part.amount for part in parts), over) != total.amount:
         return f"The movement is {total} by now."
     if len(parts) > 1 and currencies != {total.currency}:
         return "Several invoices can only be paid in the currency of the wallet."

@@ -32,7 +32,7 @@ from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
 from sync.domain.rate_tables import UsedRate
 
-SOLD, BOUGHT, MAIN = "sold", "bought", "main"
+SOLD, BOUGHT, MAIN, REST = "sold", "bought", "main", "rest"
 TRANSFERS = frozenset({Movement.OWN_TRANSFER, Movement.COLLATERAL})  # two rows, two wallets, one bank transfer
 
 
@@ -107,6 +107,8 @@ class Planned:
     waits_for: str = ""
     rate: UsedRate | None = None  # the tenant's own rate, where the document carries one
     told: Mapping[str, Any] = field(default_factory=dict)  # for the decision trace, besides how it is coded
+    unit: str = ""  # where one row becomes several documents that belong together
+    amount: Money | None = None  # its share of the row then, signed from the wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

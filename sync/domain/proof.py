@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -19,12 +19,12 @@ from sync.domain import explaining
 from sync.domain.explaining import held_action
 from sync.domain.lookalikes import LOOKALIKE_DAYS
 from sync.domain.match import signed
-from sync.domain.unproved import Stray, says, unproved, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
-    """An executed movement on a mapped wallet, booked on or after the cut-off."""
+    """An executed movement on a mapped wallet, booked on or after the cut-off; or the rest of one that became a payment and
+    a rest, which is no movement more."""
 
     fingerprint: str
     source_id: str
@@ -32,6 +32,7 @@ class SourceRow:
     booking_date: date
     amount: Decimal
     currency: str
+    is_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Ours:
     record: int | None = None
     moving: bool = False  # it changed while the vendors were read: what was read may be older than what we say
     day: date | None = None  # of the document: another than the booking date where a lock date moved it on purpose
+    share: Decimal | None = None  # of a movement that became a payment and a rest: what the payment takes
 
     @property
     def documents(self) -> tuple[str, ...]:
@@ -102,8 +104,7 @@ class Wallet:
 
 @dataclass(slots=True, kw_only=True)
 class Balance:
-    """The result. Balanced: there is an account, every difference is 0.00, and nothing is missing, duplicated, unexpected,
-    different or left unproved. `skipped`: movements without an amount, which move nothing and wait for nobody."""
+    """The result. Balanced: every difference 0.00, nothing missing, duplicated, unexpected or different."""
 
     accounts: dict[str, Line] = field(default_factory=dict)
     days: dict[str, dict[date, Line]] = field(default_factory=dict)
@@ -113,14 +114,12 @@ class Balance:
     unexpected: list[dict[str, Any]] = field(default_factory=list)
     different: list[dict[str, Any]] = field(default_factory=list)
     accepted: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[dict[str, Any]] = field(default_factory=list)
-    unproved: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def balanced(self) -> bool:
-        even = bool(self.accounts) and all(line.difference == 0 for line in self.accounts.values())
+        even = all(line.difference == 0 for line in self.accounts.values())
         even = even and all(line.difference == 0 for days in self.days.values() for line in days.values())
-        return even and not (self.missing or self.duplicated or self.unexpected or self.different or self.unproved)
+        return even and not (self.missing or self.duplicated or self.unexpected or self.different)
 
 
 def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
@@ -151,6 +150,23 @@ def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
 Standing = dict[tuple[str, str], Leg]
 
 
+def rest_key(fingerprint: str) -> str:
+    """Under which the rest of a movement is told, beside its payment."""
+    return f"{fingerprint}:rest"
+
+
+def in_parts(row: SourceRow, ours: Mapping[str, Ours]) -> tuple[SourceRow, ...]:
+    """The row as its payment and its rest, where it became both. Their sum is always the row as the source shows it."""
+    paid = ours.get(row.fingerprint)
+    rest = rest_key(row.fingerprint)
+    if paid is None or paid.share is None or rest not in ours or paid.share == row.amount:
+        return (row,)
+    return (
+        replace(row, amount=paid.share),
+        replace(row, amount=row.amount - paid.share, fingerprint=rest, is_rest=True),
+    )
+
+
 def prove(
     *,
     wallets: Sequence[Wallet],
@@ -158,10 +174,8 @@ def prove(
     ours: Mapping[str, Ours],
     books: Sequence[Leg],
     accepted: Mapping[tuple[str, str], Acceptance] | None = None,
-    strays: Sequence[Stray] = (),
 ) -> Balance:
-    """`ours` by fingerprint; `accepted` by document and account; `strays`: what we posted from other wallets. A row we
-    know nothing of counts as held and is listed."""
+    """`ours` by fingerprint; `accepted` by document and account. A row we know nothing of counts as held and is listed."""
     result = Balance(
         accounts={wallet.source_account_id: Line() for wallet in wallets},
         days={wallet.source_account_id: defaultdict(Line) for wallet in wallets},
@@ -174,7 +188,6 @@ def prove(
     for row in rows:
         _count_row(result, told, row, ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id])
     _count_books(result, told, wallets, books, accepted or {})
-    result.unproved = unproved(strays, standing=standing, proved=bank_of.values())
     return result
 
 
@@ -205,7 +218,7 @@ def _count_row(
     day = (found.day if found else mine.day if mine is not None and posted else None) or row.booking_date
     for line in (result.accounts[row.account_id], result.days[row.account_id][day]):
         line.source_sum += row.amount
-        line.movements += 1
+        line.movements += not row.is_rest
         if posted:
             line.ours += row.amount
         else:
@@ -223,8 +236,7 @@ def _count_row(
         told.documents.update(mine.documents)
     if not posted:
         state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
-        told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
-        told_of.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
+        result.held_items.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
     elif found is None:
         assert mine is not None
         gone = {"document": mine.document_id, "marker": mine.marker, "action": explaining.MISSING}
@@ -332,7 +344,7 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
     """The proof as interfaces promise it: decimal strings, ISO dates."""
     currency = {wallet.source_account_id: wallet.currency for wallet in wallets}
     return {
-        **_verdict(result),
+        "balanced": result.balanced,
         "accounts": [
             {
                 "source": account,
@@ -352,14 +364,7 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
         "unexpected": result.unexpected,
         "different": result.different,
         "accepted": result.accepted,
-        "skipped": result.skipped,
-        "unproved": result.unproved,
     }
-
-
-def _verdict(result: Balance) -> dict[str, Any]:
-    known = {"balanced": result.balanced, "accounts": list(result.accounts)}
-    return {"balanced": result.balanced, "verdict": verdict(known), "says": says(known)}
 
 
 def _figures(line: Line) -> dict[str, str]:

@@ -41,6 +41,7 @@ class Leg(models.TextChoices):
     MAIN = "main"
     SOLD = "sold"
     BOUGHT = "bought"
+    REST = "rest"  # what a payment leaves over
 
 
 class Entry(TenantModel):

@@ -115,6 +115,8 @@ def _refusals(ctx: Context, rows: Sequence[dict[str, Any]], found: Mapping[str, 
         problem = _obstacle(ctx, row, found.get(row["document_id"]))
         if problem is not None:
             refused[row["id"]] = problem
+        elif row["rest_refused"]:
+            refused[row["id"]] = other_leg(Finding(code=OTHER_LEG, message=row["rest_refused"]))
     for unit in {row["unit"] for row in rows if row["unit"] and row["id"] in refused}:
         halves = [row for row in rows if row["unit"] == unit]
         first = next(refused[row["id"]] for row in halves if row["id"] in refused)
@@ -125,7 +127,7 @@ def _refusals(ctx: Context, rows: Sequence[dict[str, Any]], found: Mapping[str, 
 
 def other_leg(problem: Finding) -> Finding:
     """What keeps one half of a deal keeps the other."""
-    message = f"The other half of this currency exchange cannot be changed: {problem.message}"
+    message = f"The other document of the same movement cannot be changed: {problem.message}"
     return Finding(code=OTHER_LEG, message=message, detail=problem.code)
 
 

@@ -68,11 +68,19 @@ def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[Conta
 
 
 def withdrawn(
-    ctx: Context, standing: Mapping[tuple[int, str], Mapping[str, Any]], outcomes: Sequence[plan.Outcome]
+    ctx: Context,
+    standing: Mapping[tuple[int, str], Mapping[str, Any]],
+    outcomes: Sequence[plan.Outcome],
+    *,
+    left_over: tuple[list[dict[str, Any]], list[Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """Entries whose movement now yields nothing: skipped if never sent, for review if something stands in the books."""
+    """Entries whose movement now yields nothing: skipped if never sent, for review if something stands in the books.
+
+    `left_over`: the same for overpaid rests of movements that leave none by now.
+    """
     reasons = {outcome.part.record_id: outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)}
-    moves, gone = [], []
+    moves = list(left_over[0])
+    gone = [_withdrawal(old, "nothing is paid too much any more") for old in left_over[1]]
     for (record_id, _), old in standing.items():
         if record_id not in reasons:
             continue
@@ -125,7 +133,7 @@ def _is_posted(old: Mapping[str, Any]) -> bool:
 
 
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
-    fields = changed_fields(it.old["document"], it.outcome.document, deal=it.outcome.leg != plan.MAIN)
+    fields = changed_fields(it.old["document"], it.outcome.document, deal=it.outcome.leg in (plan.SOLD, plan.BOUGHT))
     if not fields:
         return None
     before, after = documents.from_json(dict(it.old["document"])), it.outcome.document

@@ -31,6 +31,7 @@ DEFAULT_POLICIES = {
     "partner_minutes": "15",  # both rows of a deal are made within a second of each other
     "match_invoices_from": "90",
     "tracking_options": "match",
+    "overpaid": "review",
     "duplicate_days": "3",
     "proof_time": "05:00",
 }

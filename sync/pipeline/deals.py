@@ -1,4 +1,4 @@
-"""One incident for each conversion that cannot be completed by itself; closed when it is whole."""
+"""One incident for each conversion, or payment with a rest, that cannot be completed by itself; closed when it is whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def look(ctx: Context) -> None:
                 tenant_id=ctx.tenant_id,
                 flow=ctx.flow,
                 prefixes=(deal["cause"],),
-                resolution="Both halves of the exchange are accounted for.",
+                resolution="Both documents are accounted for.",
             )
         else:
             incidents.open(tenant_id=ctx.tenant_id, flow=ctx.flow, **_told(ctx, deal))
@@ -27,6 +27,9 @@ def _told(ctx: Context, deal: dict[str, Any]) -> dict[str, str]:
     day = f" of {deal['booking_date']:%d.%m.%Y}" if deal["booking_date"] else ""
     moved = f"{deal['currency']} {deal['amount']:,.2f}{day}"
     shared = {"cause": deal["cause"], "error_class": "data", "action": "review"}
+    if deal["leg"] == "rest":
+        body = f"{moved} that was paid too much is not in Xero, its payment is: the wallet differs by it. {deal['why'] or ''}"
+        return {**shared, "severity": "critical", "title": "The overpaid rest of a payment is not posted", "body": body}
     if deal["is_half_posted"]:
         body = f"{moved} is not in Xero, the other half is: the clearing account stays open by it. {deal['why'] or ''}"
         return {**shared, "severity": "critical", "title": "Half of a currency exchange is posted", "body": body}

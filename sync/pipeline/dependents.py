@@ -1,4 +1,5 @@
-"""Releases what waits: the second leg of a deal in two foreign currencies, once the first leg's rate is known."""
+"""Releases what waits: the second leg of a deal in two foreign currencies, once the first leg's rate is known, and the
+overpaid rest of a payment, once that was read back."""
 
 from __future__ import annotations
 
@@ -32,16 +33,23 @@ def release(ctx: Context) -> Progress:
         if not ready and not stuck:
             return Progress(moved=woken)
         ctx.begin_run()
-        rows = _rows(ctx, [row["record_id"] for row in ready])
+        legs = [row for row in ready if row["leg"] != plan.REST]
+        rows = _rows(ctx, [row["record_id"] for row in legs])
         links = links_for(ctx, (Who(name=row.coding.contact_name) for row in rows.values()))
-        moves = [_move(ctx, row, rows[row["record_id"]], links) for row in ready]
+        moves = [_move(ctx, row, rows[row["record_id"]], links) for row in legs]
+        moves += [_freed(row) for row in ready if row["leg"] == plan.REST]
         moves += [pairs.held(row["id"], other=row["first"]) for row in stuck]
         return Progress(moved=store.move_entries(moves, run_id=ctx.run_id))
 
 
 def _is_booked(first: Mapping[str, Any]) -> bool:
     """Read back, so that its rate is Xero's last word."""
-    return first["state"] in BOOKED and first["posted_rate"] is not None
+    return first["state"] in BOOKED and (first["posted_rate"] is not None or first["leg"] == plan.MAIN)
+
+
+def _freed(rest: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked once more: the books, the lock date and the contact may have changed since."""
+    return {"id": rest["id"], "state": EntryState.FETCHED, "wait": 0, "note": {"step": "transform", "paid": True}}
 
 
 def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:

@@ -8,10 +8,11 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from sync import store
 from sync.domain.backfill import Window, windows
-from sync.models import ContactLink, Entry, EntryState, Run, TrackingLink
+from sync.models import ContactLink, Entry, EntryState, Leg, Run, TrackingLink
 from sync.pipeline import contacts, fetch, invoices, mirror
 from sync.pipeline.backfill import inside
 from sync.pipeline.context import Context
@@ -94,8 +95,9 @@ def _summary(ctx: Context, window: Window | None) -> dict[str, Any]:
     made = Entry.objects.filter(flow=ctx.flow)
     if window is not None:
         made = made.filter(booking_date__range=(window.since, window.until))
-    ready = made.filter(state=EntryState.READY).order_by("booking_date", "id")
-    held = made.filter(state__in=[EntryState.REVIEW, EntryState.WAITING])
+    follows = Q(state=EntryState.WAITING, leg=Leg.REST)  # as soon as its payment stands in the books
+    ready = made.filter(Q(state=EntryState.READY) | follows).order_by("booking_date", "id")
+    held = made.filter(state__in=[EntryState.REVIEW, EntryState.WAITING]).exclude(follows)
     return {
         "review": held.filter(state=EntryState.REVIEW).count(),
         "waiting": held.filter(state=EntryState.WAITING).count(),

@@ -16,9 +16,9 @@ from django.db.models import Q
 
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.money import ZERO, Money, round_half_up
-from connectors.contract.records import Allocation, BankTransaction, Movement, OpenItem
+from connectors.contract.records import Account, Allocation, BankTransaction, Movement, OpenItem
 from sync import store
-from sync.domain import invoices, payments, plan
+from sync.domain import invoices, payments, plan, rests
 from sync.domain.coding_case import DecidedBy, Decision
 from sync.domain.contacts import contact_key
 from sync.domain.invoices import Found, Proposal, Receipt
@@ -29,6 +29,7 @@ from sync.domain.rate_tables import UsedRate
 from sync.models import ContactLink, Entry, EntryState, MirrorInvoice, Record, RecordState
 from sync.pipeline import mirror
 from sync.pipeline.context import WATERMARK_MARGIN, Context
+from sync.pipeline.rests import place_of_rests
 
 PAYS = frozenset({Movement.PAY_IN, Movement.PAY_OUT, Movement.PEER})
 UNDER_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.IN_FLIGHT, EntryState.UNCONFIRMED)
@@ -102,17 +103,20 @@ def _as_row(item: OpenItem) -> dict[str, Any]:
 # -------------------------------------------------------------------- matching
 
 
-def allocate(ctx: Context, outcomes: Sequence[plan.Outcome], markers: Mapping[int, str]) -> list[plan.Outcome]:
+def allocate(
+    ctx: Context, outcomes: Sequence[plan.Outcome], markers: Mapping[tuple[int, str], str]
+) -> list[plan.Outcome]:
     """The same outcomes; those that pay something carry a payment, or the proposals that a person chooses from.
 
-    `markers`: of the main document, by record. Inside `commit`; four statements, none where nothing may pay.
+    A payment that leaves a rest is followed by the document of that rest. `markers`: by record and leg.
+    Inside `commit`; four statements, none where nothing may pay.
     """
     may_pay = [outcome for outcome in outcomes if isinstance(outcome, Planned) and _may_pay(outcome)]
     if not may_pay or not mirror.uses_payments(ctx):
         return list(outcomes)
     matcher = _matcher(ctx, may_pay, markers)
     decided = {id(outcome): matcher.decide(outcome) for outcome in may_pay}
-    return [decided.get(id(outcome), outcome) for outcome in outcomes]
+    return [it for outcome in outcomes for it in decided.get(id(outcome), (outcome,))]
 
 
 def _may_pay(outcome: Planned) -> bool:
@@ -125,9 +129,9 @@ def _may_pay(outcome: Planned) -> bool:
     return outcome.booking_date is not None and not outcome.waits_for and against <= of_coding
 
 
-def _matcher(ctx: Context, may_pay: Sequence[Planned], markers: Mapping[int, str]) -> _Matcher:
+def _matcher(ctx: Context, may_pay: Sequence[Planned], markers: Mapping[tuple[int, str], str]) -> _Matcher:
     standing = Entry.objects.filter(record_id__in=[it.part.record_id for it in may_pay], leg=plan.MAIN).values(
-        "record_id", "state", "destination_id", "document", "chosen_invoices", "accepted"
+        "record_id", "state", "destination_id", "document", "chosen_invoices", "accepted", "unit"
     )
     policy = ctx.books.policy("match_invoices")
     return _Matcher(
@@ -139,6 +143,8 @@ def _matcher(ctx: Context, may_pay: Sequence[Planned], markers: Mapping[int, str
         threshold=ctx.books.match_threshold,
         base_currency=ctx.books.base_currency,
         own_rate=ctx.books.own_rate,
+        place=place_of_rests(ctx),
+        parts_rests=ctx.books.policy("overpaid") == "suspense",
     )
 
 
@@ -203,27 +209,42 @@ class _Matcher:
         items: OpenItems,
         links: Mapping[str, str],
         standing: Mapping[int, Mapping[str, Any]],
-        markers: Mapping[int, str],
+        markers: Mapping[tuple[int, str], str],
         policy: str,
         threshold: int,
         base_currency: str,
         own_rate: Callable[[str, date], UsedRate | None],
+        place: Account | None,
+        parts_rests: bool,
     ) -> None:
         self._items, self._links, self._standing, self._markers = items, links, standing, markers
         self._policy, self._threshold = policy, threshold
         self._base_currency, self._own_rate = base_currency, own_rate
+        self._place, self._parts_rests = place, parts_rests and place is not None
+        self._lacks_place = parts_rests and place is None
         self._currencies = {item.total.currency for item in items.by_id.values()} - {base_currency}
 
-    def decide(self, outcome: Planned) -> Planned:
+    def decide(self, outcome: Planned) -> tuple[Planned, ...]:
+        """The movement as one document, or as a payment and its rest."""
+        decided = self._decide(outcome)
+        if decided.amount is None or self._place is None:
+            return (decided,)
+        marker = self._markers[outcome.part.record_id, plan.REST]
+        return decided, rests.rest_of(decided, account=self._place, marker=marker)
+
+    def _decide(self, outcome: Planned) -> Planned:
         old = self._standing.get(outcome.part.record_id, {})
         document = old.get("document") or {}
         if document.get("kind") in PAYMENT_TYPES and (old["destination_id"] or old["state"] in _SENT):
-            return self._paying(outcome, payments.allocations_of(document), told={}, findings=())
+            parted = old["unit"].startswith(rests.UNIT)
+            return self._paying(outcome, payments.allocations_of(document), told={}, findings=(), parted=parted)
         if self._policy == "off" and not old.get("chosen_invoices"):
             return outcome
         if invoices.DOUBTS & set(old.get("accepted") or ()):
             return outcome
-        found = invoices.find(self._receipt(outcome), self._items)
+        found = invoices.find(self._receipt(outcome), self._items, rest_has_place=self._parts_rests)
+        if self._lacks_place and any(finding.code == "overpaid" for finding in found.findings):
+            found = replace(found, findings=(*found.findings, _NO_PLACE))
         if old.get("chosen_invoices"):
             return self._chosen(outcome, old["chosen_invoices"], found)
         best = invoices.choose(found, threshold=self._threshold) if self._policy == "auto" else None
@@ -254,21 +275,24 @@ class _Matcher:
     def _by_itself(self, outcome: Planned, best: Proposal, found: Found) -> Planned:
         why = f"score {best.score} of {invoices.FULL}: {'; '.join(best.reasons)}"
         told = self._told(best, DecidedBy.POLICY, why)
-        return self._paying(outcome, best.allocations, told=told, findings=found.findings)
+        return self._paying(outcome, best.allocations, told=told, findings=found.findings, parted=best.over > 0)
 
     def _chosen(self, outcome: Planned, chosen: Sequence[Mapping[str, Any]], found: Found) -> Planned:
         """A person's choice, if the books still allow it."""
         total = abs(outcome.part.transaction.amount)
         parts = payments.parts_of(chosen, self._items)
-        problem = payments.obstacle(parts, total=total, items=self._items) if parts else "It is no longer in the books."
+        proposal = next((it for it in found.proposals if it.allocations == parts), None)
+        over = proposal.over if proposal else ZERO
+        problem = "It is no longer in the books."
+        if parts:
+            problem = payments.obstacle(parts, total=total, items=self._items, over=over)
         if problem or parts is None:
             finding = Finding(code="choice_gone", message=f"The chosen invoice cannot be paid any more. {problem}")
             return self._suggesting(outcome, replace(found, findings=(finding, *found.findings)))
-        proposal = next((it for it in found.proposals if it.allocations == parts), None)
         proposal = proposal or Proposal(pays=invoices.Pays.PART, allocations=parts, score=0, reasons=())
         told = self._told(proposal, DecidedBy.PERSON, "; ".join(("a person chose it", *proposal.reasons)))
         notes = tuple(finding for finding in found.findings if finding.severity is not Severity.REVIEW)
-        return self._paying(outcome, parts, told=told, findings=notes)
+        return self._paying(outcome, parts, told=told, findings=notes, parted=over > 0)
 
     def _told(self, proposal: Proposal, by: DecidedBy, why: str) -> dict[str, Any]:
         """A payment has no coding of its own: what it pays is the decision."""
@@ -283,18 +307,22 @@ class _Matcher:
         *,
         told: Mapping[str, Any],
         findings: tuple[Finding, ...],
+        parted: bool,
     ) -> Planned:
-        marker = self._markers[outcome.part.record_id]
+        """`parted`: what is more than these parts is booked apart, so the payment is of these parts alone."""
+        marker = self._markers[outcome.part.record_id, plan.MAIN]
         self._items.take(parts, marker=marker)
         transaction, bank = outcome.part.transaction, outcome.part.bank
         assert bank is not None
         assert outcome.booking_date is not None
         plain = outcome.document if isinstance(outcome.document, BankTransaction) else None
         rate = self._rate(outcome, parts)
+        share = rests.share_of(parts, transaction.amount) if parted else transaction.amount
+        parted = parted and abs(share).amount < abs(transaction.amount).amount
         document = payments.payment(
             parts,
             bank_account_id=bank.account_id,
-            amount=transaction.amount,
+            amount=share if parted else transaction.amount,
             day=outcome.booking_date,
             reference=plain.reference if plain else transaction.reference or transaction.text,
             marker=marker,
@@ -302,7 +330,8 @@ class _Matcher:
         )
         needed = {"review_by_rule"} | ({"rate_missing"} if _in_one_currency(parts, transaction.amount) else set())
         kept = tuple(finding for finding in outcome.findings if finding.code in needed)
-        return replace(outcome, document=document, findings=(*kept, *findings), told=told, rate=rate)
+        paying = replace(outcome, document=document, findings=(*kept, *findings), told=told, rate=rate)
+        return replace(paying, amount=share, unit=rests.unit_of(outcome.part.record_id)) if parted else paying
 
     def _rate(self, outcome: Planned, parts: Sequence[Allocation]) -> UsedRate | None:
         """The tenant's own rate, on a foreign wallet whose invoices are in its own currency."""
@@ -322,6 +351,12 @@ class _Matcher:
         return replace(outcome, findings=(*said, *outcome.findings), told=told)
 
 
+_NO_PLACE = Finding(
+    code="default_missing",
+    message="Your settings put what is paid too much on the suspense account, and none that can be used is set. Choose one "
+    "in the settings, then retry.",
+    detail="suspense",
+)
 _SENT = (EntryState.IN_FLIGHT, EntryState.UNCONFIRMED, EntryState.CONFIRMED)
 
 

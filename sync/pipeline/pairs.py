@@ -1,11 +1,15 @@
-"""A deal is two documents or none: what holds the one holds the other, as long as neither stands in the books."""
+"""A deal, or a payment with its rest, is two documents or none: what holds the one holds the other, as long as neither
+stands in the books."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
+
 from connectors.contract.records import Movement
+from sync.domain import plan, rests
 from sync.models import Entry, EntryState
 from sync.pipeline import findings
 from sync.pipeline.context import Context
@@ -19,7 +23,7 @@ def together(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -
 
     One statement, and none where the slice has no deal. A half whose document stands in the books holds nothing back.
     """
-    units = {row.unit for row in rows if row.unit and row.movement == Movement.FX}
+    units = {row.unit for row in rows if is_whole(row.unit, row.movement)}
     if not units:
         return moves
     own = {row.pk: row for row in rows}
@@ -31,10 +35,21 @@ def together(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -
     return kept + [held(it["id"], other=stopped[it["unit"]]) for it in absent if _goes_along(it, stopped)]
 
 
+def is_whole(unit: str, movement: str) -> bool:
+    """Do the entries of this unit go together or not at all?"""
+    return bool(unit) and (movement == Movement.FX or unit.startswith(rests.UNIT))
+
+
+def whole_units() -> Q:
+    """The same as a condition on entries."""
+    return (Q(movement=Movement.FX) & ~Q(unit="")) | Q(unit__startswith=rests.UNIT)
+
+
 def held(entry_id: int, *, other: Mapping[str, Any]) -> dict[str, Any]:
     """The move of a half whose other half is held, with what keeps that one back."""
     why = next((found["message"] for found in other["findings"] if found["severity"] == "review"), "it is put aside.")
-    message = f"The other half of this conversion is not posted: {why} Once that is settled, retry; both go together."
+    what = "half of this conversion" if other["leg"] in (plan.SOLD, plan.BOUGHT) else "document of this movement"
+    message = f"The other {what} is not posted: {why} Once that is settled, retry; both go together."
     return {
         "id": entry_id,
         "state": EntryState.REVIEW,
@@ -52,7 +67,7 @@ def _as_other(row: Entry, move: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_other(row: Entry, move: dict[str, Any], stopped: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    other = stopped.get(row.unit) if row.movement == Movement.FX else None
+    other = stopped.get(row.unit) if is_whole(row.unit, row.movement) else None
     if other is None or move["state"] == EntryState.REVIEW:
         return move
     return held(row.pk, other=other)

@@ -11,6 +11,7 @@ from connectors.contract.errors import Finding
 from connectors.contract.money import MINOR_UNITS, Money
 from connectors.contract.records import Movement
 from sync import store_history
+from sync.domain import plan, rests
 from sync.domain.anomalies import Case, Past, histories, remarks
 from sync.domain.limits import Limits
 from sync.models import ContactLink, Entry
@@ -20,7 +21,11 @@ Found = Mapping[tuple[int, str], Known]
 
 
 def remarks_for(entries: Sequence[Entry], *, limits: Limits, zone: ZoneInfo) -> dict[int, list[Finding]]:
-    """Remarks by entry. The rows come with their `contact` and `record`. Inside the tenant's scope."""
+    """Remarks by entry. The rows come with their `contact` and `record`. Inside the tenant's scope.
+
+    A payment with a rest is judged as the one movement that it is.
+    """
+    entries = [entry for entry in entries if entry.leg != plan.REST]
     fit = [entry for entry in entries if entry.amount is not None and entry.currency in MINOR_UNITS]
     known = store_history.known_about(_wanted(fit))
     pasts = histories(
@@ -46,7 +51,8 @@ def _wanted(entries: Sequence[Entry]) -> list[store_history.Wanted]:
 
 
 def _case(entry: Entry, known: Found, pasts: Mapping[tuple[int, str, bool], Sequence[Past]], zone: ZoneInfo) -> Case:
-    amount, link, record = entry.amount, entry.contact, entry.record
+    link, record = entry.contact, entry.record
+    amount = record.amount if entry.unit.startswith(rests.UNIT) else entry.amount
     assert amount is not None
     about = known.get((entry.contact_id or 0, entry.currency))
     history = pasts.get((entry.contact_id or 0, entry.currency, amount < 0), ())

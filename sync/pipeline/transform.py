@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, returned, sides
+from sync.pipeline import findings, rests, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -57,7 +57,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         standing = _standing([record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=_booked(standing), rivals=rivals)
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
-        outcomes = allocate(ctx, outcomes, _main_markers(ctx, rows, standing))
+        outcomes = allocate(ctx, outcomes, _markers(ctx, rows, standing))
         _write(ctx, records, outcomes, standing)
         returned.keep(ctx, rows)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
@@ -139,15 +139,8 @@ def _markers(
             generation=standing.get((row.record["id"], leg), {}).get("generation", 1),
         )
         for row in unit
-        for leg in (plan.MAIN, plan.SOLD, plan.BOUGHT)
+        for leg in (plan.MAIN, plan.SOLD, plan.BOUGHT, plan.REST)
     }
-
-
-def _main_markers(
-    ctx: Context, rows: Sequence[CodedRecord], standing: Mapping[tuple[int, str], Mapping[str, Any]]
-) -> dict[int, str]:
-    found = _markers(ctx, rows, standing)
-    return {record_id: mark for (record_id, leg), mark in found.items() if leg == plan.MAIN}
 
 
 # -------------------------------------------------------------------- writing
@@ -163,8 +156,11 @@ def _write(
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
     links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
-    fresh, changed, moves = [], [], []
-    for outcome in planned:
+    fresh: list[dict[str, Any]] = []
+    changed, moves = [], []
+    for outcome in sorted(planned, key=lambda it: it.leg == plan.REST):
+        if not rests.belongs(fresh, standing, outcome):
+            continue
         old = standing.get((outcome.part.record_id, outcome.leg))
         row = _entry_row(ctx, outcome, links, by_record, options)
         if old is None or _may_rewrite(old, row):
@@ -172,7 +168,7 @@ def _write(
         elif old["destination_id"] is not None or old["held_back"]:
             changed.append(Changed(old=old, row=row, outcome=outcome))
     moves += amendments(ctx, changed, links.values())
-    moves += withdrawn(ctx, standing, outcomes)
+    moves += withdrawn(ctx, standing, outcomes, left_over=rests.left_behind(standing, planned))
     moves += taken_in(standing, planned)
     if fresh:
         _write_entries(ctx, fresh)
@@ -185,6 +181,8 @@ def _may_rewrite(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     only after the source changed it. (A person's own retry has moved the entry before.)"""
     if old["state"] not in REWRITABLE or old["destination_id"] is not None or old["held_back"]:
         return False
+    if row["leg"] == plan.REST and not _is_put_aside(old):
+        return True  # it follows its payment
     return old["state"] in DECIDED_HERE or row["record_revision"] > old["record_revision"]
 
 
@@ -276,7 +274,7 @@ def _entry_row(
         "record_id": outcome.part.record_id,
         "other_record_id": outcome.other.record_id if outcome.other else None,
         "leg": outcome.leg,
-        "unit": record["unit"],
+        "unit": outcome.unit or record["unit"],
         "movement": transaction.movement.value,
         "state": EntryState.WAITING if waits else EntryState.FETCHED,
         "wait": waits,
@@ -290,7 +288,7 @@ def _entry_row(
         "findings": findings.as_json(outcome.findings),
         "note": {"step": "transform", **({"waits_for": outcome.waits_for} if outcome.waits_for else {})},
         "booking_date": outcome.booking_date.isoformat() if outcome.booking_date else None,
-        "amount": str(transaction.amount.amount),
+        "amount": str((outcome.amount or transaction.amount).amount),
         "currency": transaction.amount.currency,
         "record_revision": sum(record["revision"] for record in _unit_records(record, records)),
         "depends_on_id": None,

@@ -14,7 +14,7 @@ from sync.domain.booking import is_locked
 from sync.domain.lookalikes import Claim
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
-from sync.pipeline import findings, foreign, locks, mirror, pairs
+from sync.pipeline import findings, foreign, locks, mirror, pairs, rests
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
 from sync.pipeline.renumbered import under_another_number
@@ -46,7 +46,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
             )
             for row in rows
         ]
-        moves = pairs.together(ctx, rows, moves)
+        moves = rests.after_their_payment(ctx, rows, pairs.together(ctx, rows, moves))
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
     ctx.pays = ctx.pays or any(row.destination_type in PAYMENT_TYPES for row in rows)

@@ -22,6 +22,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "contact_threshold": ("100", *(str(score) for score in range(99, 49, -1)), "0"),  # 0: likeness says nothing
     "match_invoices": ("suggest", "off", "auto"),
     "match_invoices_from": ("90", *(str(score) for score in range(100, 49, -1) if score != 90)),
+    "overpaid": ("review", "suspense"),
     "partner_minutes": ("15", "5", "30", "60", "240", "1440"),
     "duplicate_days": ("3", "0", "1", "2", "5", "7", "10", "14"),
     "proof_time": ("05:00", *(f"{hour:02}:00" for hour in range(24) if hour != 5)),

@@ -54,6 +54,8 @@ def settle_in(world: World, settings: list[tuple[str, str]]) -> None:
 def _in_xero(world: World, first: str, rest: str, value: str) -> None:
     people = world.sandbox.xero.people(ORGANISATION)
     match first:
+        case "invoice" | "bill":
+            _open_item(world, first, rest, value)
         case "locked":
             people.set_lock_dates(period=day_of(value))
         case "rate":
@@ -67,6 +69,21 @@ def _in_xero(world: World, first: str, rest: str, value: str) -> None:
                 AccountMapping.objects.filter(source_account_id=str(WALLETS[value])).delete()
         case _:
             raise ValueError(f"the setting {first} is not known")
+
+
+def _open_item(world: World, kind: str, number: str, value: str) -> None:
+    """Approved, of the first of March, due at its end, without tax; "CHF 480.00 Beispiel AG"."""
+    currency, amount, contact = value.split(" ", 2)
+    world.sandbox.xero.people(ORGANISATION).type_invoice(
+        Type="ACCREC" if kind == "invoice" else "ACCPAY",
+        InvoiceNumber=number,
+        Contact={"Name": contact},
+        CurrencyCode=currency,
+        Date="2026-03-01",
+        DueDate="2026-03-31",
+        LineAmountTypes="NoTax",
+        LineItems=[{"Description": number, "Quantity": 1, "UnitAmount": amount_of(amount), "AccountCode": "200"}],
+    )
 
 
 def _merge(world: World, column: str, changes: dict[str, Any]) -> None:

@@ -112,13 +112,17 @@ def _holds(name: str, value: str, found: Document) -> bool:
 def _books(world: World) -> dict[str, list[dict[str, Any]]]:
     """Every live document by its marker; "" collects those without one."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for document in (*world.books.bank_transactions(), *world.books.bank_transfers()):
+    of_batches = [it for it in world.books.payments() if not it.get("BatchPayment")]
+    banking = (*world.books.bank_transactions(), *world.books.bank_transfers())
+    for document in (*banking, *of_batches, *world.books.batch_payments()):
         found[find_marker(document["Reference"])].append(document)
     return dict(found)
 
 
 def _read(world: World, document: dict[str, Any]) -> Document:
     day = date.fromisoformat(document["DateString"][:10])
+    if "BatchPaymentID" in document or "PaymentID" in document:
+        return _paid(world, document, day)
     if "BankTransferID" in document:
         sender, receiver = (world.books.account(document[side]["AccountID"])["Name"] for side in _SIDES)
         return Document(day=day, kind="TRANSFER", bank=sender, total=_decimal(document["Amount"]), party=receiver)
@@ -135,6 +139,22 @@ def _read(world: World, document: dict[str, Any]) -> Document:
             "text": " / ".join(line["Description"] for line in document["LineItems"]),
             "tax": document["LineAmountTypes"],
         },
+    )
+
+
+def _paid(world: World, document: dict[str, Any], day: date) -> Document:
+    """A payment, or several at once: its lines are the invoices, what each of them got, and their status now."""
+    numbered = {it["InvoiceID"]: it for it in world.books.invoices(live=False)}
+    parts = document["Payments"] if "BatchPaymentID" in document else [document]
+    paid = [(numbered[part["Invoice"]["InvoiceID"]], _decimal(part["Amount"])) for part in parts]
+    return Document(
+        day=day,
+        kind="PAYMENTS" if "BatchPaymentID" in document else "PAYMENT",
+        bank=world.books.account(document["Account"]["AccountID"])["Name"],
+        total=sum((amount for _, amount in paid), Decimal(0)),
+        party=paid[0][0]["Contact"]["Name"],
+        lines=[Line(account=it["InvoiceNumber"], amount=amount, tax=it["Status"]) for it, amount in paid],
+        options={"reference": document["Reference"]},
     )
 
 

@@ -1,0 +1,76 @@
+"""The overpaid rest of a payment: validated with it, sent after it was read back, and given up with it.
+
+Payment and rest are one unit of entries: before anything is sent, what holds the one holds the other (`pairs`), and the
+rest waits until the payment stands in the books (`dependents`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from connectors.contract.records import Account
+from sync.domain import plan, rests
+from sync.domain.plan import Planned
+from sync.domain.references import account_objection
+from sync.models import Entry, EntryState
+from sync.pipeline.context import Context
+
+BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)
+NEVER_SENT = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW, EntryState.FAILED)
+LONG = timedelta(days=1).total_seconds()  # the payment's own confirmation wakes it
+
+Standing = Mapping[tuple[int, str], Mapping[str, Any]]
+
+
+def place_of_rests(ctx: Context) -> Account | None:
+    """The suspense account, where a line may stand on it."""
+    text = ctx.books.defaults.suspense
+    account = ctx.books.chart.account(text) if text else None
+    return None if account is None or account_objection(account) else account
+
+
+def belongs(fresh: Iterable[Mapping[str, Any]], standing: Standing, outcome: Planned) -> bool:
+    """Does this rest go with a payment that is decided in the same breath, or that was posted as its other half?
+
+    A rest beside a document that stands for the whole movement would book it twice.
+    """
+    if outcome.leg != plan.REST:
+        return True
+    record_id = outcome.part.record_id
+    if any(row["record_id"] == record_id and row["leg"] == plan.MAIN for row in fresh):
+        return True
+    payment = standing.get((record_id, plan.MAIN))
+    return payment is not None and payment["unit"].startswith(rests.UNIT) and payment["destination_id"] is not None
+
+
+def left_behind(standing: Standing, planned: Sequence[Planned]) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]]]:
+    """Rests whose movement leaves none by now: the moves of those never sent, and those that stand in the books."""
+    parted = {outcome.part.record_id for outcome in planned if outcome.unit.startswith(rests.UNIT)}
+    whole = {outcome.part.record_id for outcome in planned} - parted
+    gone = [old for (record_id, leg), old in standing.items() if leg == plan.REST and record_id in whole]
+    note = {"step": "transform", "reason": "nothing is left over by now"}
+    unsent = [old for old in gone if old["destination_id"] is None and old["state"] in NEVER_SENT]
+    posted = [old for old in gone if old["destination_id"] is not None and old["state"] == EntryState.CONFIRMED]
+    return [{"id": old["id"], "state": EntryState.SKIPPED, "note": note} for old in unsent], posted
+
+
+def after_their_payment(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rests that are fit to be sent wait until their payment was read back. One statement, none without a rest."""
+    own = {row.pk: row for row in rows if row.leg == plan.REST}
+    if not own:
+        return moves
+    units = {row.unit for row in own.values()}
+    paid = Entry.objects.filter(flow=ctx.flow, unit__in=units, leg=plan.MAIN, state__in=BOOKED)
+    booked = set(paid.values_list("unit", flat=True))
+    return [
+        _waiting(move)
+        if move["id"] in own and move["state"] == EntryState.READY and own[move["id"]].unit not in booked
+        else move
+        for move in moves
+    ]
+
+
+def _waiting(move: Mapping[str, Any]) -> dict[str, Any]:
+    return {**move, "state": EntryState.WAITING, "wait": LONG, "note": {**move["note"], "waits_for": plan.MAIN}}

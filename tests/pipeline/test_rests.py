@@ -1,0 +1,371 @@
+"""More is paid than is due, and the owner wants the rest on the suspense account: payment and rest, both or none."""
+
+from __future__ import annotations
+
+import csv
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models.functions import Now
+
+from sync import faults, services, undoing
+from sync.allocating import invoice_choose, proposals_of
+from sync.models import Amendment, Flow, Incident, PushIntent
+from sync.proving import flow_prove
+from sync.statements import statement_of
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import DEFAULTS, ORGANISATION, World
+from tests.pipeline.test_invoices import invoice, standing
+
+D = Decimal
+MARCH = date(2026, 3, 20)
+BOB = "bob@muster.example"
+
+
+@pytest.fixture
+def apart(world: World) -> World:
+    world.set_flow(policies={"match_invoices": "auto", "overpaid": "suspense"})
+    return world
+
+
+def overpay(world: World, *, amount: str = "500.00", **about: Any) -> int:
+    """480.00 are due, 500.00 arrive."""
+    invoice(world, "RE-2026-7010", "480.00")
+    about = {"payer": "Beispiel AG", "reference": "RE-2026-7010", **about}
+    return world.amnis.pay_in(amount=amount, executed_on=MARCH, **about)
+
+
+def proof(world: World) -> dict[str, Any]:
+    return flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+
+
+def legs(world: World) -> dict[str, str]:
+    return {entry.leg: entry.state for entry in world.entries()}
+
+
+def open_causes(world: World) -> list[str]:
+    with tenant_scope(world.tenant.pk):
+        return list(Incident.objects.filter(closed_at=None).values_list("cause", flat=True))
+
+
+def test_the_invoice_is_paid_and_the_rest_waits_on_the_suspense_account(apart: World) -> None:
+    """480.00 + 20.00 = 500.00."""
+    overpay(apart)
+
+    apart.settle()
+
+    assert legs(apart) == {"main": "confirmed", "rest": "confirmed"}
+    [paid], [rest] = apart.books.payments(), apart.books.bank_transactions()
+    assert (paid["Amount"], standing(apart, "RE-2026-7010")["Status"]) == (D("480.00"), "PAID")
+    assert (rest["Type"], rest["Total"], rest["Contact"]["Name"]) == ("RECEIVE", D("20.00"), "Beispiel AG")
+    assert rest["Contact"]["ContactID"] == standing(apart, "RE-2026-7010")["Contact"]["ContactID"]
+    assert rest["Reference"].startswith("Overpaid rest of invoice RE-2026-7010")
+    assert (apart.books.balance("090"), apart.books.balance("880")) == (D("500.00"), D("-20.00"))
+    assert sorted(apart.books.markers()) == sorted(entry.marker for entry in apart.entries())
+    assert len(set(apart.books.markers())) == 2
+    assert apart.books.is_balanced()
+
+
+def test_a_bill_paid_with_too_much_leaves_money_spent(apart: World) -> None:
+    invoice(apart, "B-2026-4711", "300.00", to="Probst Logistik AG", kind="ACCPAY")
+    apart.amnis.payout(amount="312.50", to="Probst Logistik AG", reference="B-2026-4711", executed_on=MARCH)
+
+    apart.settle()
+
+    [rest] = apart.books.bank_transactions()
+    assert (rest["Type"], rest["Total"]) == ("SPEND", D("12.50"))
+    assert (apart.books.balance("090"), apart.books.balance("880")) == (D("-312.50"), D("12.50"))
+
+
+def test_one_receipt_pays_several_invoices_and_leaves_a_rest(apart: World) -> None:
+    """100.00 + 200.00 due, 330.00 arrive: a batch of 300.00 and a rest of 30.00."""
+    invoice(apart, "RE-2026-7003", "100.00")
+    invoice(apart, "RE-2026-7004", "200.00")
+    text = "RE-2026-7003 RE-2026-7004"
+    apart.amnis.pay_in(amount="330.00", payer="Beispiel AG", reference=text, executed_on=MARCH)
+
+    apart.settle()
+
+    [batch], [rest] = apart.books.batch_payments(), apart.books.bank_transactions()
+    assert (batch["TotalAmount"], rest["Total"]) == (D("300.00"), D("30.00"))
+    assert rest["Reference"].startswith("Overpaid rest of invoices RE-2026-7003, RE-2026-7004")
+    assert proof(apart)["balanced"]
+
+
+def test_by_default_more_than_is_due_waits_for_a_person(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "auto"})
+    overpay(world)
+    world.settle()
+    assert world.codes() == ["overpaid"]
+    assert world.books.payments() == world.books.bank_transactions() == []
+
+
+def test_where_proposals_wait_a_person_sees_the_rest_and_one_click_posts_both(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "suggest", "overpaid": "suspense"})
+    overpay(world)
+    world.settle()
+    [entry] = world.entries()
+    [offered] = proposals_of(entry)
+    assert (offered["pays"], offered["over"], entry.state) == ("more", "20.00", "review")
+
+    invoice_choose(tenant_id=world.tenant.pk, entry_id=entry.pk, key=offered["key"], actor=BOB)
+    world.settle()
+
+    assert [it["Amount"] for it in world.books.payments()] == [D("480.00")]
+    assert [it["Total"] for it in world.books.bank_transactions()] == [D("20.00")]
+
+
+def test_a_short_number_alone_never_splits_a_movement(apart: World) -> None:
+    """Only what is proven is paid with a rest: "Rechnung 11" may be anything."""
+    invoice(apart, "11", "480.00")
+    apart.amnis.pay_in(amount="500.00", payer="Beispiel AG", reference="11", executed_on=MARCH)
+    apart.settle()
+    assert (apart.books.payments(), [it["Total"] for it in apart.books.bank_transactions()]) == ([], [D("500.00")])
+
+
+def test_without_a_suspense_account_it_waits_and_says_which_setting_is_missing(apart: World) -> None:
+    apart.set_flow(defaults={**DEFAULTS, "suspense": ""})
+    overpay(apart)
+    apart.settle()
+    assert apart.codes() == ["overpaid", "default_missing"]
+
+
+# ------------------------------------------------------------------ both or none
+
+
+def test_what_holds_the_rest_holds_the_payment(apart: World) -> None:
+    """A large amount is judged by the whole movement, and nothing of it is posted."""
+    apart.set_flow(review={"amount_over": {"CHF": "490.00"}})
+    overpay(apart)  # 480.00 and 20.00 are below, the movement is not
+
+    apart.settle()
+
+    assert legs(apart) == {"main": "review", "rest": "review"}
+    assert apart.books.payments() == apart.books.bank_transactions() == []
+    [main, _] = apart.entries()
+    services.entry_accept(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
+    apart.settle()
+    assert apart.books.balance("090") == D("500.00")
+
+
+def test_the_rest_leaves_only_after_the_payment_was_read_back(apart: World) -> None:
+    overpay(apart)
+    apart.sandbox.xero.faults.lose_answer(after_commit=False, path="Payments", methods={"PUT"})
+    apart.sync()
+    assert legs(apart) == {"main": "unconfirmed", "rest": "waiting"}
+    assert apart.books.bank_transactions() == []
+    apart.settle()
+    assert apart.books.balance("090") == D("500.00")
+
+
+def test_a_refused_payment_takes_its_rest_along_into_the_review(apart: World) -> None:
+    """Somebody voids the invoice after it was read, so Xero refuses the payment."""
+    overpay(apart)
+    apart.sandbox.xero.faults.lose_answer(after_commit=False, path="Payments", methods={"PUT"})
+    apart.sync()
+    people = apart.sandbox.xero.people(ORGANISATION)
+    people.void(standing(apart, "RE-2026-7010")["InvoiceID"])
+    apart.settle()
+    assert legs(apart) == {"main": "review", "rest": "review"}
+    assert apart.books.bank_transactions() == []
+
+    [main, _] = apart.entries()
+    services.entry_accept(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
+    apart.settle()
+    services.entry_accept(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
+    apart.settle()
+    assert [it["Total"] for it in apart.books.bank_transactions()] == [D("500.00")], "booked whole, and once"
+    assert legs(apart) == {"main": "confirmed", "rest": "skipped"}
+    assert proof(apart)["balanced"]
+
+
+def test_booked_as_it_is_the_movement_is_one_document_again(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "suggest", "overpaid": "suspense"})
+    overpay(world)
+    world.settle()
+    [entry] = world.entries()
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB)
+    world.settle()
+    assert [it["Total"] for it in world.books.bank_transactions()] == [D("500.00")]
+    assert world.books.payments() == []
+
+
+def test_a_refused_rest_is_an_incident_and_goes_after_its_fix(apart: World) -> None:
+    overpay(apart)
+    apart.sandbox.xero.faults.lose_answer(after_commit=False, path="Payments", methods={"PUT"})
+    apart.sync()
+    people = apart.sandbox.xero.people(ORGANISATION)
+    people.archive_account("880")
+    apart.settle()
+    apart.sync()
+    assert legs(apart) == {"main": "confirmed", "rest": "review"}
+    assert any(cause.startswith("half_rest:") for cause in open_causes(apart))
+    told = proof(apart)
+    assert [item["amount"] for item in told["held_items"]] == ["20.00"]
+
+    people.change_account(apart.books.account("880")["AccountID"], Status="ACTIVE")
+    rest = next(entry for entry in apart.entries() if entry.leg == "rest")
+    services.entry_retry(tenant_id=apart.tenant.pk, entry_ids=[rest.pk], actor=BOB)
+    apart.settle()
+    apart.sync()
+
+    assert apart.books.balance("090") == D("500.00")
+    assert not any(cause.startswith("half_rest:") for cause in open_causes(apart))
+
+
+# ------------------------------------------------------------------------ crashes
+
+
+@pytest.mark.parametrize("point", ["after_claim_before_call", "after_answer_before_settle", "before_confirm_commit"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_death_between_the_two_is_resumed_and_never_doubled(
+    apart: World, monkeypatch: pytest.MonkeyPatch, point: str, nth: int
+) -> None:
+    """The process dies around the first and around the second document, before and after the call."""
+    overpay(apart)
+    seen = {"times": 0}
+
+    def die(name: str) -> None:
+        if name == point:
+            seen["times"] += 1
+            if seen["times"] == nth:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(faults, "point", die)
+    with suppress(KeyboardInterrupt):
+        apart.settle()
+    assert seen["times"] >= nth, "nobody died there"
+    monkeypatch.undo()
+    apart.sandbox.xero.idempotency.forget_everything()
+    expire_leases(apart)
+
+    apart.settle()
+
+    assert legs(apart) == {"main": "confirmed", "rest": "confirmed"}
+    assert (len(apart.books.payments()), len(apart.books.bank_transactions())) == (1, 1)
+    assert apart.books.balance("090") == D("500.00")
+
+
+def expire_leases(world: World) -> None:
+    """The dead process's leases are over."""
+    with tenant_scope(world.tenant.pk):
+        Flow.objects.update(lease_until=None)
+        PushIntent.objects.filter(state="open").update(lease_until=Now())
+
+
+# ---------------------------------------------------------- proof, lists, undo
+
+
+def test_both_documents_together_are_the_movement_in_proof_list_and_statement(
+    apart: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overpay(apart)
+    apart.settle()
+
+    told = proof(apart)
+    assert told["balanced"]
+    account = next(it for it in told["accounts"] if it["source"] == "1")
+    assert (account["source_sum"], account["xero_sum"], account["movements"], account["documents"]) == (
+        "500.00",
+        "500.00",
+        1,
+        2,
+    )
+
+    out = StringIO()
+    with suppress(SystemExit):
+        call_command("entries", apart.tenant.slug, "--csv", stdout=out)
+    lines = list(csv.DictReader(StringIO(out.getvalue())))
+    assert [(it["leg"], it["amount"], it["destination_type"], it["state"]) for it in lines] == [
+        ("main", "480.00", "PAYMENT", "confirmed"),
+        ("rest", "20.00", "RECEIVE", "confirmed"),
+    ]
+    assert len({it["source_id"] for it in lines}) == 1
+
+    with tenant_scope(apart.tenant.pk):
+        bank = apart.books.account("090")["AccountID"]
+        file = statement_of(apart.flow(), bank_account_id=bank, month=date(2026, 3, 1))
+    assert sorted(line.amount for line in file.lines) == [D("20.00"), D("480.00")]
+    assert file.total == D("500.00")
+
+
+def undo(world: World, leg: str) -> list[tuple[str, str]]:
+    """Undo by naming one of the two; what became of each removal, in the order of asking."""
+    entry = next(it for it in world.entries() if it.leg == leg)
+    undoing.undo(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=undoing.Selection(entry=entry.pk), actor=BOB
+    )
+    for _ in range(8):
+        world.sync()
+    with tenant_scope(world.tenant.pk):
+        return list(Amendment.objects.order_by("id").values_list("entry__leg", "state"))
+
+
+@pytest.mark.parametrize("named", ["main", "rest"])
+def test_undo_takes_both_the_rest_first_and_the_invoice_is_open_again(apart: World, named: str) -> None:
+    overpay(apart)
+    apart.settle()
+
+    assert undo(apart, named) == [("rest", "done"), ("main", "done")]
+
+    assert legs(apart) == {"main": "undone", "rest": "undone"}
+    assert standing(apart, "RE-2026-7010")["AmountDue"] == D("480.00")
+    assert apart.books.balance("090") == apart.books.balance("880") == D("0.00")
+    told = proof(apart)
+    assert sorted(item["amount"] for item in told["held_items"]) == ["20.00", "480.00"]
+    assert told["balanced"]
+
+    main = next(it for it in apart.entries() if it.leg == "main")
+    undoing.entry_post_again(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
+    apart.settle()
+    assert (len(apart.books.payments()), len(apart.books.bank_transactions())) == (1, 1)
+    assert apart.books.balance("090") == D("500.00")
+
+
+def test_a_rest_reconciled_before_its_removal_keeps_the_payment_too(apart: World) -> None:
+    overpay(apart)
+    apart.settle()
+    rest = next(it for it in apart.entries() if it.leg == "rest")
+    undoing.undo(
+        tenant_id=apart.tenant.pk, flow_id=apart.flow_id, selection=undoing.Selection(entry=rest.pk), actor=BOB
+    )
+    apart.sandbox.xero.people(ORGANISATION).reconcile(str(rest.destination_id))
+    for _ in range(8):
+        apart.sync()
+
+    with tenant_scope(apart.tenant.pk):
+        states = dict(Amendment.objects.values_list("entry__leg", "state"))
+    assert states == {"rest": "refused", "main": "refused"}
+    assert apart.books.balance("090") == D("500.00")
+    assert standing(apart, "RE-2026-7010")["Status"] == "PAID"
+
+
+# ------------------------------------------------------------------- later changes
+
+
+def test_more_still_at_the_source_is_proposed_for_the_rest_alone(apart: World) -> None:
+    """500.00 becomes 505.00: 480.00 stay paid, the rest of 20.00 should be 25.00."""
+    row = overpay(apart)
+    apart.settle()
+    apart.amnis.change(row, amount="505.00")
+    apart.settle()
+
+    assert legs(apart) == {"main": "confirmed", "rest": "review"}
+    rest = next(it for it in apart.entries() if it.leg == "rest")
+    assert "total: 20.00 → 25.00" in rest.findings[0]["message"]
+    assert apart.books.balance("090") == D("500.00"), "nothing is overwritten"
+
+
+def test_a_rest_that_the_source_takes_back_is_asked_about(apart: World) -> None:
+    """500.00 becomes 480.00: nothing is paid too much any more, and a person decides about the document."""
+    row = overpay(apart)
+    apart.settle()
+    apart.amnis.change(row, amount="480.00")
+    apart.settle()
+    rest = next(it for it in apart.entries() if it.leg == "rest")
+    assert (rest.state, rest.findings[0]["code"]) == ("review", "source_withdrew")
