@@ -21,3 +21,5 @@ from config.settings import *  # noqa: E402, F403  the environment has to be com
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Each test has a client of its own, and each would list every static file anew.
+WHITENOISE_AUTOREFRESH = True

@@ -34,6 +34,7 @@ ACTS: dict[str, Act] = {
     "amnis/random": amnis_acts.add_random,
     "amnis/row": amnis_acts.move_row,
     "amnis/change": amnis_acts.change_row,
+    "amnis/cost_center": amnis_acts.add_cost_center,
     "amnis/pending": amnis_acts.execute_pending,
     "amnis/switches": amnis_acts.turn_switches,
     "amnis/tokens": amnis_acts.tokens,

@@ -9,7 +9,7 @@ from __future__ import annotations
 NEVER_FORGIVEN: dict[str, tuple[str, ...]] = {
     "1. A duplicate, also after a crash, a reconnect, a re-onboarding, a changed source id, or a document that someone typed "
     "by hand (offer the match).": (
-        "pipeline/test_crash_points.py::test_a_process_killed_around_a_push_neither_doubles_nor_loses_anything",
+        "pipeline/test_crash_points.py::test_a_process_killed_around_a_call_neither_doubles_nor_loses_anything",
         "pipeline/test_exactly_once.py::test_each_movement_is_posted_once_whatever_happens_to_the_call",
         "pipeline/test_outages.py::test_a_revoked_connection_stops_the_flow_once_and_a_reconnect_resumes_it",
         "pipeline/test_exactly_once.py::test_a_lost_database_finds_its_own_documents_again",

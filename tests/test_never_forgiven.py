@@ -16,9 +16,9 @@ from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.golden.ledger import read
 from tests.never_forgiven import NEVER_FORGIVEN
-from tests.pipeline.conftest import ORGANISATION, World, sandbox, world
+from tests.pipeline.conftest import ORGANISATION, World, kept_company, sandbox, world
 
-__all__ = ["sandbox", "world"]
+__all__ = ["kept_company", "sandbox", "world"]
 TESTS = Path(__file__).parent
 BOB = "bob@muster.example"
 MARCH = date(2026, 3, 2)

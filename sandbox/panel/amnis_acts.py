@@ -116,6 +116,13 @@ def change_row(sandbox: "Sandbox", fields: Fields) -> str:
     return f"Row {row} has changed."
 
 
+def add_cost_center(sandbox: "Sandbox", fields: Fields) -> str:
+    """{company, name}: one more cost centre that card rows may name."""
+    name = fields.text("name")
+    company_of(sandbox, fields).cost_center(name)
+    return f"Cost centre {name} is there."
+
+
 def execute_pending(sandbox: "Sandbox", fields: Fields) -> str:
     """{company}: everything that waits executes now, whatever its date."""
     company, count = company_of(sandbox, fields), 0

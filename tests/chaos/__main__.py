@@ -1,4 +1,5 @@
-"""`./run chaos --size crash`: kill real processes at the four points around a push, and compare both vendors' books."""
+"""`./run chaos --size crash`: kill real processes at the points around a call that creates, pays,
+changes or removes, and compare both vendors' books."""
 
 from __future__ import annotations
 

@@ -135,4 +135,4 @@ def _with_path(url: str, path: str) -> str:
 
 def _tail(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return "\n".join(lines[-15:])
+    return "\n".join(lines[-30:])

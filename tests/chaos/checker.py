@@ -1,16 +1,19 @@
 """Compares both vendors' own exports with each other and with what we say about them. Pure, and knows nothing of us.
 
 Movement by movement: each executed row at Amnis is one leg (account, day, signed amount) in Xero's books, and nothing
-else moves there. Our markers and ids are checked afterwards; they are never used to find a document.
+else moves there. A row may wait for a person instead: then it is not in the books, and our export names it with a reason
+that has nothing to do with a death. A row that is only away is a loss, whatever we say of it. Our markers and ids are
+checked afterwards; they are never used to find a document.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -18,6 +21,9 @@ from typing import Any
 Leg = tuple[str, str, Decimal]  # AccountID, day, signed amount
 CLEARING = "850"
 LIVE = "AUTHORISED"
+IDS = ("BankTransactionID", "BankTransferID", "BatchPaymentID", "PaymentID")
+# Why a person is asked although nothing went wrong, as the export says it.
+PERSONS = re.compile(r"^This looks like the payment of ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,7 @@ class Judgement:
 
     duplicates: frozenset[str] = frozenset()
     losses: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()  # rows that a person has to decide, or has taken back
     problems: frozenset[str] = frozenset()
     cents: Mapping[str, Decimal] = field(default_factory=dict)  # per account, books less source
 
@@ -45,6 +52,7 @@ class Judgement:
         return Judgement(
             duplicates=self.duplicates - earlier.duplicates,
             losses=self.losses - earlier.losses,
+            waiting=self.waiting - earlier.waiting,
             problems=self.problems - earlier.problems,
             cents={name: amount for name, amount in moved.items() if amount},
         )
@@ -57,16 +65,22 @@ def judge(
     entries: str,
     proof: Mapping[str, Any],
     wallets: Mapping[str, str],
+    taken_back: Collection[str] = (),
 ) -> Judgement:
     """`entries` is the output of `entries --csv`, `proof` that of `proof --json`; `wallets` maps Amnis accounts to the
-    code or name of Xero accounts."""
+    code or name of Xero accounts; `taken_back` names the rows whose documents a person removed."""
     account_of = {wallet: _account_id(xero, name) for wallet, name in wallets.items()}
-    source = Counter(_source_legs(amnis, account_of))
+    told = list(csv.DictReader(io.StringIO(entries)))
+    waiting = frozenset(_waiting(told, proof, taken_back))
+    source = Counter(_source_legs(amnis, account_of, without=waiting))
     books = Counter(leg for _, leg in _book_legs(xero))
     return Judgement(
         duplicates=frozenset([*_surplus(books - source), *_contact_twins(xero)]),
         losses=frozenset(_surplus(source - books)),
-        problems=frozenset([*_book_problems(xero), *_entry_problems(amnis, xero, entries), *_proof_problems(proof)]),
+        waiting=waiting,
+        problems=frozenset(
+            [*_book_problems(xero), *_entry_problems(amnis, xero, told, waiting), *_proof_problems(proof, waiting)]
+        ),
         cents=_differences(source, xero, account_of.values()),
     )
 
@@ -78,9 +92,20 @@ def _account_id(xero: Mapping[str, Any], name: str) -> str:
     raise LookupError(f"no account {name}")
 
 
-def _source_legs(amnis: Mapping[str, Any], account_of: Mapping[str, str]) -> Iterator[Leg]:
+def _waiting(told: Iterable[Mapping[str, str]], proof: Mapping[str, Any], taken_back: Collection[str]) -> Iterator[str]:
+    """Rows that our export holds for a person: proposed to them, or taken back by them."""
+    reasons = {str(item["source_id"]): str(item["reason"]) for item in proof["held_items"]}
+    for line in told:
+        row = line["source_id"]
+        asked = line["state"] == "review" and PERSONS.search(reasons.get(row, ""))
+        undone = line["state"] == "undone" and row in taken_back and row in reasons
+        if asked or undone:
+            yield row
+
+
+def _source_legs(amnis: Mapping[str, Any], account_of: Mapping[str, str], *, without: Collection[str]) -> Iterator[Leg]:
     for row in amnis["rows"]:
-        if row["executed"]:
+        if row["executed"] and str(row["id"]) not in without:
             yield account_of[str(row["account"])], row["executionDate"][:10], Decimal(row["amount"])
 
 
@@ -94,6 +119,17 @@ def _book_legs(xero: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Leg]]:
         if document.get("Status", LIVE) == LIVE:
             yield document, _leg(document, "FromBankAccount", -_exact(document["Amount"]))
             yield document, _leg(document, "ToBankAccount", _exact(document["Amount"]))
+    for document in xero.get("payments", []):
+        if document["Status"] == LIVE and not document.get("BatchPaymentID"):
+            yield document, _leg(document, "Account", _incoming(document["PaymentType"]) * _exact(document["Amount"]))
+    for document in xero.get("batch_payments", []):
+        if document["Status"] == LIVE:
+            sign = 1 if document["Type"].startswith("REC") else -1
+            yield document, _leg(document, "Account", sign * _exact(document["TotalAmount"]))
+
+
+def _incoming(payment_type: str) -> int:
+    return 1 if payment_type.startswith("ACCREC") else -1
 
 
 def _leg(document: Mapping[str, Any], side: str, amount: Decimal) -> Leg:
@@ -142,14 +178,20 @@ def _book_problems(xero: Mapping[str, Any]) -> Iterator[str]:
         yield f"{documents} documents, {len(xero['markers'])} of them with a marker"
 
 
-def _entry_problems(amnis: Mapping[str, Any], xero: Mapping[str, Any], entries: str) -> Iterator[str]:
-    """Every row is confirmed, with a document that stands in the books and carries the row's marker."""
+def _entry_problems(
+    amnis: Mapping[str, Any],
+    xero: Mapping[str, Any],
+    told: Sequence[Mapping[str, str]],
+    waiting: Collection[str],
+) -> Iterator[str]:
+    """Every other row is confirmed, with a document that stands in the books and carries the row's marker."""
     reference_of = {_document_id(document): document["Reference"] for document, _ in _book_legs(xero)}
-    told = list(csv.DictReader(io.StringIO(entries)))
     rows = {str(row["id"]) for row in amnis["rows"]}
     for missing in rows - {line["source_id"] for line in told}:
         yield f"row {missing} is not told of"
     for line in told:
+        if line["source_id"] in waiting:
+            continue
         reference = reference_of.get(line["destination_id"])
         if line["state"] != "confirmed":
             yield f"row {line['source_id']} is {line['state']}"
@@ -160,12 +202,15 @@ def _entry_problems(amnis: Mapping[str, Any], xero: Mapping[str, Any], entries: 
 
 
 def _document_id(document: Mapping[str, Any]) -> str:
-    return str(document.get("BankTransactionID") or document["BankTransferID"])
+    return next(str(document[name]) for name in IDS if document.get(name))
 
 
-def _proof_problems(proof: Mapping[str, Any]) -> Iterator[str]:
+def _proof_problems(proof: Mapping[str, Any], waiting: Collection[str]) -> Iterator[str]:
     if not proof["balanced"]:
         yield "our own proof is not balanced"
-    for name in ("held_items", "missing", "duplicated", "unexpected"):
+    for item in proof["held_items"]:
+        if str(item["source_id"]) not in waiting:
+            yield f"our own proof holds row {item['source_id']}: {item['reason']}"
+    for name in ("missing", "duplicated", "unexpected"):
         if proof[name]:
             yield f"our own proof lists {len(proof[name])} {name.replace('_', ' ')}"

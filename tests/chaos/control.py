@@ -19,14 +19,27 @@ class Control:
         self._http = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
         self._token = str(self._get("/_sandbox/token")["token"])
 
-    def act(self, name: str, **fields: Any) -> Any:
+    def act(self, name: str, /, **fields: Any) -> Any:
         """One act of the control page's JSON interface. Raises httpx.HTTPStatusError where it is refused."""
         answer = self._http.post(f"/_sandbox/{name}", json=fields, headers={"X-Sandbox-Token": self._token})
         return answer.raise_for_status().json()["result"]
 
-    def move(self, kind: str, **arguments: Any) -> None:
-        """Add one movement to the company's accounts at Amnis."""
-        self.act("amnis/movement", company=COMPANY, kind=kind, arguments=arguments)
+    def move(self, kind: str, **arguments: Any) -> str:
+        """Add one movement to the company's accounts at Amnis; the id of its row, or "" where it has two."""
+        made = self._move(kind, arguments)
+        return "" if isinstance(made, dict) else str(made)
+
+    def pair(self, kind: str, **arguments: Any) -> list[str]:
+        """The same for a movement between two accounts: the ids of both rows."""
+        made = self._move(kind, arguments)
+        return [str(made["paid"]), str(made["received"])]
+
+    def _move(self, kind: str, arguments: dict[str, Any]) -> Any:
+        return self.act("amnis/movement", company=COMPANY, kind=kind, arguments=arguments)
+
+    def person(self, deed: str, **arguments: Any) -> None:
+        """What somebody with a browser does in Xero."""
+        self.act("xero/people", org=ORGANISATION, act=deed, arguments=arguments)
 
     def refresh_token(self) -> str:
         """As after a consent in the browser just now."""

@@ -18,24 +18,24 @@ DAYS_BACK = 60
 
 def add_movements(control: Control, dice: random.Random, *, name: str) -> None:
     """Add 7 to 11 rows. `name` tells the new counterparty, so it must not have been used in this world."""
-    control.move("pay_in", **_paid(dice), payer=f"Neukunde {name} AG", account=dice.choice(WALLETS))
+    control.move("pay_in", **paid(dice), payer=f"Neukunde {name} AG", account=dice.choice(WALLETS))
     for _ in range(dice.choice((1, 1, 2))):
-        control.move("pay_in", **_paid(dice), payer=dice.choice(KNOWN), account=dice.choice(WALLETS))
-    control.move("payout", **_paid(dice), to=dice.choice(KNOWN), account=dice.choice(WALLETS))
+        control.move("pay_in", **paid(dice), payer=dice.choice(KNOWN), account=dice.choice(WALLETS))
+    control.move("payout", **paid(dice), to=dice.choice(KNOWN), account=dice.choice(WALLETS))
     if dice.random() < 0.4:
         _twins(control, dice)
     source, target = dice.choice(((1, 8), (8, 1)))
-    control.move("own_transfer", **_paid(dice), source=source, target=target)
+    control.move("own_transfer", **paid(dice), source=source, target=target)
     _deal(control, dice)
     if dice.random() < 0.5:
-        control.move("card", **_paid(dice), merchant=dice.choice(MERCHANTS))
+        control.move("card", **paid(dice), merchant=dice.choice(MERCHANTS))
     else:
-        control.move("fee", **_paid(dice))
+        control.move("fee", **paid(dice))
 
 
 def _twins(control: Control, dice: random.Random) -> None:
     """Two payments that nothing but their ids tells apart: neither may be taken for the other."""
-    same = _paid(dice)
+    same = paid(dice)
     for _ in range(2):
         control.move("pay_in", **same, payer=KNOWN[0], account=1, reference="Miete")
 
@@ -48,7 +48,8 @@ def _deal(control: Control, dice: random.Random) -> None:
     control.move("fx", sold=[source, str(sold)], bought=[target, str(bought)], dealt_on=day, value_on=day)
 
 
-def _paid(dice: random.Random) -> dict[str, str]:
+def paid(dice: random.Random) -> dict[str, str]:
+    """An amount and a day."""
     return {"amount": str(Decimal(dice.randrange(500, 4_000_000)) / 100), "executed_on": _day(dice)}
 
 

@@ -23,20 +23,50 @@ COMPRESSED = {
 
 
 class Point(StrEnum):
-    """Where the process dies: the four windows around a push."""
+    """Where the process dies: the four windows around a call, and one after a change was read back."""
 
     AFTER_CLAIM = "after_claim_before_call"  # the intent is committed, nothing was sent
     DURING_CALL = "during_call"  # the request is with Xero, which has not committed yet
     ANSWER_UNREAD = "after_commit_answer_unread"  # Xero has committed, its answer is still on the wire
     AFTER_ANSWER = "after_answer_before_settle"  # the answer was read and not recorded
+    BEFORE_DONE = "before_amendment_done"  # the document reads as wanted, and that is not written down
 
 
 class Target(StrEnum):
-    """The call that is hit, in the order in which one pass makes them."""
+    """The call that is hit: the first three are made by one pass in this order, of the others a pass makes only the one."""
 
     CONTACTS = "Contacts"
     BANK_TRANSACTIONS = "BankTransactions"
     BANK_TRANSFERS = "BankTransfers"
+    OPTIONS = "Options"
+    PAYMENTS = "Payments"
+    BATCH_PAYMENTS = "BatchPayments"
+    CHANGES = "changes"  # of a posted bank transaction
+    REMOVALS = "removals"  # of one that is undone
+    REMOVED_TRANSFERS = "removed transfers"
+    REMOVED_PAYMENTS = "removed payments"
+
+    @property
+    def endpoint(self) -> str:
+        """As our intents name it."""
+        return _ENDPOINTS.get(self, self.value)
+
+    @property
+    def path(self) -> str:
+        """As the vendor's address begins."""
+        return "TrackingCategories" if self is Target.OPTIONS else self.endpoint
+
+    @property
+    def amends(self) -> bool:
+        return self in _ENDPOINTS
+
+
+_ENDPOINTS = {
+    Target.CHANGES: "BankTransactions",
+    Target.REMOVALS: "BankTransactions",
+    Target.REMOVED_TRANSFERS: "BankTransfers",
+    Target.REMOVED_PAYMENTS: "Payments",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +93,12 @@ class Trial:
 
 
 def planned(*, times: int, seed: int) -> list[Trial]:
-    """Every point `times` times, each kind of call in turn, in a random order."""
+    """Every point `times` times, each kind of call that passes it in turn, in a random order."""
     dice = random.Random(seed)
-    targets = list(Target)
     trials = [
         Trial(
             point=point,
-            target=targets[number % len(targets)],
+            target=passing(point)[number % len(passing(point))],
             seed=dice.randrange(2**31),
             arrives_after=_arrival(number, dice) if point is Point.DURING_CALL else None,
         )
@@ -80,10 +109,15 @@ def planned(*, times: int, seed: int) -> list[Trial]:
     return trials
 
 
+def passing(point: Point) -> list[Target]:
+    """The calls that come by this point."""
+    return [target for target in Target if target.amends or point is not Point.BEFORE_DONE]
+
+
 def _arrival(number: int, dice: random.Random) -> float | None:
     """In turn: just before the quarantine ends, when a successor has long begun to look; never; before it may look."""
     early, late = (0.1, LEASE - 0.3), (QUARANTINE - 1.3, QUARANTINE - 0.8)
-    match number // len(Target) % 3:
+    match (number + number // len(Target)) % 3:
         case 0:
             return round(dice.uniform(*late), 2)
         case 1:

@@ -14,7 +14,8 @@ from tests.chaos.campaign import Outcomes
 from tests.chaos.plan import Point, Target
 
 COLUMNS = (
-    "point", "trials", "killed there", "contacts", "transactions", "transfers", "duplicates", "losses", "cents", "seconds",
+    "point", "trials", "killed there", *(target.value.lower() for target in Target), "duplicates", "losses", "waiting",
+    "cents", "seconds",
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class Report:
             "points": {point.value: self._line(point) for point in Point},
             "duplicates": _total(self.outcomes, "duplicates"),
             "losses": _total(self.outcomes, "losses"),
+            "waiting": _total(self.outcomes, "waiting"),
             "cents": f"{_cents(self.outcomes):.2f}",
             "balanced": self.balanced,
             "seconds": round(self.seconds, 1),
@@ -67,6 +69,7 @@ class Report:
             "targets": {target.value: self._of(point, hit=True, target=target) for target in Target},
             "duplicates": _total(mine, "duplicates"),
             "losses": _total(mine, "losses"),
+            "waiting": _total(mine, "waiting"),
             "cents": f"{_cents(mine):.2f}",
             "seconds": round(sum(float(outcome["seconds"]) for outcome in mine), 1),
         }
@@ -80,6 +83,7 @@ class Report:
             *line["targets"].values(),
             line["duplicates"],
             line["losses"],
+            line["waiting"],
             line["cents"],
             line["seconds"],
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.checker import Judgement, judge
-from tests.chaos.plan import Point, Target, dealt, planned
+from tests.chaos.plan import Point, dealt, passing, planned
 
 WALLETS = {"1": "090", "8": "096"}
 MARKERS = ("MR-AAAAAAAAAAAA1", "MR-AAAAAAAAAAAA2")
@@ -75,8 +75,16 @@ def receipt(**changed: Any) -> dict[str, Any]:
     }
 
 
-def judged(books: dict[str, Any], *, entries: str = ENTRIES, proof: dict[str, Any] | None = None) -> Judgement:
-    return judge(amnis=amnis(), xero=books, entries=entries, proof=proof or PROOF, wallets=WALLETS)
+def judged(
+    books: dict[str, Any],
+    *,
+    entries: str = ENTRIES,
+    proof: dict[str, Any] | None = None,
+    taken_back: tuple[str, ...] = (),
+) -> Judgement:
+    return judge(
+        amnis=amnis(), xero=books, entries=entries, proof=proof or PROOF, wallets=WALLETS, taken_back=taken_back
+    )
 
 
 def test_equal_books_are_clean() -> None:
@@ -160,6 +168,86 @@ def test_our_own_proof_must_agree() -> None:
     assert judged(xero(), proof=proof).problems == {"our own proof is not balanced", "our own proof lists 1 missing"}
 
 
+SUGGESTED = "This looks like the payment of RE-1 (Beispiel AG): the amount. Choose what it pays, or book it as it is."
+
+
+def without_the_receipt() -> dict[str, Any]:
+    books = xero()
+    books["bank_transactions"], books["markers"] = [], [MARKERS[1]]
+    books["balances"]["current"]["own"] = "-30.00"
+    return books
+
+
+def held(reason: str) -> dict[str, Any]:
+    return {**PROOF, "held_items": [{"source_id": "1", "reason": reason}]}
+
+
+def test_a_row_that_is_proposed_to_a_person_waits_and_is_no_loss() -> None:
+    entries = ENTRIES.replace("1,confirmed,received", "1,review,")
+
+    found = judged(without_the_receipt(), entries=entries, proof=held(SUGGESTED))
+
+    assert found.waiting == {"1"}
+    assert (found.losses, found.problems, found.cents) == (frozenset(), frozenset(), {})
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("review", "Xero does not show this document."),  # what a death leaves behind is no question for a person
+        ("review", ""),
+        ("failed", SUGGESTED),
+        ("undone", "undone"),  # nobody asked for it
+    ],
+)
+def test_a_row_that_is_away_for_another_reason_is_a_loss(state: str, reason: str) -> None:
+    entries = ENTRIES.replace("1,confirmed,received", f"1,{state},")
+
+    found = judged(without_the_receipt(), entries=entries, proof=held(reason))
+
+    assert (found.waiting, len(found.losses)) == (frozenset(), 1)
+    assert found.cents == {"current": Decimal("-100.00")}
+    assert f"row 1 is {state}" in found.problems
+
+
+def test_a_row_that_waits_and_stands_in_the_books_is_there_too_often() -> None:
+    found = judged(xero(), entries=ENTRIES.replace("1,confirmed", "1,review"), proof=held(SUGGESTED))
+
+    assert len(found.duplicates) == 1
+    assert found.cents == {"current": Decimal("100.00")}
+
+
+def test_what_a_person_took_back_must_be_out_of_the_books() -> None:
+    entries = ENTRIES.replace("1,confirmed", "1,undone")
+
+    gone = judged(without_the_receipt(), entries=entries, proof=held("undone"), taken_back=("1",))
+    still = judged(xero(), entries=entries, proof=held("undone"), taken_back=("1",))
+
+    assert (gone.losses, gone.duplicates, gone.cents) == (frozenset(), frozenset(), {})
+    assert len(still.duplicates) == 1
+
+
+def test_payments_are_legs_and_those_of_a_batch_are_one() -> None:
+    """60.00 and 40.00 of one batch are the 100.00 that came in; a payment beside it is one too many."""
+    books = without_the_receipt()
+    head = {"Status": "AUTHORISED", "DateString": "2026-03-02T00:00:00", "Account": {"AccountID": "current"}}
+    part = {**head, "PaymentType": "ACCRECPAYMENT", "BatchPaymentID": "batch", "Reference": ""}
+    books["payments"] = [
+        {**part, "PaymentID": f"part-{amount}", "Amount": Decimal(amount)} for amount in ("60.00", "40.00")
+    ]
+    batch = {**head, "BatchPaymentID": "batch", "Type": "RECBATCH", "TotalAmount": Decimal("100.00")}
+    books["batch_payments"] = [{**batch, "Reference": MARKERS[0]}]
+    books["markers"], books["balances"]["current"]["own"] = list(MARKERS), "70.00"
+    entries = ENTRIES.replace("confirmed,received", "confirmed,batch")
+
+    assert judged(books, entries=entries).is_clean
+
+    alone = {**part, "PaymentID": "again", "Amount": Decimal("100.00")}
+    del alone["BatchPaymentID"]
+    books["payments"].append(alone)
+    assert len(judged(books, entries=entries).duplicates) == 1
+
+
 def test_only_what_is_new_is_laid_at_a_trials_door() -> None:
     books = xero()
     books["balances"]["current"]["own"] = "70.05"
@@ -175,6 +263,6 @@ def test_every_point_is_planned_as_often_as_asked_and_meets_every_kind_of_call()
     assert trials == planned(times=20, seed=1)
     assert all(sum(trial.point is point for trial in trials) == 20 for point in Point)
     assert {(trial.point, trial.target) for trial in trials} == {
-        (point, target) for point in Point for target in Target
+        (point, target) for point in Point for target in passing(point)
     }
     assert sorted(map(repr, trials)) == sorted(repr(trial) for hand in dealt(trials, hands=8) for trial in hand)

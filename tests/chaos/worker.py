@@ -28,13 +28,14 @@ from django.db import connections  # noqa: E402
 
 from config.commands import guarded  # noqa: E402
 from config.supervisor.child import die_with_parent  # noqa: E402
-from sync import faults  # noqa: E402
-from sync.models import PushIntent  # noqa: E402
+from sync import faults, proposals, undoing  # noqa: E402
+from sync.models import Amendment, Entry, PushIntent  # noqa: E402
+from sync.models.amendment import ON_THE_WAY  # noqa: E402
 from sync.selectors import flow_of  # noqa: E402
 from tenants.scoping import tenant_scope  # noqa: E402
 from tenants.selectors import tenant_by_slug  # noqa: E402
 
-SLUG = "chaos"
+SLUG, PERSON = "chaos", "alice@chaos.example"
 COMMANDS = {name: load_command_class("sync", name) for name in ("sync", "entries", "proof", "tenant_import")}
 Task = Callable[[], Any]
 gc.freeze()  # what is loaded by now stays shared between all the processes
@@ -140,3 +141,33 @@ def open_requests() -> list[str]:
     with tenant_scope(tenant.pk):
         left = PushIntent.objects.filter(flow=flow, state=PushIntent.State.OPEN, unknown=False)
         return list(left.order_by("id").values_list("endpoint", flat=True))
+
+
+def take_back(row: str) -> None:
+    """A person asks for the removal of what was posted for this row; nothing is sent yet."""
+    tenant_id, flow_id, entry_id = _entry_of(row)
+    chosen = undoing.Selection(entry=entry_id)
+    asked = undoing.undo(tenant_id=tenant_id, flow_id=flow_id, selection=chosen, actor=PERSON, reason="a campaign")
+    assert asked.batch is not None, asked.preview
+
+
+def apply_proposal(row: str) -> None:
+    """A person lets the document follow the changed row; nothing is sent yet."""
+    tenant_id, _, entry_id = _entry_of(row)
+    batch = proposals.proposal_apply(tenant_id=tenant_id, entry_id=entry_id, actor=PERSON)
+    assert batch is not None, f"nothing is proposed for row {row}"
+
+
+def on_the_way() -> int:
+    """Changes and removals that have not come to an end."""
+    with tenant_scope(tenant_by_slug(SLUG).pk):
+        return Amendment.objects.filter(state__in=ON_THE_WAY).count()
+
+
+def _entry_of(row: str) -> tuple[int, int, int]:
+    tenant = tenant_by_slug(SLUG)
+    flow = flow_of(tenant.pk)
+    assert flow is not None
+    with tenant_scope(tenant.pk):
+        entry = Entry.objects.filter(flow=flow, record__source_id=row).get()
+        return tenant.pk, flow.pk, entry.pk

@@ -110,7 +110,7 @@ def test_an_unknown_verb_is_wrong_use(checkout: Path) -> None:
         (["manage", "sync", "demo", "--json"], "-m config.supervisor manage sync demo --json"),
         (["clean"], "-m config.supervisor clean"),
         (["check"], "-m config.supervisor check"),
-        (["test"], "-m pytest -n 2 --dist loadfile"),
+        (["test"], "-m pytest -n 3 --dist loadfile --no-loadscope-reorder"),
         (["test", "tests/config", "-x"], "-m pytest tests/config -x"),
         (["chaos", "--size", "crash"], "-m tests.chaos --size crash"),
     ],

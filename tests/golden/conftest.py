@@ -1,5 +1,5 @@
 """The same world as the pipeline's tests: both vendors in process, a tenant with a mapped flow between them."""
 
-from tests.pipeline.conftest import sandbox, world
+from tests.pipeline.conftest import kept_company, sandbox, world
 
-__all__ = ["sandbox", "world"]
+__all__ = ["kept_company", "sandbox", "world"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,12 +16,19 @@ from django.test import Client
 from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
 from tenants.models import Role, Tenant, User
+from tests.kept import Kept, kept
 from tests.pages.world import PASSWORD, World, make_company, make_person
 
 
+@pytest.fixture(scope="module")
+def kept_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[Kept[World]]:
+    with kept(django_db_blocker, partial(make_company, slug="muster", name="Muster Handels AG")) as found:
+        yield found
+
+
 @pytest.fixture
-def world(db: None) -> World:
-    return make_company(slug="muster", name="Muster Handels AG")
+def world(kept_world: Kept[World], db: None) -> World:
+    return kept_world.fresh()
 
 
 @pytest.fixture

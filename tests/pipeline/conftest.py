@@ -10,11 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.test import override_settings
 
 from connectors import services as connector_services
 from connectors.models import Connection, Grant
 from connectors.selectors import chart
-from sandbox.amnis.company import Company
+from sandbox.amnis.company import Company as AmnisCompany
 from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
 from sandbox.xero.ledger import Ledger
@@ -25,6 +27,7 @@ from sync.pipeline.run import run_pass
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 from tests.connectors.conftest import make_tenant
+from tests.kept import Kept, kept
 
 CUTOFF = date(2026, 1, 1)
 ORGANISATION = "Muster Handels AG"
@@ -49,7 +52,7 @@ class World:
     flow_id: int
 
     @property
-    def amnis(self) -> Company:
+    def amnis(self) -> AmnisCompany:
         return self.sandbox.amnis.company("ck_1")
 
     @property
@@ -104,13 +107,20 @@ def sandbox() -> Iterator[Sandbox]:
     world.close()
 
 
+@pytest.fixture(scope="module")
+def kept_company(django_db_setup: None, django_db_blocker: Any) -> Iterator[Kept[Company]]:
+    """The rows of a connected, mapped, empty company, for the worlds of one file."""
+    with kept(django_db_blocker, _made_once) as found:
+        yield found
+
+
 @pytest.fixture
-def world(db: None, sandbox: Sandbox, settings: Any, valkey: Any) -> World:
+def world(kept_company: Kept[Company], db: None, sandbox: Sandbox, settings: Any, valkey: Any) -> World:
     """A connected, mapped, empty company. Times are compressed; the cut-off is the first of January.
 
     All of it in one transaction that is rolled back: a second process or thread would see nothing.
     """
-    return company(sandbox, settings)
+    return moved_in(kept_company.fresh(), sandbox, settings)
 
 
 @pytest.fixture
@@ -119,16 +129,56 @@ def committed_world(transactional_db: None, sandbox: Sandbox, settings: Any, val
     return company(sandbox, settings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """The rows alone. They fit every sandbox: the ids in its seed are always the same, but for the tokens."""
+
+    tenant: Tenant
+    flow_id: int
+    xero_grant: int
+
+
 def company(sandbox: Sandbox, settings: Any) -> World:
+    """Rows and sandbox, both new."""
+    _reach(sandbox, settings)
+    made = _company(sandbox)
+    return World(sandbox=sandbox, tenant=made.tenant, flow_id=made.flow_id)
+
+
+def moved_in(made: Company, sandbox: Sandbox, settings: Any) -> World:
+    """These rows, connected with this sandbox."""
+    _reach(sandbox, settings)
+    xero = Grant.objects.get(pk=made.xero_grant)
+    for name, value in _tokens(sandbox).items():
+        setattr(xero, name, value)
+    xero.save()
+    return World(sandbox=sandbox, tenant=made.tenant, flow_id=made.flow_id)
+
+
+def _made_once() -> Company:
+    sandbox = Sandbox(None, limits=False)
+    with override_settings():
+        _reach(sandbox, django_settings)
+        made = _company(sandbox)
+    Grant.objects.filter(provider="amnis").update(access_token="", access_expires_at=None)  # this sandbox's alone
+    sandbox.close()
+    return made
+
+
+def _reach(sandbox: Sandbox, settings: Any) -> None:
     settings.ENV = compressed(settings.ENV)
     settings.CONNECTOR_TRANSPORTS = {
         settings.ENV.amnis_base_url: SandboxTransport(sandbox.amnis),
         settings.ENV.xero_api_url: SandboxTransport(sandbox.xero),
         settings.ENV.xero_identity_url: SandboxTransport(sandbox.xero),
     }
+
+
+def _company(sandbox: Sandbox) -> Company:
     tenant = make_tenant(201, "muster")
     source, destination = connected(tenant, sandbox)
-    return World(sandbox=sandbox, tenant=tenant, flow_id=mapped_flow(tenant, source, destination))
+    assert destination.grant_id is not None
+    return Company(tenant=tenant, flow_id=mapped_flow(tenant, source, destination), xero_grant=destination.grant_id)
 
 
 def compressed(env: Any) -> Any:
@@ -149,14 +199,7 @@ def compressed(env: Any) -> Any:
 
 def connected(tenant: Tenant, sandbox: Sandbox) -> tuple[Connection, Connection]:
     """Both connections, with tokens as the consent pages would have given them."""
-    tokens = sandbox.xero.issue_tokens(ORGANISATION)
-    xero = Grant.objects.create(
-        provider="xero",
-        subject="alice",
-        access_token=tokens["access_token"],
-        refresh_token=tokens["refresh_token"],
-        access_expires_at=datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
-    )
+    xero = Grant.objects.create(provider="xero", subject="alice", **_tokens(sandbox))
     amnis = Grant.objects.create(provider="amnis", subject="ck_1", client_id="ck_1", client_secret="cs_demo")
     organisation = sandbox.xero.books(ORGANISATION).organisation["OrganisationID"]
     with tenant_scope(tenant.pk):
@@ -169,6 +212,15 @@ def connected(tenant: Tenant, sandbox: Sandbox) -> tuple[Connection, Connection]
     connector_services.refresh_reference(source)
     connector_services.refresh_reference(destination)
     return source, destination
+
+
+def _tokens(sandbox: Sandbox) -> dict[str, Any]:
+    tokens = sandbox.xero.issue_tokens(ORGANISATION)
+    return {
+        "access_token": tokens["access_token"],
+        "refresh_token": tokens["refresh_token"],
+        "access_expires_at": datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
+    }
 
 
 def mapped_flow(tenant: Tenant, source: Connection, destination: Connection) -> int:

@@ -1,6 +1,7 @@
-"""Each of the four crash points around a push once: a real process, dead by SIGKILL, and a successor that tidies up.
+"""Each crash point once: a real process, dead by SIGKILL, and a successor that tidies up.
 
-The same machinery as `./run chaos`, which repeats each of them twenty times. The four deaths happen side by side.
+The same machinery as `./run chaos`, which repeats each of them twenty times. The deaths happen side by side; between
+them they hit something created, paid, changed and removed.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ PATIENCE = 120.0
 DEATHS = (
     Trial(point=Point.AFTER_CLAIM, target=Target.BANK_TRANSFERS, seed=1),
     Trial(point=Point.DURING_CALL, target=Target.BANK_TRANSACTIONS, seed=2, arrives_after=QUARANTINE - 0.8),
-    Trial(point=Point.ANSWER_UNREAD, target=Target.BANK_TRANSACTIONS, seed=3),
-    Trial(point=Point.AFTER_ANSWER, target=Target.CONTACTS, seed=4),
+    Trial(point=Point.ANSWER_UNREAD, target=Target.PAYMENTS, seed=3),
+    Trial(point=Point.AFTER_ANSWER, target=Target.CHANGES, seed=4),
+    Trial(point=Point.BEFORE_DONE, target=Target.REMOVALS, seed=5),
 )
 
 
@@ -37,7 +39,7 @@ def outcomes(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("point", Point)
-def test_a_process_killed_around_a_push_neither_doubles_nor_loses_anything(
+def test_a_process_killed_around_a_call_neither_doubles_nor_loses_anything(
     outcomes: dict[str, dict[str, Any]], point: Point
 ) -> None:
     assert point in outcomes, f"nobody died there: {outcomes['missed']}"

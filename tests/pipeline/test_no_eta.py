@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +15,12 @@ RAW_SQL = {"execute", "executemany", "raw", "RawSQL", "extra", "copy"}
 MAY_WRITE_SQL = ("sync/store.py", "tenants/", "config/", "connectors/credentials.py", "connectors/consent.py")
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def sources() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(_read())
+
+
+def _read() -> Iterator[tuple[str, ast.Module]]:
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*.py")):
             if "migrations" not in path.parts:
@@ -60,4 +66,4 @@ def test_the_walk_sees_what_it_looks_for() -> None:
 
     assert [keyword.arg for keyword in first.keywords] == ["countdown"]
     assert called(second) in RAW_SQL
-    assert sum(1 for _ in sources()) > 100
+    assert len(sources()) > 100

@@ -11,13 +11,18 @@ from django.db import transaction
 
 from connectors.amnis import assumptions
 from sandbox.app import Sandbox
-from tests.pipeline.conftest import World, company
+from tests.kept import Kept
+from tests.pipeline.conftest import Company, World, kept_company, moved_in
+
+__all__ = ["kept_company"]
 
 Worlds = Callable[[], AbstractContextManager[World]]
 
 
 @pytest.fixture
-def worlds(db: None, settings: Any, valkey: Any, monkeypatch: pytest.MonkeyPatch) -> Worlds:
+def worlds(
+    kept_company: Kept[Company], db: None, settings: Any, valkey: Any, monkeypatch: pytest.MonkeyPatch
+) -> Worlds:
     """Opens worlds whose source has four rows on a page: a month has many pages, and they shift while they are read."""
     monkeypatch.setattr(assumptions, "PAGE_SIZE", 4)
 
@@ -27,7 +32,7 @@ def worlds(db: None, settings: Any, valkey: Any, monkeypatch: pytest.MonkeyPatch
         sandbox = Sandbox(None, limits=False)
         try:
             with transaction.atomic():
-                world = company(sandbox, settings)
+                world = moved_in(kept_company.fresh(), sandbox, settings)
                 sandbox.amnis.switch(between_pages="touch")
                 yield world
                 transaction.set_rollback(True)
