@@ -16,9 +16,10 @@ from django.db import IntegrityError, transaction
 from connectors.contract.records import MirrorDocument
 from sync import services, store, store_links
 from sync.domain import documents, lookalikes
-from sync.models import Entry, EntryState, Record
+from sync.domain.rests import UNIT
+from sync.models import Entry, EntryState, Leg, Record
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import foreign
+from sync.pipeline import foreign, rests
 from sync.pipeline.confirm import from_mirror
 from sync.services import NotPossible
 from tenants import audit
@@ -99,8 +100,10 @@ def offered_to(entry: Entry) -> str:
 def _linkable(entry_ids: Sequence[int]) -> list[Entry]:
     services.lock_records(entry_ids)
     in_doubt = Entry.objects.filter(pk__in=entry_ids, intent_items__open=True).values_list("id", flat=True)
-    found = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=LINKABLE, destination_id=None)
-    return list(found.exclude(pk__in=list(in_doubt)).order_by("pk"))
+    found = Entry.objects.select_for_update(of=("self",)).filter(
+        pk__in=entry_ids, state__in=LINKABLE, destination_id=None
+    )
+    return list(found.select_related("record").exclude(pk__in=list(in_doubt)).order_by("pk"))
 
 
 def _documents(entries: Sequence[Entry], names: Iterable[str]) -> dict[str, MirrorDocument]:
@@ -118,6 +121,8 @@ def _link(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
     """Raises NotPossible where the documents are not this movement, to the cent and on its account."""
     if not chosen:
         raise NotPossible("The document is not known here. Sync once, then try again.")
+    if entry.leg == Leg.REST:
+        raise NotPossible("This is the rest of a payment. Link the payment: it stands for the whole movement.")
     _refuse_misfit(entry, chosen)
     ids = [document.document_id for document in chosen]
     if store_links.linked_documents(ids, organisation_id=entry.organisation_id):
@@ -140,8 +145,8 @@ def _refuse_misfit(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
         raise NotPossible("The document was deleted in Xero meanwhile.")
     if any(document.marker and document.marker != entry.marker for document in chosen):
         raise NotPossible("The document belongs to another movement: it carries its marker.")
-    if entry.document is None:
-        wanted = {(entry.bank_account_id, entry.amount)}
+    if entry.document is None or entry.unit.startswith(UNIT):
+        wanted = {(entry.bank_account_id, entry.record.amount)}
     else:
         wanted = set(lookalikes.wanted_effects(documents.from_json(entry.document)))
     there = {side for document in chosen for side in lookalikes.effects(document)}
@@ -158,6 +163,7 @@ def _tell(
     aside = [entry for entry in linked if entry.state in (EntryState.SKIPPED, EntryState.WAITING)]
     store.move_entries([{"id": entry.pk, "state": EntryState.FETCHED, "note": {}} for entry in aside], run_id=None)
     store.move_entries([_move(entry, named[entry.pk], rates) for entry in linked], run_id=None)
+    store.move_entries(rests.taken_together(linked), run_id=None)
     Record.objects.filter(pk__in=[entry.record_id for entry in linked]).update(reason="")
     after = {str(entry.pk): "+".join(named[entry.pk]) for entry in linked[:200]}
     audit.record("entry.link", target=services.targets(linked), actor=actor, after=after)

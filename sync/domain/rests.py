@@ -47,7 +47,7 @@ def rest_of(payment: Planned, *, account: Account, marker: str) -> Planned:
     document = BankTransaction(
         kind=DocumentKind.RECEIVE if rest.amount > 0 else DocumentKind.SPEND,
         bank_account_id=paid.bank_account_id,
-        contact_id="",
+        contact_id=parts[0].contact_id,
         contact_name=contact,
         date=paid.date,
         total=abs(rest),

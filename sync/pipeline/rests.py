@@ -7,14 +7,18 @@ rest waits until the payment stands in the books (`dependents`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from connectors.contract.records import Account
+from django.db.models import OuterRef, Subquery
+
+from connectors.contract.money import ZERO, Money
+from connectors.contract.records import Account, LedgerEntry
 from sync.domain import plan, rests
 from sync.domain.plan import Planned
 from sync.domain.references import account_objection
-from sync.models import Entry, EntryState
+from sync.models import Entry, EntryState, Record
 from sync.pipeline.context import Context
 
 BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)
@@ -54,6 +58,33 @@ def left_behind(standing: Standing, planned: Sequence[Planned]) -> tuple[list[di
     unsent = [old for old in gone if old["destination_id"] is None and old["state"] in NEVER_SENT]
     posted = [old for old in gone if old["destination_id"] is not None and old["state"] == EntryState.CONFIRMED]
     return [{"id": old["id"], "state": EntryState.SKIPPED, "note": note} for old in unsent], posted
+
+
+def as_movements(rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> dict[int, LedgerEntry]:
+    """The documents to be, each payment with a rest as the one movement that somebody else may have booked whole."""
+    found = dict(entries)
+    for row in rows:
+        if not row.unit.startswith(rests.UNIT) or row.pk not in found:
+            continue
+        entry = found.pop(row.pk)
+        if row.leg == plan.MAIN:
+            whole = Money(amount=abs(row.record.amount or ZERO), currency=row.currency)
+            found[row.pk] = replace(entry, total=whole)
+    return found
+
+
+def taken_together(payments: Iterable[Entry]) -> list[dict[str, Any]]:
+    """These movements stand in the books as one document each: the moves of the rests that nobody posts any more. Inside a
+    person's scope."""
+    whole = [entry for entry in payments if entry.unit.startswith(rests.UNIT)]
+    if not whole:
+        return []
+    alone = Entry.objects.filter(unit__in=[entry.unit for entry in whole], leg=plan.REST, destination_id=None)
+    left = list(alone.filter(flow_id=whole[0].flow_id).exclude(state=EntryState.SKIPPED).values_list("pk", flat=True))
+    amount = Record.objects.filter(pk=OuterRef("record_id")).values("amount")[:1]
+    Entry.objects.filter(pk__in=[entry.pk for entry in whole]).update(unit="", amount=Subquery(amount))
+    note = {"step": "transform", "reason": "the whole movement stands in Xero as one document"}
+    return [{"id": pk, "state": EntryState.SKIPPED, "note": note} for pk in left]
 
 
 def after_their_payment(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -> list[dict[str, Any]]:

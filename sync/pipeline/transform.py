@@ -243,8 +243,8 @@ def _booked(standing: Mapping[tuple[int, str], Mapping[str, Any]]) -> dict[int, 
 
 def _who(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | None:
     """Whom the document is with. A name that a rule or an origin gave is somebody else than the source's counterparty."""
-    if not isinstance(outcome.document, BankTransaction):
-        return None
+    if not isinstance(outcome.document, BankTransaction) or outcome.document.contact_id:
+        return None  # a payment names none, and a rest has that of its payment
     transaction, record = outcome.part.transaction, records[outcome.part.record_id]
     name, card = outcome.document.contact_name, transaction.movement in (Movement.CARD, Movement.CARD_REFUND)
     if name != clean_contact_name(transaction.counterparty.name):

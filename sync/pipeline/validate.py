@@ -37,7 +37,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
-        others = foreign.claims(ctx, rows, entries)
+        others = foreign.claims(ctx, rows, rests.as_movements(rows, entries))
         remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
         again = under_another_number(rows)
         moves = [

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from sync import faults, services, undoing
 from sync.allocating import invoice_choose, proposals_of
+from sync.linking import entry_link
 from sync.models import Amendment, Flow, Incident, PushIntent
 from sync.proving import flow_prove
 from sync.statements import statement_of
@@ -369,3 +370,28 @@ def test_a_rest_that_the_source_takes_back_is_asked_about(apart: World) -> None:
     apart.settle()
     rest = next(it for it in apart.entries() if it.leg == "rest")
     assert (rest.state, rest.findings[0]["code"]) == ("review", "source_withdrew")
+
+
+def test_what_somebody_typed_as_one_document_is_offered_for_the_whole_movement(apart: World) -> None:
+    """500.00 were typed by hand as money received: nothing is posted beside it, and linking takes the rest along."""
+    typed = apart.sandbox.xero.people(ORGANISATION).type_bank_transaction(
+        Type="RECEIVE",
+        Contact={"Name": "Beispiel AG"},
+        BankAccount={"Code": "090"},
+        Date="2026-03-20",
+        LineAmountTypes="NoTax",
+        LineItems=[{"Description": "x", "Quantity": 1, "UnitAmount": D("500.00"), "AccountCode": "200"}],
+    )
+    overpay(apart)
+    apart.settle()
+    assert legs(apart) == {"main": "review", "rest": "review"}
+    assert "already_in_xero" in apart.codes()
+
+    main = next(it for it in apart.entries() if it.leg == "main")
+    entry_link(tenant_id=apart.tenant.pk, entry_id=main.pk, actor=BOB)
+    apart.settle()
+
+    assert legs(apart) == {"main": "duplicate", "rest": "skipped"}
+    assert [it["BankTransactionID"] for it in apart.books.bank_transactions()] == [typed["BankTransactionID"]]
+    assert apart.books.payments() == []
+    assert proof(apart)["balanced"]
