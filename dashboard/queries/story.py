@@ -17,6 +17,7 @@ from sync.models import (
     EntryState,
     Event,
     Flow,
+    Leg,
     MirrorDocument,
     PushAttempt,
     PushIntent,
@@ -88,6 +89,11 @@ class Story:
         own = [it.entry for it in self.entries if it.is_own] or [it.entry for it in self.entries]
         return own[0] if own else None
 
+    @property
+    def behind(self) -> Entry | None:
+        """The one of its own documents that has come least far."""
+        return _behind([it.entry for it in self.entries if it.is_own]) or self.main
+
 
 def movement_story(*, flow: Flow, record_id: int) -> Story | None:
     """Everything about one row of this flow, or None. At most ten queries, whatever the row is."""
@@ -103,11 +109,21 @@ def movement_story(*, flow: Flow, record_id: int) -> Story | None:
         entries=stories,
         partners=_partners(flow, record),
         events=_events(record, [entry for entry in entries if record.pk in (entry.record_id, entry.other_record_id)]),
-        steps=six_steps(record, entries[0] if entries else None),
+        steps=six_steps(record, _behind(_own(record, entries)) or (entries[0] if entries else None)),
         clearing=clearing_proof(entries, base_currency=flow.destination.base_currency if flow.destination else ""),
         names=names,
         wallets=wallets,
     )
+
+
+def _own(record: Record, entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if record.pk in (entry.record_id, entry.other_record_id)]
+
+
+def _behind(entries: Sequence[Entry]) -> Entry | None:
+    """The first of those that stopped or have come least far; a rest that was left behind counts for nothing."""
+    going = [entry for entry in entries if not (entry.leg == Leg.REST and entry.state == EntryState.SKIPPED)]
+    return min(going, key=lambda entry: _REACHED.get(entry.state, 2), default=None)
 
 
 def six_steps(record: Record, entry: Entry | None) -> list[StepMark]:

@@ -78,7 +78,7 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "story": found,
         "record": found.record,
         "entry": entry,
-        "state": entry.state if entry else transactions.bare_state(found.record),
+        "state": found.behind.state if found.behind else transactions.bare_state(found.record),
         "findings": shown_findings(request.tenant, entry.findings, accepted=entry.accepted) if entry else [],
         "returned": returned_of(flow=flow, record=found.record, entry=entry),
         "decisions": decisions,
