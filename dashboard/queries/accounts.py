@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import Any
@@ -13,6 +13,7 @@ from connectors.contract.money import MoneyError, decimal_of
 from connectors.models import Connection, Reference
 from connectors.reference import GONE
 from sync.models import AccountMapping, Flow
+from sync.others import others_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,14 @@ class Pair:
     account: BankAccount | None
     proposal: Proposal | None
     choices: Sequence[BankAccount]
+    others: str = ""  # who else books into the bank account that stands for it, or would
+
+    @property
+    def candidate(self) -> str:
+        """The bank account that stands for it, or the proposed one."""
+        if self.account is not None:
+            return self.account.account_id
+        return self.proposal.account.account_id if self.proposal else ""
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +69,7 @@ class Pair:
 
 
 def account_pairs(*, flow: Flow) -> list[Pair]:
-    """Unmapped wallets first. Three queries."""
+    """Unmapped wallets first. Four queries."""
     wallets = _references(flow.source, Reference.Kind.SOURCE_ACCOUNT)
     banks = [_bank(it) for it in _references(flow.destination, Reference.Kind.ACCOUNT) if _is_bank(it)]
     mappings = {it.source_account_id: it for it in AccountMapping.objects.filter(flow=flow)}
@@ -72,6 +81,8 @@ def account_pairs(*, flow: Flow) -> list[Pair]:
     facts += [_mapping_facts(it) for key, it in mappings.items() if key not in known]
     wanted = Counter(it["currency"] for it in facts if not _is_decided(mappings.get(it["wallet_id"])))
     pairs = [_pair(it, mappings.get(it["wallet_id"]), by_id, free, alone=wanted[it["currency"]] == 1) for it in facts]
+    said = others_on(flow=flow, account_ids={pair.candidate for pair in pairs} - {""})
+    pairs = [replace(pair, others=said.get(pair.candidate, "")) for pair in pairs]
     return sorted(pairs, key=lambda pair: (not pair.is_open, pair.currency, pair.wallet_id))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +48,10 @@ class Pair:
     documents: Sequence[MirrorDocument]
     can_link: bool
 
+    @property
+    def month(self) -> str:
+        return f"{self.entry.booking_date:%Y-%m}" if self.entry.booking_date else ""
+
 
 def proof_or_latest(*, flow: Flow, number: str) -> Proof | None:
     known = Proof.objects.filter(flow=flow)
@@ -72,6 +77,12 @@ def typed_ids(*, flow: Flow) -> list[int]:
         flow=flow, state=EntryState.REVIEW, destination_id=None, findings__contains=[{"code": foreign.CODE}]
     )
     return list(held.order_by("-booking_date", "-id").values_list("id", flat=True)[:1000])
+
+
+def typed_months(pairs: Sequence[Pair]) -> list[tuple[str, int]]:
+    """Each month with how many of its pairs can be linked, newest first."""
+    counted = Counter(pair.month for pair in pairs if pair.can_link and pair.month)
+    return sorted(counted.items(), reverse=True)
 
 
 def typed_rows(*, flow: Flow) -> int:

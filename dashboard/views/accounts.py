@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -17,6 +18,7 @@ from dashboard.queries.accounts import Pair, account_pairs
 from dashboard.views.flow_acts import flow_or_404
 from sync import services
 from sync.models import Flow
+from sync.others import is_looked_at, look
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
 from tenants.scoping import tenant_scope
@@ -26,7 +28,12 @@ from tenants.scoping import tenant_scope
 def account_list(request: TenantRequest) -> HttpResponse:
     flow = current_flow()
     pairs = account_pairs(flow=flow) if flow else []
-    context = {"flow": flow, "pairs": pairs, "proposed": sum(pair.proposal is not None for pair in pairs)}
+    context = {
+        "flow": flow,
+        "pairs": pairs,
+        "proposed": sum(pair.proposal is not None for pair in pairs),
+        "looked": flow is None or is_looked_at(flow=flow),
+    }
     return render_page(request, "dashboard/accounts/list.html", context)
 
 
@@ -75,12 +82,13 @@ def account_accept(request: TenantRequest) -> HttpResponse:
 
 @tenant_action(Action.MAP)
 def account_refresh(request: TenantRequest) -> HttpResponse:
-    """Read both sides' accounts again, now."""
+    """Read both sides' accounts again, now, and who booked into the bank accounts in the last weeks."""
     flow = flow_or_404(request)
     try:
         for connection in (flow.source, flow.destination):
             if isinstance(connection, Connection):
                 connector_services.refresh_reference(connection)
+        look(tenant_id=request.tenant.pk, flow_id=flow.pk, today=timezone.localdate())
     except ConnectorError as error:
         return back_to(request, "accounts", failed=error.message)
     return back_to(request, "accounts", said=_("Both sides were read again."))

@@ -60,7 +60,10 @@ def proof_typed(request: TenantRequest) -> HttpResponse:
     """Before anything is linked: each movement beside the document that looks like it."""
     flow = current_flow()
     rows = queries.typed_pairs(flow=flow) if flow else []
-    return render_page(request, "dashboard/proof/typed.html", {"rows": rows})
+    month = request.GET.get("month", "")
+    shown = [row for row in rows if not month or row.month == month]
+    context = {"rows": shown, "months": queries.typed_months(rows), "chosen": month}
+    return render_page(request, "dashboard/proof/typed.html", context)
 
 
 @tenant_action(Action.SYNC)
@@ -114,7 +117,10 @@ def proof_link(request: TenantRequest) -> HttpResponse:
     flow = flow_or_404(request)
     with tenant_scope(request.tenant.pk):
         known = set(queries.typed_ids(flow=flow))
-    chosen = [int(it) for it in request.POST.getlist("entry") if it.isascii() and it.isdigit() and int(it) in known]
+        pairs = queries.typed_pairs(flow=flow) if request.POST.get("month") else []
+    month = [pair.entry.pk for pair in pairs if pair.can_link and pair.month == request.POST["month"]]
+    ticked = [int(it) for it in request.POST.getlist("entry") if it.isascii() and it.isdigit() and int(it) in known]
+    chosen = month or ticked
     if not chosen:
         return back_to(request, "proof-typed", failed=_("Choose at least one movement."))
     done = linking.entries_link(tenant_id=request.tenant.pk, entry_ids=chosen, actor=request.user.email)
