@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tests.pipeline.conftest import CUTOFF, World
+from sync.models import Entry
+from sync.proposals import proposal_apply
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import CUTOFF, ORGANISATION, World
 
 ROUNDS = 3
 FIRST, LAST = date(2025, 12, 28), date(2026, 2, 3)  # a month, and some days before the cut-off
@@ -23,6 +26,7 @@ WALLETS = {"CHF": 1, "EUR": 2, "USD": 3, "JPY": 6, "Reserve": 8}
 PER_FRANC = {"CHF": Decimal(1), "EUR": Decimal("1.0553"), "USD": Decimal("1.1458"), "JPY": Decimal("171.85")}
 DEALS = [("CHF", "EUR"), ("EUR", "CHF"), ("CHF", "USD"), ("EUR", "USD"), ("USD", "EUR"), ("CHF", "JPY"), ("JPY", "CHF")]
 PARTIES = ("Zeltbau Amsel", "Kerzen Birnbaum", "Optik Drossel", "Velo Eichhorn", "Papeterie Fuchs", "Imkerei Grünspan")
+CUSTOMER = "Windrad Xanthippe AG"
 # Each payment that comes back has a name of its own, so that no other payment can be meant.
 RETURNED = ("Holzwurm", "Ikarus", "Jasmin", "Kolibri", "Lavendel", "Mispel", "Nussbaum", "Orchidee", "Pirol", "Quitte")
 
@@ -63,8 +67,13 @@ class Month:
     legs: Legs = field(default_factory=Counter)
     later: list[Callable[[], None]] = field(default_factory=list)
     edits: dict[str, Decimal] = field(default_factory=dict)  # by wallet: what Amnis says now less what was posted
-    posted: list[tuple[int, str, Decimal]] = field(default_factory=list)  # plain pay-ins by row, to edit afterwards
+    edited: tuple[int, str, date, Decimal] | None = None  # as it was posted
+    posted: list[tuple[int, str, date, Decimal]] = field(
+        default_factory=list
+    )  # plain pay-ins by row, to edit afterwards
     returned: int = 0
+    bills: int = 0
+    due: dict[str, Decimal] = field(default_factory=dict)  # by invoice number: what must be left of it
 
     def expect(self, wallet: str, day: date, amount: Decimal) -> None:
         if day >= CUTOFF:
@@ -111,9 +120,46 @@ def edit_posted(month: Month, number: int) -> None:
     """Amnis adds one unit to a pay-in that stands in the books already: they stay as they are."""
     if not month.posted:
         return
-    row, wallet, amount = month.posted.pop(number % len(month.posted))
+    row, wallet, day, amount = month.posted.pop(number % len(month.posted))
     month.world.amnis.change(row, amount=str(amount + 1))
     month.edits[wallet] = month.edits.get(wallet, Decimal(0)) + 1
+    month.edited = (row, wallet, day, amount)
+
+
+def follow(month: Month) -> None:
+    """A person lets the document follow what was edited: the books hold the new amount, and nothing is left to tell."""
+    assert month.edited is not None
+    row, wallet, day, amount = month.edited
+    with tenant_scope(month.world.tenant.pk):
+        entry = Entry.objects.get(record__source_id=str(row))
+    asked = proposal_apply(tenant_id=month.world.tenant.pk, entry_id=entry.pk, actor="alice")
+    assert asked is not None
+    month.legs = month.legs - Counter([(wallet, day, amount)]) + Counter([(wallet, day, amount + 1)])
+    month.edits.clear()
+
+
+def bill(month: Month, drawn: list[Movement]) -> None:
+    """The invoices of the month stand in Xero before anybody pays: one for each payment, twice its amount where only a
+    part is paid, two where one payment is for both."""
+    for it in sorted(drawn, key=lambda it: it.round):  # numbered as they will be paid
+        for _ in range(2 if it.twin else 1):
+            for amount in _BILLED.get(it.kind, _nothing)(_paid(it)):
+                month.bills += 1
+                _type_invoice(month, f"RE-2026-{8000 + month.bills}", amount)
+    month.bills = 0
+
+
+def _type_invoice(month: Month, number: str, amount: Decimal) -> None:
+    month.due[number] = amount
+    month.world.sandbox.xero.people(ORGANISATION).type_invoice(
+        Type="ACCREC",
+        InvoiceNumber=number,
+        Contact={"Name": CUSTOMER},
+        Date="2025-12-20",
+        DueDate="2026-01-31",
+        LineAmountTypes="NoTax",
+        LineItems=[{"Description": number, "Quantity": 1, "UnitAmount": amount, "AccountCode": "200"}],
+    )
 
 
 # ------------------------------------------------------------------- the kinds
@@ -127,7 +173,7 @@ def _pay_in(month: Month, it: Movement) -> None:
     row = month.world.amnis.pay_in(payer=it.name, **_common(it))
     month.expect(it.wallet, it.day, it.amount)
     if it.day >= CUTOFF:
-        month.posted.append((row, it.wallet, it.amount))
+        month.posted.append((row, it.wallet, it.day, it.amount))
 
 
 def _nameless(month: Month, it: Movement) -> None:
@@ -255,6 +301,40 @@ def _pending_conversion(month: Month, it: Movement) -> None:
     )
 
 
+def _nothing(paid: Decimal) -> list[Decimal]:
+    return []
+
+
+def _paid(it: Movement) -> Decimal:
+    """In francs, and more than the rest that would be taken for a discount or a charge."""
+    return replace(it, wallet="CHF", cents=max(it.cents, 300)).amount
+
+
+def _halves(paid: Decimal) -> list[Decimal]:
+    first = (paid / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return [first, paid - first]
+
+
+_BILLED: dict[str, Callable[[Decimal], list[Decimal]]] = {
+    "invoice paid": lambda paid: [paid],
+    "invoice paid in part": lambda paid: [paid * 2],
+    "two invoices paid at once": _halves,
+}
+
+
+def _pays_invoices(month: Month, it: Movement) -> None:
+    paid, numbers = _paid(it), []
+    for _ in _BILLED[it.kind](paid):
+        month.bills += 1
+        numbers.append(f"RE-2026-{8000 + month.bills}")
+    text = "Rechnung " + " und ".join(numbers)
+    month.world.amnis.pay_in(amount=str(paid), account=1, payer=CUSTOMER, reference=text, executed_on=it.day)
+    month.expect("CHF", it.day, paid)
+    if it.day >= CUTOFF:
+        for number in numbers:
+            month.due[number] = month.due[number] - paid if it.kind == "invoice paid in part" else Decimal(0)
+
+
 def _nothing_moved(month: Month, it: Movement) -> None:
     month.world.amnis.pay_in(payer=it.name, **{**_common(it), "amount": "0.00"})
 
@@ -277,4 +357,7 @@ _HAPPENS: dict[str, Callable[[Month, Movement], None]] = {
     "conversion with a late half": _late_conversion,
     "pending conversion": _pending_conversion,
     "zero amount": _nothing_moved,
+    "invoice paid": _pays_invoices,
+    "invoice paid in part": _pays_invoices,
+    "two invoices paid at once": _pays_invoices,
 }

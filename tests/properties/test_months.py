@@ -22,7 +22,19 @@ from sync.undoing import Selection
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 from tests.properties.conftest import Worlds
-from tests.properties.months import ROUNDS, WALLETS, Legs, Month, Movement, edit_posted, go_on, happen, movements
+from tests.properties.months import (
+    ROUNDS,
+    WALLETS,
+    Legs,
+    Month,
+    Movement,
+    bill,
+    edit_posted,
+    follow,
+    go_on,
+    happen,
+    movements,
+)
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 BANK = {"CHF": "090", "EUR": "EUR Amnis", "USD": "092", "JPY": "094", "Reserve": "096"}
@@ -44,17 +56,25 @@ bounded = settings(
     troubles=st.lists(st.sampled_from(TROUBLES), min_size=ROUNDS, max_size=ROUNDS),
     new_rows=st.booleans(),
     edited=st.none() | st.integers(0, 20),
+    followed=st.booleans(),
 )
 def test_the_books_hold_every_executed_movement_once(
-    worlds: Worlds, drawn: list[Movement], troubles: list[str], new_rows: bool, edited: int | None
+    worlds: Worlds, drawn: list[Movement], troubles: list[str], new_rows: bool, edited: int | None, followed: bool
 ) -> None:
     with worlds() as world:
-        month = lived(world, drawn, troubles, new_rows=new_rows)
+        month = opened(world, drawn)
+        lived(month, drawn, troubles, new_rows=new_rows)
         if edited is not None:
             edit_posted(month, edited)
             world.settle(seconds=30)
+        if followed and month.edited:
+            event("a document follows its row")
+            follow(month)
+            carried_out(world)
+            world.settle(seconds=30)
 
         assert legs(world) == month.legs, "each movement once: none lost, no twin swallowed, none twice"
+        assert due(world, month) == month.due, "each invoice is paid by what was paid for it"
         assert {name: world.books.balance(code) for name, code in BANK.items()} == month.balances()
         assert world.books.base_balance(CLEARING) == 0, "every conversion leaves its clearing account empty"
         assert world.books.is_balanced()
@@ -67,8 +87,11 @@ def test_undoing_every_day_restores_every_account_and_open_item(
     worlds: Worlds, drawn: list[Movement], troubles: list[str]
 ) -> None:
     with worlds() as world:
-        before = books(world)
-        month = lived(world, drawn, troubles)
+        month = opened(world, drawn)
+        before, unpaid = books(world), dict(month.due)
+        lived(month, drawn, troubles)
+        standing, paid = books(world), dict(month.due)
+        entries = [it.pk for it in world.entries() if it.state == "confirmed"]
 
         for day in sorted({day for _, day, _ in month.legs}):
             undoing.undo(tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=Selection(day=day), actor="alice")
@@ -76,17 +99,33 @@ def test_undoing_every_day_restores_every_account_and_open_item(
 
         assert not legs(world)
         assert books(world) == before
-        month.legs.clear()
+        assert due(world, month) == unpaid
+        proven(world, Month(world=world))
+
+        undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=entries, actor="alice")
+        world.settle(seconds=30)
+
+        assert legs(world) == month.legs, "posted again is posted once"
+        assert books(world) == standing
+        assert due(world, month) == paid
         proven(world, month)
 
 
 # ---------------------------------------------------------------------- living
 
 
-def lived(world: World, drawn: list[Movement], troubles: list[str], *, new_rows: bool = False) -> Month:
-    """Round after round: what happens, what was pending, and a sync that something may befall; at last all is at rest."""
-    world.sandbox.amnis.switch(card_lifecycle="new_row" if new_rows else "in_place")
+def opened(world: World, drawn: list[Movement]) -> Month:
+    """A month in which sure payments of invoices post themselves, with the invoices and nothing else in it."""
+    world.set_flow(policies={"match_invoices": "auto"})
     month = Month(world=world)
+    bill(month, drawn)
+    return month
+
+
+def lived(month: Month, drawn: list[Movement], troubles: list[str], *, new_rows: bool = False) -> None:
+    """Round after round: what happens, what was pending, and a sync that something may befall; at last all is at rest."""
+    world = month.world
+    world.sandbox.amnis.switch(card_lifecycle="new_row" if new_rows else "in_place")
     # By one outgoing row, here from before the first day, a ledger shows that it signs its amounts.
     world.amnis.payout(amount="1.00", to="Vorjahr AG", executed_on=date(2025, 12, 15))
     for number, trouble in enumerate(troubles):
@@ -100,7 +139,6 @@ def lived(world: World, drawn: list[Movement], troubles: list[str], *, new_rows:
     world.sandbox.clock.advance(timedelta(hours=2))
     world.sandbox.xero.idempotency.forget_everything()  # the key must not be the only net
     world.settle(seconds=30)
-    return month
 
 
 def befall(world: World, trouble: str) -> None:
@@ -138,7 +176,16 @@ def legs(world: World) -> Legs:
         amount = Decimal(str(it["Amount"]))
         found[names[it["FromBankAccount"]["AccountID"]], _day(it), -amount] += 1
         found[names[it["ToBankAccount"]["AccountID"]], _day(it), amount] += 1
+    alone = [(it, it["Amount"]) for it in world.books.payments() if not it.get("BatchPaymentID")]
+    for it, total in [*alone, *((it, it["TotalAmount"]) for it in world.books.batch_payments())]:
+        found[names[it["Account"]["AccountID"]], _day(it), Decimal(str(total))] += 1
     return found
+
+
+def due(world: World, month: Month) -> dict[str, Decimal]:
+    """What is left of each invoice of the month."""
+    left = {it["InvoiceNumber"]: Decimal(str(it["AmountDue"])) for it in world.books.invoices(live=False)}
+    return {number: left[number] for number in month.due}
 
 
 def books(world: World) -> dict[str, tuple[Decimal, ...]]:
