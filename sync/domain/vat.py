@@ -6,11 +6,12 @@ what was captured, and a difference is a finding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.money import ZERO, Money
+from connectors.contract.money import ZERO, Money, round_half_up
 from connectors.contract.records import Account, SourceTransaction, TaxRate, VatPart
 from sync.domain.references import ACTIVE, NO_TAX, ChartIndex, label, may_carry
 from sync.domain.tax_amounts import CENT, tax_within
@@ -38,15 +39,15 @@ NO_LINES = VatLines()
 
 def vat_lines(transaction: SourceTransaction, *, account: Account, chart: ChartIndex) -> VatLines:
     """The lines that the captured VAT asks for on this account, and everything that stands against them."""
-    parts = [part for part in transaction.vats if part.gross]
     whole = abs(transaction.amount)
+    parts, notes = _with_tax([part for part in transaction.vats if part.gross], whole.amount)
     rest = whole.amount - sum((abs(part.gross) for part in parts), ZERO)
     if not parts:
         return NO_LINES
     if rest < 0:
         return VatLines(findings=(_exceeds(whole, rest),))
     lines: list[VatLine] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = notes
     for part in parts:
         rate, problem = _rate_for(part, account=account, chart=chart)
         findings.extend(problem)
@@ -56,6 +57,34 @@ def vat_lines(transaction: SourceTransaction, *, account: Account, chart: ChartI
     if rest:
         lines.append(VatLine(gross=rest, tax_type=NO_TAX, label="without VAT"))
     return VatLines(lines=tuple(lines), findings=tuple(findings))
+
+
+def _with_tax(parts: Sequence[VatPart], whole: Decimal) -> tuple[list[VatPart], list[Finding]]:
+    """The parts with their tax inside. A capture is one way for all its lines: where the tax of one of them fits only on
+    top of what is called gross, and the movement has room for it, all were captured without their tax."""
+    net = [part for part in parts if _fits_on_top(part)]
+    with_tax = [replace(part, gross=abs(part.gross) + abs(part.amount)) if part in net else part for part in parts]
+    surely = any(not _fits_inside(part) for part in net)
+    if not surely or sum((abs(part.gross) for part in with_tax), ZERO) > whole:
+        return list(parts), []
+    return with_tax, [_without_tax(part) for part in net]
+
+
+def _fits_inside(part: VatPart) -> bool:
+    return abs(tax_within(abs(part.gross), part.rate) - abs(part.amount)) <= CENT
+
+
+def _fits_on_top(part: VatPart) -> bool:
+    return part.rate > 0 and abs(part.amount) == round_half_up(abs(part.gross) * part.rate / 100, 2)
+
+
+def _without_tax(part: VatPart) -> Finding:
+    gross, tax = abs(part.gross), abs(part.amount)
+    message = (
+        f"VAT of {tax:f} ({percent(part.rate)}) was captured on {gross:f} without tax. It was booked as {gross + tax:f} "
+        "with its tax inside, because that is what the bank moved."
+    )
+    return Finding(code="vat_exclusive", message=message, severity=Severity.NOTE, detail=percent(part.rate))
 
 
 def _rate_for(part: VatPart, *, account: Account, chart: ChartIndex) -> tuple[TaxRate | None, tuple[Finding, ...]]:

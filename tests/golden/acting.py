@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import yaml
@@ -105,10 +105,17 @@ def make(world: World, row: Row) -> list[int]:
     made = _MAKERS[row.kind](world, row)
     ids = [made] if isinstance(made, int) else [it for it in (made.paid, made.received) if it is not None]
     changes = {name.removeprefix("set "): value for name, value in row.options.items() if name.startswith("set ")}
+    if "vat net" in row.options:  # Amnis calls gross what is without its tax
+        changes["vats"] = [_net(*part.split(" % of ")) for part in row.options["vat net"].split(", ")]
     if changes:
         for each in ids:
             world.amnis.change(each, **{name: None if value == "none" else value for name, value in changes.items()})
     return ids
+
+
+def _net(rate: str, net: str) -> dict[str, Any]:
+    tax = (Decimal(net) * Decimal(rate) / 100).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    return {"expenseVat": None, "rate": rate, "amount": str(tax), "grossAmount": net, "externalId": None}
 
 
 def happen(world: World, row: Row, row_id: int) -> None:
