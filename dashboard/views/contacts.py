@@ -14,9 +14,10 @@ from dashboard.access import tenant_action, tenant_page
 from dashboard.pages import back_to, current_flow, render_page
 from dashboard.paging import ListPage, read_id
 from dashboard.queries import contacts
+from dashboard.queries.chart import rule_choices
 from dashboard.text import clean_text
 from dashboard.views.flow_acts import flow_or_404
-from sync import contacting
+from sync import coding_memory, contacting
 from sync.models import ContactIdentity, ContactLink
 from sync.services import NotPossible
 from tenants.middleware import TenantRequest
@@ -75,6 +76,8 @@ def contact_detail(request: TenantRequest, link_id: int) -> HttpResponse:
         "posted": contacts.posted_by(flow=flow, link=row.link),
         "entries": contacts.entries_of(row.link),
         "search": search,
+        "coding": [(it, row.link.coding[it]) for it in coding_memory.DIRECTIONS if it in row.link.coding],
+        "choices": rule_choices(flow=flow),
         "found": contacts.contacts_named(flow=flow, search=search),
         "may_change": row.link.state not in (ContactLink.State.IN_FLIGHT, ContactLink.State.UNCONFIRMED),
     }
@@ -108,9 +111,21 @@ def _do(request: TenantRequest, link_id: int, act: str) -> str:
     if act == "hold":
         contacting.contact_hold(**common, link_id=link_id)
         return _("Held back. It is created when you say so.")
+    if act in ("code", "uncode"):
+        return _coding(request, link_id, act, common)
     if act == "details":
         return _details(request, link_id, common)
     raise Http404
+
+
+def _coding(request: TenantRequest, link_id: int, act: str, common: dict[str, Any]) -> str:
+    direction = request.POST.get("direction", "")
+    if act == "uncode":
+        coding_memory.contact_uncode(**common, link_id=link_id, direction=direction)
+        return _("Taken back. What is not posted yet is coded by your defaults again.")
+    account, tax = (clean_text(request.POST.get(name, ""))[:100] for name in ("account", "tax"))
+    coding_memory.contact_code(**common, link_id=link_id, direction=direction, account=account, tax=tax)
+    return _("Remembered. It holds for what is not posted yet, where no rule and no category at Amnis says otherwise.")
 
 
 def _details(request: TenantRequest, link_id: int, common: dict[str, Any]) -> str:

@@ -76,6 +76,11 @@ class Remembered:
 NOTHING_REMEMBERED = Remembered()
 
 
+def direction_of(transaction: SourceTransaction) -> str:
+    """ "out" where it is coded as a cost: also a refunded purchase, although its money comes in. Else "in"."""
+    return "out" if transaction.movement in _EXPENSES or transaction.amount.amount < 0 else "in"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One movement to be coded, with everything that may decide something about it."""
@@ -114,7 +119,7 @@ class Case:
     @property
     def is_expense(self) -> bool:
         """Is it coded as a cost? A refunded purchase is, although its money comes in."""
-        return self.movement in _EXPENSES or self.transaction.amount.amount < 0
+        return direction_of(self.transaction) == "out"
 
     @property
     def without_tax(self) -> bool:

@@ -121,6 +121,23 @@ def account_objection(account: Account) -> str:
     return ""
 
 
+def coding_objection(chart: ChartIndex, *, account: str, tax: str) -> str:
+    """Why these two cannot stand together on a line, as a sentence; "" where they can, or where one of them is not said."""
+    on, rate = chart.account(account) if account else None, chart.tax_rate(tax) if tax else None
+    if account and on is None:
+        return f"Account {account} does not exist in Xero."
+    if tax and rate is None:
+        return f"Tax {tax} does not exist in Xero."
+    if on is not None and account_objection(on):
+        return f"Account {label(on)} {account_objection(on)}."
+    if rate is not None and rate.status != ACTIVE:
+        return f"Tax {rate.name} is not active in Xero."
+    if on is None or rate is None or may_carry(on, rate):
+        return ""
+    fitting = ", ".join(it.name for it in chart.rates_of(on)[:6]) or "none"
+    return f"Xero does not allow tax {rate.name} on account {label(on)}. Allowed there: {fitting}."
+
+
 def label(account: Account) -> str:
     """An account in words: code and name, or the name alone where it has no code."""
     return f"{account.code} {account.name}".strip()

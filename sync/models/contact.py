@@ -43,6 +43,9 @@ class ContactLink(TenantModel):
         default=list, db_default=models.Value([], models.JSONField())
     )  # contacts to choose from: contact_id, name, score
     decided_by = models.CharField(max_length=254, default="", blank=True)  # a person's e-mail, or "" for the program
+    coding = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )  # what a person decided for its movements: {"in" or "out": {account, tax, by, day}}
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -9,14 +9,16 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from connectors import selectors
-from sync.domain.coding_case import CodingDefaults
+from connectors.contract.records import SourceTransaction
+from sync.domain.coding_case import NOTHING_REMEMBERED, CodingDefaults, Remembered, direction_of
+from sync.domain.contacts import contact_key
 from sync.domain.fx import rate_for
 from sync.domain.limits import Limits
 from sync.domain.rate_tables import TableOfRates, TableRate, UsedRate
 from sync.domain.references import ChartIndex
 from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
-from sync.models import AccountMapping, BookedConversion, Flow, RateTableRow, Rule
+from sync.models import AccountMapping, BookedConversion, ContactLink, Flow, RateTableRow, Rule
 from tenants.models import Tenant
 
 DEFAULT_POLICIES = {
@@ -55,6 +57,7 @@ class Books:
     wallets: Mapping[str, Wallet]
     rules: tuple[RuleSpec, ...]
     chart: ChartIndex
+    remembered: Mapping[tuple[str, str], Remembered] = field(default_factory=dict)  # by contact key and direction
     deals: tuple[tuple[date, str, Decimal], ...] = ()  # value date, currency, foreign units per base unit; newest last
     table: TableOfRates = field(default_factory=TableOfRates)
 
@@ -69,6 +72,11 @@ class Books:
         if not last:
             return None
         return UsedRate(value=last[-1][1], by="last_deal", why=f"the exchange of {last[-1][0]:%d.%m.%Y}")
+
+    def memory_of(self, transaction: SourceTransaction) -> Remembered:
+        """What a person decided for this counterparty, where its movement goes in this direction."""
+        key = contact_key(transaction.counterparty.name) if self.remembered else ""
+        return self.remembered.get((key, direction_of(transaction)), NOTHING_REMEMBERED)
 
     def policy(self, name: str) -> str:
         return self.policies.get(name) or DEFAULT_POLICIES[name]
@@ -94,7 +102,7 @@ class Books:
 
 
 def load_books(flow: Flow, tenant: Tenant) -> Books:
-    """Read everything the steps decide by. Inside the tenant's scope; three statements besides the chart's."""
+    """Read everything the steps decide by. Inside the tenant's scope; four statements besides the chart's."""
     assert flow.destination is not None
     mappings = AccountMapping.objects.filter(flow=flow)
     rules = Rule.objects.filter(flow=flow, active=True, superseded_at=None).order_by("position", "id")
@@ -108,9 +116,24 @@ def load_books(flow: Flow, tenant: Tenant) -> Books:
         wallets={m.source_account_id: _wallet(m) for m in mappings},
         rules=tuple(parse_rule(rule.spec, version=rule.version) for rule in rules),
         chart=chart,
+        remembered=remembered_for(flow),
         deals=executed_deals(flow, base) if flow.policies.get("rate") == "last_deal" else (),
         table=table_of(flow) if flow.policies.get("rate") == "table" else TableOfRates(),
     )
+
+
+def remembered_for(flow: Flow) -> dict[tuple[str, str], Remembered]:
+    """What people decided for counterparties. One statement."""
+    links = ContactLink.objects.filter(flow=flow).exclude(coding={}).values_list("key", "coding")
+    return {
+        (key, direction): Remembered(
+            account=said["account"],
+            tax=said["tax"],
+            why=f"{said['by']} decided it for this counterparty, {said['day']}",
+        )
+        for key, coding in links
+        for direction, said in coding.items()
+    }
 
 
 def table_of(flow: Flow) -> TableOfRates:

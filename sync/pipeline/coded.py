@@ -33,6 +33,7 @@ def coded(ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHI
         hit=hit,
         defaults=ctx.books.defaults,
         chart=ctx.books.chart,
+        memory=ctx.books.memory_of(transaction),
         origin=origin,
         suspend=not transaction.complete and ctx.books.policy("card_incomplete") == "suspense",
         creates_options=ctx.books.creates_options,

@@ -104,7 +104,9 @@ def make(world: World, row: Row) -> list[int]:
     """The movement at Amnis; the ids of its ledger rows."""
     made = _MAKERS[row.kind](world, row)
     ids = [made] if isinstance(made, int) else [it for it in (made.paid, made.received) if it is not None]
-    changes = {name.removeprefix("set "): value for name, value in row.options.items() if name.startswith("set ")}
+    changes: dict[str, Any] = {
+        name.removeprefix("set "): value for name, value in row.options.items() if name.startswith("set ")
+    }
     if "vat net" in row.options:  # Amnis calls gross what is without its tax
         changes["vats"] = [_net(*part.split(" % of ")) for part in row.options["vat net"].split(", ")]
     if changes:
