@@ -61,6 +61,22 @@ def test_the_file_is_xeros_layout_and_adds_up_to_the_ledger(month: World) -> Non
     assert first["Reference"] in {d["Reference"] for d in month.books.bank_transactions()}
 
 
+def test_the_first_and_the_last_day_belong_to_the_month_and_their_neighbours_do_not(world: World) -> None:
+    days = {
+        "11.00": date(2026, 2, 28),
+        "12.00": date(2026, 3, 1),
+        "13.00": date(2026, 3, 31),
+        "14.00": date(2026, 4, 1),
+    }
+    for amount, day in days.items():
+        world.amnis.pay_in(amount=amount, payer="Grenztag AG", executed_on=day)
+    world.settle()
+
+    rows = export(world, "090")
+
+    assert [(row["*Date"], row["*Amount"]) for row in rows] == [("01/03/2026", "12.00"), ("31/03/2026", "13.00")]
+
+
 def test_what_starts_like_a_formula_is_made_harmless_and_amounts_stay_numbers(month: World) -> None:
     fee = next(row for row in export(month, "090") if row["*Amount"] == "-9.00")
     assert not any(fee[name].startswith(("=", "+", "-", "@")) for name in ("Payee", "Description", "Reference"))
