@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError
+from connectors.selectors import chart
 from dashboard.access import tenant_action, tenant_form, tenant_page
 from dashboard.forms.rules import RuleForm, form_of_post, form_of_rule
 from dashboard.pages import back_to, current_flow, render_page
@@ -21,6 +22,7 @@ from dashboard.queries.rules import rule_rows, rule_versions
 from dashboard.views.flow_acts import flow_or_404
 from sync import services
 from sync.domain.conditions import Field, Op
+from sync.domain.references import ChartIndex, coding_objection
 from sync.domain.rules import RuleSpec
 from sync.models import Flow, Rule
 from tenants.middleware import TenantRequest
@@ -49,7 +51,9 @@ def rule_edit(request: TenantRequest, key: UUID | None = None) -> HttpResponse:
     form = form_of_post(request.POST)
     act = request.POST.get("act", "save")
     spec = form.spec() if act in ("save", "test") else None
-    if act == "save" and spec is not None:
+    if spec is not None:
+        form.error = _tax_problem(flow, spec)
+    if act == "save" and spec is not None and not form.error:
         return _save(request, flow, spec, key)
     trial = _trial(request, flow, spec) if spec is not None else None
     return _form_page(request, flow, form, versions, trial)
@@ -77,6 +81,17 @@ def rule_remove(request: TenantRequest, key: UUID) -> HttpResponse:
     return back_to(
         request, "rules", said=_("The rule is gone. What it decided stays as it is, and its versions are kept.")
     )
+
+
+def _tax_problem(flow: Flow, spec: RuleSpec) -> str:
+    """Where account and tax are both in Xero and cannot stand together; what is not there yet is said by each movement."""
+    if flow.destination is None:
+        return ""
+    known = ChartIndex.of(chart(flow.destination))
+    account, tax = spec.then.account, spec.then.tax
+    if known.account(account or "") is None or known.tax_rate(tax or "") is None:
+        return ""
+    return coding_objection(known, account=account, tax=tax)
 
 
 def _save(request: TenantRequest, flow: Flow, spec: RuleSpec, key: UUID | None) -> HttpResponse:

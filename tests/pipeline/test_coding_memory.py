@@ -10,7 +10,7 @@ from django.test import Client
 
 from connectors.selectors import chart
 from sync import coding_memory, services
-from sync.models import ContactLink
+from sync.models import ContactLink, Rule
 from tenants.models import AuditEvent, Role
 from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
@@ -87,3 +87,21 @@ def test_a_tax_that_the_account_does_not_allow_is_refused_with_those_that_it_doe
     client.post(f"{page}code/", {"direction": "out", "account": "429"})
     assert "Take back" in client.get(page).content.decode()
     assert link_of(world).coding["out"]["account"] == "429"
+
+
+def test_a_rule_with_a_tax_that_its_account_does_not_allow_is_not_saved(world: World, client: Client) -> None:
+    with tenant_scope(world.tenant.pk):
+        destination = world.flow().destination
+        assert destination is not None
+        wrong = next(it for it in chart(destination).tax_rates if it.applies_to and "EXPENSE" not in it.applies_to)
+    client.force_login(make_person(BOB, world.tenant, Role.OWNER))
+    fields = {"name": "Rent", "g0-c0-field": "counterparty", "g0-c0-op": "contains", "g0-c0-value": "Immobilien"}
+    answer = client.post(
+        f"/t/{world.tenant.public_id}/rules/new/", {**fields, "account": "429", "tax": wrong.tax_type, "act": "save"}
+    )
+    assert answer.status_code == 422
+    assert "does not allow tax" in answer.content.decode()
+    with tenant_scope(world.tenant.pk):
+        assert not Rule.objects.exists()
+    right = client.post(f"/t/{world.tenant.public_id}/rules/new/", {**fields, "account": "429", "act": "save"})
+    assert right.status_code == 302
