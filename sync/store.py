@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 
 JSONB = 3802  # Django leaves this type as text in a raw cursor
+MOST_TOUCHED = 1000  # documents that changed under us, in one look
 
 
 def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
@@ -163,15 +164,17 @@ def count_backfill(backfill_id: int, *, read: int, new: int, changed: int) -> No
 def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
     """Fetched rows, oldest first, each with the partners of its unit (a unit is transformed as a whole).
 
-    A change of a row whose document may or may not stand in the books waits until that is known.
+    A change of a row whose document may or may not stand in the books waits until that is known. (OFFSET 0: the entries of
+    each row by their index; as a join they would all be read for every row.)
     """
     return rows(
         """WITH due AS (
                SELECT id, unit FROM record WHERE flow_id = %(flow)s AND state = 'fetched'
-                  AND NOT EXISTS (SELECT FROM entry WHERE entry.flow_id = %(flow)s AND entry.record_id = record.id
-                                     AND entry.state IN ('in_flight', 'unconfirmed'))
-                  AND (unit = '' OR NOT EXISTS (SELECT FROM entry WHERE entry.flow_id = %(flow)s AND entry.unit <> ''
-                                     AND entry.unit = record.unit AND entry.state IN ('in_flight', 'unconfirmed')))
+                  AND NOT EXISTS (SELECT FROM (SELECT state FROM entry WHERE entry.record_id = record.id OFFSET 0) AS its
+                                   WHERE its.state IN ('in_flight', 'unconfirmed'))
+                  AND (unit = '' OR NOT EXISTS (SELECT FROM (SELECT state FROM entry WHERE entry.flow_id = %(flow)s
+                                     AND entry.unit <> '' AND entry.unit = record.unit OFFSET 0) AS its
+                                   WHERE its.state IN ('in_flight', 'unconfirmed')))
                 ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
            ), picked AS (
                SELECT id FROM due
@@ -504,8 +507,9 @@ def entries_in_books(*, flow_id: int, connection_id: int) -> list[dict[str, Any]
     """Entries without an id whose marker stands in the books, each with every document that carries it."""
     return rows(
         """SELECT entry.id, entry.state, entry.attempts, mirror.document_id, mirror.status, mirror.rate, mirror.kind
-             FROM entry JOIN mirror_document AS mirror
-               ON mirror.connection_id = %(connection)s AND mirror.marker = entry.marker
+             FROM entry CROSS JOIN LATERAL (
+                      SELECT document_id, status, rate, kind FROM mirror_document
+                       WHERE connection_id = %(connection)s AND marker <> '' AND marker = entry.marker OFFSET 0) AS mirror
             WHERE entry.flow_id = %(flow)s AND entry.destination_id IS NULL AND entry.document IS NOT NULL
               AND entry.state IN ('fetched', 'ready', 'waiting', 'unconfirmed')
             ORDER BY entry.id, mirror.document_id""",
@@ -532,10 +536,12 @@ def entries_to_confirm(*, flow_id: int, connection_id: int, limit: int) -> list[
     return rows(
         """SELECT entry.id, entry.marker, entry.document, entry.destination_id, entry.changed_at, entry.posted_rate,
                   entry.findings, to_jsonb(mirror) AS found
-             FROM entry LEFT JOIN mirror_document AS mirror
-               ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
-            WHERE entry.flow_id = %(flow)s AND entry.state = 'unconfirmed' AND entry.destination_id IS NOT NULL
-            ORDER BY entry.id LIMIT %(limit)s FOR UPDATE OF entry SKIP LOCKED""",
+             FROM (SELECT id, marker, document, destination_id, changed_at, posted_rate, findings FROM entry
+                    WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL
+                    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS entry
+             LEFT JOIN LATERAL (SELECT * FROM mirror_document WHERE connection_id = %(connection)s
+                                   AND document_id = entry.destination_id OFFSET 0) AS mirror ON true
+            ORDER BY entry.id""",
         {"flow": flow_id, "connection": connection_id, "limit": limit},
     )
 
@@ -558,18 +564,31 @@ def has_confirmed(flow_id: int) -> bool:
     return bool(rows("SELECT 1 AS one FROM entry WHERE flow_id = %s AND state = 'confirmed' LIMIT 1", [flow_id]))
 
 
-def touched_since_confirmed(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
-    """Confirmed entries whose document in the books changed after we last looked at it."""
+def touched_since_confirmed(
+    *, flow_id: int, connection_id: int, organisation_id: str, looked_at: datetime | None
+) -> list[dict[str, Any]]:
+    """Confirmed entries whose document in the books changed after we last looked at it; `MOST_TOUCHED` at most.
+
+    `looked_at`: what was read before the last look was seen by it. Another flow may have been writing at that moment.
+    """
     return rows(
         """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, entry.findings, entry.read_back,
                   mirror.updated_at::text AS stamp, to_jsonb(mirror) AS found
-             FROM entry JOIN mirror_document AS mirror
-               ON mirror.connection_id = %s AND mirror.document_id = entry.destination_id
-            WHERE entry.flow_id = %s AND entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
+             FROM (SELECT * FROM mirror_document WHERE connection_id = %(connection)s AND read_at >
+                          coalesce(%(looked)s::timestamptz - interval '5 minutes', '-infinity') OFFSET 0) AS mirror
+            CROSS JOIN LATERAL (SELECT * FROM entry WHERE entry.organisation_id = %(organisation)s
+                                   AND entry.destination_id = mirror.document_id OFFSET 0) AS entry
+            WHERE entry.flow_id = %(flow)s AND entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
               AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
               AND mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen'
-            ORDER BY entry.id LIMIT 1000""",
-        [connection_id, flow_id],
+            ORDER BY entry.id LIMIT %(most)s""",
+        {
+            "connection": connection_id,
+            "organisation": organisation_id,
+            "flow": flow_id,
+            "looked": looked_at,
+            "most": MOST_TOUCHED,
+        },
     )
 
 

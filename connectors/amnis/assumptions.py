@@ -89,7 +89,7 @@ def filter_day(value: date) -> str:
 def embedded_detail(row: Wire) -> Wire | None:
     """A23: `includeTransactionDetail=true` adds the detail object as `transactionDetail`."""
     found = row.get("transactionDetail")
-    return found if isinstance(found, Mapping) else None
+    return found if isinstance(found, dict) else None
 
 
 def detail_key(row: Wire) -> tuple[str, str] | None:

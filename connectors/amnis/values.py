@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,22 +30,22 @@ def text(value: object) -> str:
 
 def identifier(value: object) -> str:
     """An id as text, whether it came as a number, a string, an IRI or an object. "" is no id (A26)."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return identifier(value.get("id") or value.get("@id"))
     return text(value).rsplit("/", 1)[-1]
 
 
 def part(value: object, key: str) -> Wire:
     """The object under `key`; an empty one where there is none."""
-    found = value.get(key) if isinstance(value, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def parts(value: object) -> list[Wire]:
     """The objects of a list; of an object that stands where a list should be, that object; else none."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [value]
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def flag(value: object) -> bool | None:
@@ -95,13 +96,18 @@ def structured_reference(*texts: str) -> str:
 
 def storable(value: Any) -> Any:
     """The same as plain JSON: decimals as strings; links that open a door without a password are gone."""
-    if isinstance(value, Mapping):
-        return {key: storable(item) for key, item in value.items() if not _SECRET_LINK.search(key)}
+    if isinstance(value, str):
+        return _SECRET_ADDRESS.sub("[link removed]", value) if "://" in value else value
+    if isinstance(value, dict):
+        return {key: storable(item) for key, item in value.items() if not _names_a_secret(key)}
     if isinstance(value, list):
         return [storable(item) for item in value]
-    if isinstance(value, str):
-        return _SECRET_ADDRESS.sub("[link removed]", value)
     return format(value, "f") if isinstance(value, Decimal) else value
+
+
+@cache
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_LINK.search(key) is not None
 
 
 def _creditor_reference_in(candidate: str) -> str:

@@ -18,6 +18,7 @@ _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 _ESCAPE = json.JSONEncoder(ensure_ascii=False).encode
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 class WireError(ValueError):
@@ -62,7 +63,7 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return _ESCAPE(value)
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+        return _WORDS[value]
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, Decimal) and value.is_finite():

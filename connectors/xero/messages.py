@@ -258,10 +258,15 @@ def messages_in(element: object, key: str = "ValidationErrors") -> list[str]:
     """Every sentence under `key`, however deep: on the element, its lines, its contact. Some samples say Description."""
     if isinstance(element, list):
         return [message for item in element for message in messages_in(item, key)]
-    if not isinstance(element, Mapping):
+    if not isinstance(element, dict):
         return []
-    own = [_sentence(item) for item in element.get(key) or [] if isinstance(item, Mapping)]
-    nested = [message for name, value in element.items() if name != key for message in messages_in(value, key)]
+    own = [_sentence(item) for item in element.get(key) or [] if isinstance(item, dict)]
+    nested = [
+        message
+        for name, value in element.items()
+        if name != key and isinstance(value, (dict, list))
+        for message in messages_in(value, key)
+    ]
     return [message for message in own if message] + nested
 
 

@@ -42,13 +42,13 @@ def identifier(element: Wire, key: str) -> str:
 def part(element: Wire, key: str) -> Wire:
     """A nested object; empty where it is missing or something else."""
     value = element.get(key)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def parts(element: Wire, key: str) -> list[Wire]:
     """A list of nested objects, without what is none."""
     value = element.get(key)
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def elements_of(answer: Any, plural: str) -> list[Wire]:

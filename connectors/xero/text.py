@@ -45,6 +45,8 @@ class MarkerError(ValueError):
 
 def clean(text: str) -> str:
     """One line of visible characters, composed (NFC), without control, direction and zero-width characters."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     visible = "".join(_visible(character) for character in unicodedata.normalize("NFC", text))
     return unicodedata.normalize("NFC", " ".join(visible.split()))
 
@@ -119,4 +121,4 @@ def _is_noncharacter(code: int) -> bool:
 
 
 def _units(text: str) -> int:
-    return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
+    return len(text) if text.isascii() else len(text) + sum(1 for character in text if ord(character) > 0xFFFF)

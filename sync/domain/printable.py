@@ -10,6 +10,8 @@ _SPACED = frozenset({"Cc", "Zl", "Zp"})  # control characters, line and paragrap
 
 def visible(text: str) -> str:
     """NFKC, in one line, without control, bidi, surrogate or unassigned characters; spaces collapsed."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     return " ".join("".join(map(_shown, unicodedata.normalize("NFKC", text))).split())
 
 

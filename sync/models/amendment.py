@@ -46,8 +46,10 @@ class Amendment(TenantModel):
         AGAIN = "again"  # what was removed is posted anew as the source says it now
         STANDS = "stands"
 
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="amendments")
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="amendments")
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="amendments", db_constraint=False)
+    entry = models.ForeignKey(
+        Entry, on_delete=models.PROTECT, related_name="amendments", db_constraint=False, db_index=False
+    )
     batch = models.UUIDField(null=True)  # asked for together: an entry, a run, a day
     deed = models.CharField(max_length=6, choices=Deed.choices)
     then = models.CharField(max_length=8, choices=Then.choices)

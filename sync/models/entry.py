@@ -8,7 +8,7 @@ from sync.models.contact import ContactLink
 from sync.models.flow import Flow
 from sync.models.record import Record
 from sync.models.run import Run
-from tenants.models import TenantModel
+from tenants.models import OwnedModel
 
 
 class EntryState(models.TextChoices):
@@ -44,7 +44,7 @@ class Leg(models.TextChoices):
     REST = "rest"  # what a payment leaves over
 
 
-class Entry(TenantModel):
+class Entry(OwnedModel):
     """What should stand in the books for a record: one document, its decisions, and how far it has come.
 
     `document` is the neutral ledger entry as JSON (null while it cannot be built). `amount` is signed from the wallet.
@@ -52,13 +52,19 @@ class Entry(TenantModel):
     of two records: the sending `record` and the receiving `other_record`.
     """
 
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="entries")
+    flow = models.ForeignKey(
+        Flow, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
+    )
     organisation_id = models.CharField(max_length=100)
-    record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="entries")
-    other_record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="+", null=True)
+    record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="entries", db_constraint=False)
+    other_record = models.ForeignKey(
+        Record, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
+    )
     leg = models.CharField(max_length=8, choices=Leg.choices, default=Leg.MAIN)
     unit = models.CharField(max_length=120, default="", blank=True)
-    depends_on = models.ForeignKey("self", on_delete=models.PROTECT, related_name="dependents", null=True)
+    depends_on = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="dependents", null=True, db_constraint=False, db_index=False
+    )
     movement = models.CharField(max_length=20)
     state = models.CharField(max_length=12, choices=EntryState.choices, default=EntryState.FETCHED)
     not_before = models.DateTimeField(db_default=Now())
@@ -78,7 +84,9 @@ class Entry(TenantModel):
     destination_id = models.CharField(max_length=100, null=True)
     other_destination_id = models.CharField(max_length=100, null=True)  # linked: a transfer typed as two documents
     bank_account_id = models.CharField(max_length=100, default="", blank=True)
-    contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, related_name="entries", null=True)
+    contact = models.ForeignKey(
+        ContactLink, on_delete=models.PROTECT, related_name="entries", null=True, db_constraint=False, db_index=False
+    )
     option_ids = ArrayField(
         models.BigIntegerField(), default=list, db_default=models.Value([], ArrayField(models.BigIntegerField()))
     )  # of tracking links: options that must exist before it is sent
@@ -95,12 +103,12 @@ class Entry(TenantModel):
     )  # contact, reference, lines as first read back: what else stands there is a person's
     record_revision = models.PositiveIntegerField(default=1)
 
-    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedModel.Meta):
         db_table = "entry"
         indexes = [
             models.Index(fields=["flow", "not_before", "id"], name="entry_due", condition=models.Q(state="ready")),
@@ -110,6 +118,10 @@ class Entry(TenantModel):
             models.Index(fields=["flow", "state", "id"], name="entry_by_state"),
             models.Index(fields=["flow", "bank_account_id", "booking_date"], name="entry_by_account_day"),
             models.Index(fields=["contact", "currency", "-booking_date", "-id"], name="entry_history_of_contact"),
+            models.Index(
+                fields=["other_record"], name="entry_other_record", condition=models.Q(other_record__isnull=False)
+            ),
+            models.Index(fields=["depends_on"], name="entry_dependents", condition=models.Q(depends_on__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="entry_tenant_id"),

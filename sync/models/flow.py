@@ -38,6 +38,7 @@ class Flow(TenantModel):
     fetched_at = models.DateTimeField(null=True)  # the source was last read to its end
     mirror_watermarks = models.JSONField(default=dict)  # endpoint -> newest UpdatedDateUTC seen
     mirror_read_at = models.DateTimeField(null=True)
+    drift_looked_at = models.DateTimeField(null=True)  # what the mirror showed by then was compared with what we posted
     contacts_read_at = models.DateTimeField(null=True)
     lock_read_at = models.DateTimeField(null=True)
     reference_read_at = models.DateTimeField(null=True)

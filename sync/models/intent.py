@@ -11,10 +11,10 @@ from sync.models.entry import Entry
 from sync.models.flow import Flow
 from sync.models.run import Run
 from sync.models.tracking import TrackingLink
-from tenants.models import TenantModel
+from tenants.models import OwnedModel
 
 
-class PushIntent(TenantModel):
+class PushIntent(OwnedModel):
     """One request that will be, or may have been, sent. `open` until the outcome of every item is known for sure.
 
     `absences`: complete probes after the quarantine that found nothing; two of them, a gap apart, prove absence.
@@ -26,8 +26,8 @@ class PushIntent(TenantModel):
         REJECTED = "rejected"
         ABSENT = "absent"
 
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="intents")
-    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+")
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="intents", db_constraint=False)
+    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False)
     organisation_id = models.CharField(max_length=100)
     endpoint = models.CharField(max_length=30)
     method = models.CharField(max_length=6)
@@ -47,7 +47,7 @@ class PushIntent(TenantModel):
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedModel.Meta):
         db_table = "push_intent"
         indexes = [models.Index(fields=["flow", "id"], name="intent_open", condition=models.Q(state="open"))]
         constraints = [
@@ -63,7 +63,7 @@ class PushIntent(TenantModel):
         return f"intent {self.pk}"
 
 
-class PushIntentItem(TenantModel):
+class PushIntentItem(OwnedModel):
     """One subject of an intent. A subject is in at most one open intent: the partial unique index says so."""
 
     class Deed(models.TextChoices):
@@ -71,19 +71,43 @@ class PushIntentItem(TenantModel):
         CHANGE = "change"
         VOID = "void"
 
-    intent = models.ForeignKey(PushIntent, on_delete=models.CASCADE, related_name="items")
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, null=True, related_name="intent_items")
-    contact = models.ForeignKey(ContactLink, on_delete=models.PROTECT, null=True, related_name="intent_items")
-    option = models.ForeignKey(TrackingLink, on_delete=models.PROTECT, null=True, related_name="intent_items")
-    amendment = models.ForeignKey(Amendment, on_delete=models.PROTECT, null=True, related_name="intent_items")
+    intent = models.ForeignKey(
+        PushIntent, on_delete=models.CASCADE, related_name="items", db_constraint=False, db_index=False
+    )
+    entry = models.ForeignKey(
+        Entry, on_delete=models.PROTECT, null=True, related_name="intent_items", db_constraint=False
+    )
+    contact = models.ForeignKey(
+        ContactLink,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="intent_items",
+        db_constraint=False,
+        db_index=False,
+    )
+    option = models.ForeignKey(
+        TrackingLink,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="intent_items",
+        db_constraint=False,
+        db_index=False,
+    )
+    amendment = models.ForeignKey(
+        Amendment, on_delete=models.PROTECT, null=True, related_name="intent_items", db_constraint=False, db_index=False
+    )
     deed = models.CharField(max_length=6, choices=Deed.choices, default=Deed.CREATE)
     marker = models.CharField(max_length=50)
     position = models.PositiveSmallIntegerField()
     open = models.BooleanField(default=True)
     outcome = models.CharField(max_length=20, default="", blank=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedModel.Meta):
         db_table = "push_intent_item"
+        indexes = [
+            models.Index(fields=[name], name=f"item_of_{name}", condition=models.Q(**{f"{name}__isnull": False}))
+            for name in ("contact", "option", "amendment")
+        ]
         constraints = [
             models.UniqueConstraint(fields=["entry"], name="item_entry_one_open", condition=models.Q(open=True)),
             models.UniqueConstraint(fields=["contact"], name="item_contact_one_open", condition=models.Q(open=True)),
@@ -101,10 +125,10 @@ class PushIntentItem(TenantModel):
         return f"{self.deed} {self.marker}"
 
 
-class PushAttempt(TenantModel):
+class PushAttempt(OwnedModel):
     """Append-only: every send of an intent and what came back, with an excerpt fit to show."""
 
-    intent = models.ForeignKey(PushIntent, on_delete=models.PROTECT, related_name="attempts")
+    intent = models.ForeignKey(PushIntent, on_delete=models.PROTECT, related_name="attempts", db_constraint=False)
     epoch = models.PositiveIntegerField()
     sent_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=20)
@@ -116,7 +140,7 @@ class PushAttempt(TenantModel):
     answer_sha256 = models.CharField(max_length=64, default="", blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedModel.Meta):
         db_table = "push_attempt"
 
     def __str__(self) -> str:

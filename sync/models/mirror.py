@@ -4,13 +4,15 @@ from django.db import models
 from django.db.models.functions import Now
 
 from connectors.models import Connection
-from tenants.models import TenantModel
+from tenants.models import OwnedModel, TenantModel
 
 
-class MirrorDocument(TenantModel):
+class MirrorDocument(OwnedModel):
     """Xero's side as last read: small, local, queried instead of the API. Never a source of postings."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     kind = models.CharField(max_length=20)
     document_id = models.CharField(max_length=100)
     account_id = models.CharField(max_length=100)
@@ -30,11 +32,12 @@ class MirrorDocument(TenantModel):
     updated_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(db_default=Now())
 
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedModel.Meta):
         db_table = "mirror_document"
         indexes = [
             models.Index(fields=["connection", "marker"], name="mirror_marker", condition=~models.Q(marker="")),
             models.Index(fields=["connection", "account_id", "date", "total"], name="mirror_lookalike"),
+            models.Index(fields=["connection", "read_at"], name="mirror_read"),
         ]
         constraints = [models.UniqueConstraint(fields=["connection", "document_id"], name="mirror_document_once")]
 
@@ -45,7 +48,9 @@ class MirrorDocument(TenantModel):
 class MirrorInvoice(TenantModel):
     """A sales invoice or bill as last read: what a movement may pay. Read for matching alone, never learned from."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     invoice_id = models.CharField(max_length=100)
     sales = models.BooleanField()
     number = models.CharField(max_length=255, default="", blank=True)

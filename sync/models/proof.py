@@ -10,7 +10,7 @@ from tenants.models import TenantModel
 class Proof(TenantModel):
     """The result of one balance proof, as printed by the command. Both vendors were read afresh for it. Never changed."""
 
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="proofs")
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="proofs", db_index=False)
     balanced = models.BooleanField()
     result = models.JSONField()
     since = models.DateField(null=True)

@@ -19,7 +19,7 @@ class Run(TenantModel):
         FAILED = "failed"
         ABANDONED = "abandoned"  # its process died
 
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="runs")
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="runs", db_index=False)
     trigger = models.CharField(max_length=20, default="schedule")
     actor = models.CharField(max_length=254, default="", blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)

@@ -33,7 +33,7 @@ def confirm(ctx: Context) -> Progress:
         ).exists():
             return Progress.nothing()
     if ctx.sent_since_read:
-        mirror.read_changes(ctx)
+        mirror.read_sent(ctx)
     moved = 0
     with ctx.commit():
         rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)

@@ -34,10 +34,17 @@ def look(ctx: Context) -> int:
     if not ctx.mirror_fresh:
         return 0
     with ctx.commit():
-        rows = store.touched_since_confirmed(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
+        rows = store.touched_since_confirmed(
+            flow_id=ctx.flow_id,
+            connection_id=ctx.connection.pk,
+            organisation_id=ctx.connection.external_id,
+            looked_at=ctx.flow.drift_looked_at,
+        )
         moves = [_verdict(row) for row in rows]
         if any(move["state"] == EntryState.REVIEW for move in moves):
             ctx.begin_run()
+        if len(rows) < store.MOST_TOUCHED:
+            ctx.store_flow(drift_looked_at=now)
         return store.move_entries(moves, run_id=ctx.run_id)
 
 

@@ -5,7 +5,7 @@ Presence is proof at any time: an entry without an id whose marker stands in the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -20,6 +20,8 @@ ENDPOINTS = (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
 PAYMENTS = (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
 ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
+WIDE_EVERY = timedelta(minutes=5)
+SHORT_MARGIN = timedelta(minutes=1)  # clocks of one vendor's servers, and others' documents in between
 
 
 def uses_payments(ctx: Context) -> bool:
@@ -43,22 +45,51 @@ def read_changes(
     Without `endpoints` all that the company uses. Returns the database's time from before the reading. A read that fails
     raises and proves nothing.
     """
-    started = ctx.now()
+    ctx.read_wide_at = started = ctx.now()
     if is_stale(ctx, started):
         with ctx.commit():
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     watermarks = dict(ctx.flow.mirror_watermarks)
     for endpoint in endpoints if endpoints is not None else endpoints_of(ctx):
-        for page in read(ctx, endpoint, since):  # page by page, so that a long history needs little memory
-            if page:
-                with ctx.commit():
-                    keep_documents(ctx, page)
-            watermarks[endpoint.value] = _newest(watermarks.get(endpoint.value), page)
+        newest = _keep_pages(ctx, endpoint, read(ctx, endpoint, since))
+        watermarks[endpoint.value] = max((at for at in (watermarks.get(endpoint.value), newest) if at), default=None)
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_read_at=started, mirror_watermarks={name: at for name, at in watermarks.items() if at})
     ctx.mirror_fresh, ctx.sent_since_read = True, False
     return started
+
+
+def read_sent(ctx: Context) -> None:
+    """What this slice has just sent, and little else: its documents are younger than all that it saw before.
+
+    A short reading proves no absence and moves no watermark: every few minutes a wide one looks for what became readable
+    late. Without it a long first sync would read its last quarter of an hour again after each thousand documents.
+    """
+    if ctx.read_wide_at is None or ctx.now() - ctx.read_wide_at > WIDE_EVERY:
+        read_changes(ctx)
+        return
+    for endpoint in endpoints_of(ctx):
+        newest = ctx.newest_seen.get(endpoint)
+        since = datetime.fromisoformat(newest) - SHORT_MARGIN if newest else None
+        pages = ctx.destination.changes(endpoint, since=since) if since else read(ctx, endpoint, None)
+        _keep_pages(ctx, endpoint, pages)
+    with ctx.commit():
+        adopt(ctx)
+    ctx.sent_since_read = False
+
+
+def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]]) -> str | None:
+    """Store page by page, so that a long history needs little memory. The largest change stamp that was seen."""
+    newest = ctx.newest_seen.get(endpoint)
+    for page in pages:
+        if page:
+            with ctx.commit():
+                keep_documents(ctx, page)
+        newest = _newest(newest, page)
+    if newest:
+        ctx.newest_seen[endpoint] = newest
+    return newest
 
 
 def is_stale(ctx: Context, now: datetime) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import connection, models
 from django.test import override_settings
 
 from tenants import rls
@@ -174,6 +175,27 @@ def test_every_key_between_tenants_rows_is_composite(db: None) -> None:
         )
         missing = [name for (name,) in cursor.fetchall()]
     assert not missing, missing
+
+
+def test_a_key_without_a_constraint_of_its_own_is_held_by_a_composite_one(db: None) -> None:
+    """`db_constraint=False` spares the second check of the same key; it must never be the only one."""
+    bare = {
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) and not getattr(field, "db_constraint", True)
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT k.conrelid::regclass::text, a.attname, array_agg(a.attname) OVER (PARTITION BY k.oid)
+            FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+            WHERE k.contype = 'f' AND cardinality(k.conkey) = 2
+            """
+        )
+        held = {(table, column) for table, column, key in cursor.fetchall() if "tenant_id" in key}
+    assert len(bare) > 20
+    assert bare <= held, bare - held
 
 
 def test_a_composite_key_refuses_a_strangers_row(owner_role: Raw, muster: Tenant, other: Tenant) -> None:
