@@ -58,6 +58,7 @@ class Env:
     amnis_authorize_url: str
     amnis_client_id: str
     amnis_client_secret: str
+    amnis_limit_minute: int
 
     xero_client_id: str
     xero_client_secret: str
@@ -120,6 +121,7 @@ def load(environ: Mapping[str, str]) -> Env:
         amnis_authorize_url=read.page_url("AMNIS_AUTHORIZE_URL"),
         amnis_client_id=read.text("AMNIS_CLIENT_ID"),
         amnis_client_secret=read.text("AMNIS_CLIENT_SECRET"),
+        amnis_limit_minute=read.whole("AMNIS_LIMIT_MINUTE", 330, low=15),
         xero_client_id=read.text("XERO_CLIENT_ID"),
         xero_client_secret=read.text("XERO_CLIENT_SECRET"),
         xero_login_url=read.base_url("XERO_LOGIN_URL", "https://login.xero.com"),

@@ -13,8 +13,8 @@ from connectors.throttle import Limits
 
 AMNIS, XERO = "amnis", "xero"
 XERO_APP_MINUTE = 10_000
-# A30: Amnis names no figures. Five calls a second, two at once; in a short window, so that a wait is a short one too.
-AMNIS_CALLS, AMNIS_SECONDS, AMNIS_AT_ONCE = 22, 4, 3
+# A30: Amnis names no figures. Counted in a short window, so that a wait is a short one too.
+AMNIS_SECONDS, AMNIS_AT_ONCE = 4, 3
 
 
 def base_url(kind: str) -> str:
@@ -37,7 +37,8 @@ def limits(kind: str) -> Limits:
             concurrent=settings.ENV.xero_limit_concurrent,
             app_minute=XERO_APP_MINUTE,
         )
-    return Limits(calls=AMNIS_CALLS, seconds=AMNIS_SECONDS, concurrent=AMNIS_AT_ONCE)
+    calls = settings.ENV.amnis_limit_minute * AMNIS_SECONDS // 60
+    return Limits(calls=calls, seconds=AMNIS_SECONDS, concurrent=AMNIS_AT_ONCE)
 
 
 def has_consent(kind: str) -> bool:

@@ -62,7 +62,7 @@ def normalise(raw: RawRecord, *, zone: ZoneInfo) -> SourceTransaction:
         found = read(case, found)
     _check_detail(case, kind)
     contradictions.look(case, kind, found.amount)
-    return replace(found, findings=tuple(case.findings))
+    return replace(found, findings=tuple(case.findings)) if case.findings else found
 
 
 def account(item: Wire) -> SourceAccount:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,10 +64,13 @@ def amount(value: object) -> Decimal | None:
 
 def moment(value: object) -> datetime | None:
     """ISO 8601; without a zone it is UTC (A11). None for what is no moment, or lies in an impossible year."""
-    if not isinstance(value, str) or not value.strip():
-        return None
+    return _moment(value.strip()) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)  # the same moments stand in a row and its detail, and are asked for again and again
+def _moment(written: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(value.strip())
+        found = datetime.fromisoformat(written)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -98,6 +101,8 @@ def storable(value: Any) -> Any:
     """The same as plain JSON: decimals as strings; links that open a door without a password are gone."""
     if isinstance(value, str):
         return _SECRET_ADDRESS.sub("[link removed]", value) if "://" in value else value
+    if value is None:
+        return None
     if isinstance(value, dict):
         return {key: storable(item) for key, item in value.items() if not _names_a_secret(key)}
     if isinstance(value, list):

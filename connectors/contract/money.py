@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 ZERO = Decimal(0)
 NO_CURRENCY = "XXX"  # ISO 4217: no currency is involved; stands where a source names one that does not exist
@@ -48,9 +49,16 @@ class MoneyError(ValueError):
 
 def decimal_of(value: object) -> Decimal:
     """Read a vendor's amount: a plain decimal string, int or Decimal. Floats, NaN and exponents are refused."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+    if isinstance(value, str):
+        return _decimal_of(value)
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise MoneyError(f"{value!r} is not a decimal amount")
-    text = format(value, "f") if isinstance(value, Decimal) and value.is_finite() else str(value).strip()
+    return _decimal_of(format(value, "f") if isinstance(value, Decimal) and value.is_finite() else str(value))
+
+
+@lru_cache(maxsize=4096)  # a row says its amount several times
+def _decimal_of(value: str) -> Decimal:
+    text = value.strip()
     if not _PLAIN_DECIMAL.fullmatch(text):
         raise MoneyError(f"{value!r} is not a plain decimal amount")
     try:

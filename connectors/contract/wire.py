@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import accumulate
 from typing import Any
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -14,7 +13,7 @@ MAX_DEPTH = 64
 _MAX_NUMBER = 40
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_ALIKE = bytes.maketrans(b"[]{}", b"()()")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 _ESCAPE = json.JSONEncoder(ensure_ascii=False).encode
@@ -36,7 +35,7 @@ def decode(body: bytes) -> Any:
     """
     if len(body) > MAX_BYTES:
         raise WireError(f"the answer is larger than {MAX_BYTES} bytes")
-    if _depth(body) > MAX_DEPTH:
+    if _is_too_deep(body):
         raise WireError(f"the answer is nested deeper than {MAX_DEPTH} levels")
     try:
         found = json.loads(
@@ -83,9 +82,16 @@ def _storable(value: Any) -> Any:
     return [_storable(item) for item in value] if isinstance(value, list) else value
 
 
-def _depth(body: bytes) -> int:
-    brackets = _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS)
-    return max(accumulate(_STEP[sign] for sign in brackets), default=0)
+def _is_too_deep(body: bytes) -> bool:
+    """Takes the innermost brackets away, layer by layer; which closes which is the decoder's to judge.
+
+    A body that was cut off leaves brackets open: it is garbled, not deep, unless those alone are too many.
+    """
+    bare = _STRINGS.sub(b"", body) if b'\\"' in body else b"".join(body.split(b'"')[::2])
+    layers = bare.translate(_ALIKE, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        layers = layers.replace(b"()", b"")
+    return b"()" in layers or layers.count(b"(") > MAX_DEPTH
 
 
 def _decimal(text: str) -> Decimal:

@@ -45,9 +45,10 @@ class MarkerError(ValueError):
 
 def clean(text: str) -> str:
     """One line of visible characters, composed (NFC), without control, direction and zero-width characters."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    visible = "".join(_visible(character) for character in unicodedata.normalize("NFC", text))
+    composed = unicodedata.normalize("NFC", text)
+    if composed.isprintable():  # no control, format or separating character but spaces
+        return " ".join(composed.split())
+    visible = "".join(_visible(character) for character in composed)
     return unicodedata.normalize("NFC", " ".join(visible.split()))
 
 

@@ -10,9 +10,9 @@ _SPACED = frozenset({"Cc", "Zl", "Zp"})  # control characters, line and paragrap
 
 def visible(text: str) -> str:
     """NFKC, in one line, without control, bidi, surrogate or unassigned characters; spaces collapsed."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    return " ".join("".join(map(_shown, unicodedata.normalize("NFKC", text))).split())
+    composed = unicodedata.normalize("NFKC", text)
+    shown = composed if composed.isprintable() else "".join(map(_shown, composed))
+    return " ".join(shown.split())
 
 
 def _shown(sign: str) -> str:

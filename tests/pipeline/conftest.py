@@ -192,6 +192,7 @@ def compressed(env: Any) -> Any:
         probe_gap_seconds=0.05,
         retry_schedule_seconds=(0.05, 0.05, 0.05, 0.05),
         lease_seconds=60.0,
+        amnis_limit_minute=0,
         xero_limit_minute=0,  # no budget of ours: the sandbox has its limits off too
         xero_limit_day=0,
     )
