@@ -23,6 +23,7 @@ class Act:
     needs_reason: bool = False
     needs_document: bool = False  # there must be something to post
     finding: str = ""  # only where this is what stands against the entry
+    posted: bool | None = False  # where a document stands for it in the books, where none does, or in both cases
     help: str | Promise = ""
 
 
@@ -52,7 +53,17 @@ ACTS: tuple[Act, ...] = (
         label=_("It is another one: take the link back"),
         action=Action.REVIEW,
         states=frozenset({EntryState.DUPLICATE}),
+        posted=None,
         help=_("The movement is decided anew. The document in Xero stays as it is."),
+    ),
+    Act(
+        name="leave",
+        label=_("Leave it as it is in Xero"),
+        action=Action.REVIEW,
+        states=frozenset({EntryState.REVIEW}),
+        posted=True,
+        needs_reason=True,
+        help=_("The question is settled, and Xero is not touched. It is asked again only if something changes."),
     ),
     Act(
         name="handled",
@@ -87,6 +98,8 @@ def finding_detail(entry: Entry, code: str) -> str:
 
 
 def _fits(act: Act, entry: Entry) -> bool:
+    if act.posted is not None and act.posted != (entry.destination_id is not None):
+        return False
     if entry.state not in act.states or (act.needs_document and entry.document is None):
         return False
     return not act.finding or bool(finding_detail(entry, act.finding))

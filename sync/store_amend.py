@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sync import store
@@ -183,3 +184,20 @@ def account_sums(*, connection_id: int, account_ids: Sequence[str]) -> dict[str,
         {"connection": connection_id, "accounts": list(account_ids)},
     )
     return {row["account"]: row["total"] for row in found}
+
+
+def sleepers(*, flow_id: int, grace: timedelta) -> list[int]:
+    """Amendments on their way that nothing is due to wake: must be empty, else a change was lost sight of."""
+    found = store.rows(
+        """SELECT amendment.id FROM amendment JOIN flow ON flow.id = amendment.flow_id
+            WHERE amendment.flow_id = %s AND amendment.state IN ('asked', 'in_flight', 'unconfirmed')
+              AND flow.state = 'active'
+              AND greatest(amendment.not_before, amendment.changed_at, coalesce(flow.held_until, amendment.changed_at))
+                  < clock_timestamp() - %s
+              AND NOT EXISTS (SELECT FROM push_intent_item AS item JOIN push_intent AS intent ON intent.id = item.intent_id
+                               WHERE item.amendment_id = amendment.id AND item.open
+                                 AND intent.next_probe > clock_timestamp())
+            ORDER BY amendment.id""",
+        [flow_id, grace],
+    )
+    return [row["id"] for row in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sync import incidents, store
+from sync import incidents, store, store_amend
 from sync.models import Flow, Incident
 from tenants.scoping import tenant_scope
 
@@ -13,26 +13,38 @@ WEEKLY = timedelta(days=35)
 
 
 def look_for_sleepers(*, tenant_id: int, flow_id: int, grace: timedelta) -> int:
-    """Entries that are neither at rest nor due to wake up. Must be none."""
+    """Entries that are neither at rest nor due to wake up, and changes of posted documents likewise. Must be none."""
     with tenant_scope(tenant_id):
         flow = Flow.objects.get(pk=flow_id)
-        found = [row for row in store.sleepers(grace=grace) if row["flow_id"] == flow_id]
-        if not found:
-            incidents.close_causes(
-                tenant_id=tenant_id, flow=flow, prefixes=("sleepers",), resolution="All of them moved on."
-            )
-            return 0
-        incidents.open(
-            tenant_id=tenant_id,
-            flow=flow,
+        entries = [row for row in store.sleepers(grace=grace) if row["flow_id"] == flow_id]
+        changes = store_amend.sleepers(flow_id=flow_id, grace=grace)
+        _tell(
+            flow,
             cause="sleepers",
-            severity="critical",
-            error_class="system",
-            title=f"{len(found)} movements are not moving on",
+            number=len(entries),
+            title=f"{len(entries)} movements are not moving on",
             body="They are neither posted nor held for a person, and nothing is due to wake them. Tell the operators.",
-            action="transactions",
         )
-        return len(found)
+        _tell(
+            flow,
+            cause="sleeping_changes",
+            number=len(changes),
+            title=f"{len(changes)} changes of posted documents are not moving on",
+            body="They were asked for, are neither done nor refused, and nothing is due to wake them. Look at the documents in "
+            "Xero before you change them by hand, and tell the operators.",
+        )
+        return len(entries) + len(changes)
+
+
+def _tell(flow: Flow, *, cause: str, number: int, title: str, body: str) -> None:
+    """An incident while there are any of them; closed when there are none."""
+    common = {"tenant_id": flow.tenant_id, "flow": flow}
+    if not number:
+        incidents.close_causes(**common, prefixes=(cause,), resolution="All of them moved on.")
+        return
+    incidents.open(
+        **common, cause=cause, severity="critical", error_class="system", title=title, body=body, action="transactions"
+    )
 
 
 def look_for_twins(*, tenant_id: int, flow_id: int) -> int:

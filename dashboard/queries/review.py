@@ -29,11 +29,13 @@ class Cause:
 
 @dataclass(slots=True, kw_only=True)
 class ReviewGroup:
-    """Entries with the same first obstacle. `key` names the group in an address."""
+    """Entries with the same first obstacle. `key` names the group in an address. `posted`: how many of them stand in the
+    books, so that nothing is to be posted for them."""
 
     cause: Cause
     entry_ids: list[int] = field(default_factory=list)
-    complete: int = 0  # of them have a document, so accepting them posts something
+    posted: int = 0
+    complete: int = 0  # of the others have a document, so accepting them posts something
     values: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -54,18 +56,26 @@ def review_groups(*, flow: Flow) -> list[ReviewGroup]:
     rows = (
         Entry.objects.filter(flow=flow, state__in=(EntryState.REVIEW, EntryState.FAILED))
         .order_by("-id")
-        .annotate(complete=ExpressionWrapper(Q(document__isnull=False), output_field=BooleanField()))
-        .values_list("id", "state", "findings", "accepted", "amount", "currency", "complete")
+        .annotate(
+            posted=_is(Q(destination_id__isnull=False)),
+            complete=_is(Q(document__isnull=False, destination_id__isnull=True)),
+        )
+        .values_list("id", "state", "findings", "accepted", "amount", "currency", "posted", "complete")
     )
     groups: dict[tuple[str, str], ReviewGroup] = {}
-    for entry_id, state, findings, accepted, amount, currency, complete in rows[:MAX_GROUPED]:
+    for entry_id, state, findings, accepted, amount, currency, posted, complete in rows[:MAX_GROUPED]:
         cause = root_cause(findings, accepted=accepted, failed=state == EntryState.FAILED)
         group = groups.setdefault((cause.code, cause.detail), ReviewGroup(cause=cause))
         group.entry_ids.append(entry_id)
+        group.posted += posted
         group.complete += complete
         if amount is not None:
             group.values[currency] = group.values.get(currency, Decimal(0)) + abs(amount)
     return sorted(groups.values(), key=lambda group: (-group.count, group.cause.code, group.cause.detail))
+
+
+def _is(condition: Q) -> ExpressionWrapper:
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def root_cause(findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str], failed: bool) -> Cause:

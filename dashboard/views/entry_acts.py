@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -26,6 +26,7 @@ _SERVICES: dict[str, Service] = {
     "retry": services.entry_retry,
     "accept": services.entry_accept,
     "skip": services.entry_skip,
+    "leave": services.entry_skip,  # what stands in the books stays there
     "handled": services.entry_handled_by_hand,
     "unlink": linking.entry_unlink,
 }
@@ -42,7 +43,7 @@ def transaction_act(request: TenantRequest, record_id: int, act: str) -> HttpRes
     if act == "link":
         said, failed = _link(request, next((it for it in entries if linking.offered_to(it)), entries[0]))
     else:
-        said, failed = _do(request, act, [entry.pk for entry in entries])
+        said, failed = _do(request, act, entries)
     return back_to(request, "transactions-detail", record_id, said=said, failed=failed)
 
 
@@ -53,9 +54,10 @@ def review_act(request: TenantRequest, act: str) -> HttpResponse:
     key = request.POST.get("group", "")
     with tenant_scope(request.tenant.pk):
         group = next((it for it in review_groups(flow=flow) if it.key == key), None)
-    if group is None:
+        entries = list(Entry.objects.filter(pk__in=group.entry_ids)) if group else []
+    if not entries:
         return back_to(request, "review", failed=_("This cause is gone: somebody was faster, or it was fixed."))
-    said, failed = _do(request, act, group.entry_ids)
+    said, failed = _do(request, act, entries)
     return back_to(request, "review", said=said, failed=failed)
 
 
@@ -70,8 +72,9 @@ def _link(request: TenantRequest, entry: Entry) -> tuple[str, str]:
     return _("Linked to the document that is already in Xero."), ""
 
 
-def _do(request: TenantRequest, act: str, entry_ids: list[int]) -> tuple[str, str]:
-    """(what was done, what was wrong). 404 for an act that does not exist, 403 for one that the role may not."""
+def _do(request: TenantRequest, act: str, entries: Sequence[Entry]) -> tuple[str, str]:
+    """(what was done, what was wrong). 404 for an act that does not exist, 403 for one that the role may not. Of a whole
+    cause it does what the act says, so it leaves alone what is posted where the act is about what is not."""
     known = BY_NAME.get(act)
     if known is None or act not in _SERVICES:
         raise Http404
@@ -80,6 +83,7 @@ def _do(request: TenantRequest, act: str, entry_ids: list[int]) -> tuple[str, st
     reason = request.POST.get("reason", "").strip()[:200]
     if known.needs_reason and not reason:
         return "", _("Please give a reason.")
+    entry_ids = [it.pk for it in entries if known.posted in (None, it.destination_id is not None)]
     try:
         moved = _SERVICES[act](
             tenant_id=request.tenant.pk, entry_ids=entry_ids, actor=request.user.email, reason=reason
@@ -92,6 +96,10 @@ def _do(request: TenantRequest, act: str, entry_ids: list[int]) -> tuple[str, st
 
 
 def _done(act: str, moved: int) -> str:
+    if act == "leave":
+        return ngettext(
+            "%(n)s movement is left as it is in Xero.", "%(n)s movements are left as they are in Xero.", moved
+        ) % {"n": moved}
     if act in ("skip", "handled"):
         return ngettext("%(n)s movement was left out.", "%(n)s movements were left out.", moved) % {"n": moved}
     return ngettext("%(n)s movement is decided anew.", "%(n)s movements are decided anew.", moved) % {"n": moved}

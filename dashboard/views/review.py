@@ -33,6 +33,8 @@ class GroupCard:
     sums: Any
     failed: bool
     can_accept: bool
+    unsent: int  # of them nothing stands in the books
+    posted: int
     is_open: bool
     rows: list[TransactionRow]
     pays: list[PayCard]  # what its movements may pay, where that is the question
@@ -65,6 +67,8 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
         sums=group.sums,
         failed=group.cause.code == GAVE_UP,
         can_accept=group.complete > 0 and group.cause.code != GAVE_UP,
+        unsent=group.count - group.posted,
+        posted=group.posted,
         is_open=is_open,
         rows=group_rows(flow=flow, group=group) if is_open and not about_invoices else [],
         pays=pays,

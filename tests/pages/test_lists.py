@@ -17,7 +17,7 @@ from dashboard.queries.accounts import BankAccount, account_pairs, propose
 from dashboard.queries.overview import totals
 from dashboard.queries.review import GAVE_UP, review_groups
 from dashboard.queries.transactions import TransactionFilter, transaction_page
-from sync.models import Record
+from sync.models import Entry, Record
 from tenants.scoping import tenant_scope
 from tests.pages.world import World, add_movement, finding
 
@@ -125,6 +125,31 @@ def test_accepting_is_offered_where_there_is_something_to_post(as_alice: Client,
     assert "/accept/" not in as_alice.get(f"{base}/{world.records['empty'].pk}/").content.decode()
     assert "/accept/" in as_alice.get(f"{base}/{world.records['nameless'].pk}/").content.decode()
     assert "/accept/" not in as_alice.get(f"{base}/{world.records['rent'].pk}/").content.decode()
+
+
+def test_what_stands_in_the_books_is_offered_only_what_does_something(as_alice: Client, world: World) -> None:
+    """Posting it again, or skipping it, does nothing for a document that is posted already: it can be left as it is."""
+    with tenant_scope(world.tenant.pk):
+        for name, document in (("changed", "d-77"), ("gone", "d-78")):
+            add_movement(world, name, state="review", findings=[finding("source_changed", f"It changed: {name}.")])
+            Entry.objects.filter(pk=world.entries[name].pk).update(destination_id=document)
+        key = next(it.key for it in review_groups(flow=world.flow) if it.cause.code == "source_changed")
+    base = f"/t/{world.tenant.public_id}"
+    detail = as_alice.get(f"{base}/transactions/{world.records['changed'].pk}/").content.decode()
+    inbox = as_alice.get(f"{base}/review/?open={key}").content.decode()
+
+    assert [f"/{act}/" in detail for act in ("accept", "retry", "skip", "handled", "leave")] == [False] * 4 + [True]
+    assert "Leave 2 movements" in inbox
+    for act in ("accept", "retry", "skip"):
+        answer = as_alice.post(f"{base}/review/{act}/", {"group": key, "reason": "r"}, follow=True)
+        assert b"Nothing changed" in answer.content, act
+
+    answer = as_alice.post(f"{base}/review/leave/", {"group": key, "reason": "it is right in Xero"}, follow=True)
+
+    assert b"2 movements are left as they are in Xero." in answer.content
+    with tenant_scope(world.tenant.pk):
+        left = Entry.objects.filter(destination_id__in=["d-77", "d-78"]).order_by("id")
+        assert [(it.state, it.findings) for it in left] == [("confirmed", [])] * 2
 
 
 def test_the_detail_tells_the_story_from_reading_to_reading_back(as_alice: Client, world: World) -> None:

@@ -9,6 +9,7 @@ from sync import store, watch
 from sync.models import Entry, Incident, MirrorDocument
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_undo import undo
 
 MARCH = date(2026, 3, 2)
 NO_GRACE = timedelta()
@@ -45,6 +46,26 @@ def test_an_entry_that_nothing_will_wake_is_an_incident_until_it_moves_on(world:
     with tenant_scope(world.tenant.pk):
         store.run_sql("UPDATE push_intent SET next_probe = clock_timestamp() WHERE state = 'open'")
     world.settle()
+    assert watch.look_for_sleepers(**who, grace=NO_GRACE) == 0
+    assert open_causes(world) == []
+
+
+def test_a_change_that_nothing_will_wake_is_an_incident_until_it_moves_on(world: World) -> None:
+    """An undo whose answer was lost: its intent wakes it; without one that speaks for it, it would sleep for ever."""
+    who: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id}
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    undo(world, entry=world.entries()[0].pk)
+    assert watch.look_for_sleepers(**who, grace=timedelta(minutes=15)) == 0, "it was asked for just now"
+    past = "changed_at = changed_at - interval '1 day', not_before = not_before - interval '1 day'"
+    with tenant_scope(world.tenant.pk):
+        store.run_sql(f"UPDATE amendment SET {past}")
+
+    assert watch.look_for_sleepers(**who, grace=timedelta(minutes=15)) == 1
+    assert open_causes(world) == ["sleeping_changes"]
+
+    world.settle()
+    assert world.states() == ["undone"]
     assert watch.look_for_sleepers(**who, grace=NO_GRACE) == 0
     assert open_causes(world) == []
 
