@@ -1,7 +1,8 @@
 """How alike two counterparty names are, from 0 to 100, and what no likeness can outweigh. Pure.
 
 Names that differ in their legal form, in a number or in a short word ("Filiale 12", "Halle B") are different parties
-however alike the rest is. A name that only stands inside a longer one is proposed, but never taken by itself.
+however alike the rest is. A name that only stands inside a longer one is proposed, but never taken by itself. A legal form
+on one side alone speaks for two parties, a company and a person; and one word in common is what strangers have too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from sync.domain.contacts import NormalisedName
 
 PROPOSE_FROM = 88  # below it two names have nothing to do with each other; above, a person is asked
 INSIDE_AT_MOST = 90  # one name inside the other, as "Garage Muster" in "Garage Muster Olten"
+ONE_FORM_COSTS = 5
+REST_FROM = 75  # so alike must the other words be where one alone is the same, as in "Hans Meier" and "Hans Meyer"
 SHORTEST = 5  # letters; below it one letter is too much of the name
 LENGTH_GUARD = 0.6
 SHORT_WORD = 2
@@ -24,10 +27,11 @@ def likeness(one: NormalisedName, other: NormalisedName) -> int:
     if _is_vetoed(one, other):
         return 0
     whole = max(fuzz.ratio(one.core, other.core), fuzz.token_sort_ratio(one.core, other.core))
-    short, long = sorted((len(one.core), len(other.core)))
-    if short >= LENGTH_GUARD * long:
+    if bool(one.form) != bool(other.form):
+        whole -= ONE_FORM_COSTS
+    elif _may_stand_inside(one.core, other.core):
         whole = max(whole, min(INSIDE_AT_MOST, fuzz.token_set_ratio(one.core, other.core)))
-    return int(whole)
+    return max(0, int(min(whole, PROPOSE_FROM - 1) if _share_one_word_alone(one.core, other.core) else whole))
 
 
 def alike(
@@ -37,6 +41,17 @@ def alike(
     sharing = (core for word in set(wanted.core.split()) for core in by_word.get(word, ()))
     plain = process.extract(wanted.core, cores, scorer=fuzz.ratio, score_cutoff=lowest, limit=None)
     return list(dict.fromkeys((*sharing, *(core for core, _score, _place in plain))))
+
+
+def _may_stand_inside(one: str, other: str) -> bool:
+    short, long = sorted((len(one), len(other)))
+    return short >= LENGTH_GUARD * long
+
+
+def _share_one_word_alone(one: str, other: str) -> bool:
+    mine, theirs = set(one.split()), set(other.split())
+    rest = (" ".join(sorted(mine - theirs)), " ".join(sorted(theirs - mine)))
+    return len(mine & theirs) == 1 and any(rest) and bool(fuzz.ratio(*rest) < REST_FROM)
 
 
 def _is_vetoed(one: NormalisedName, other: NormalisedName) -> bool:
