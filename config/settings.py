@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from config import database, logging
 from config.env import load, origin
 from config.mail import email_settings
+from config.version import VERSION as VERSION
 
 ENV = load(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -338,6 +338,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "unexpected": _w(_("In Xero without a movement")),
         "held_items": _w(_("Held here")),
         "accepted": _w(_("Accepted by a person")),
+        "skipped": _w(_("Without an amount, left out")),
+        "unproved": _w(_("Posted from a wallet that is not mapped any more")),
     },
     "trigger": {
         "schedule": _w(_("the schedule")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from sync import store
 from sync.domain import certificate, certificate_pdf
 from sync.models import Certificate, Proof
@@ -13,7 +15,7 @@ from tenants import audit
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
-SOFTWARE = "Millrace 0.1.0"
+SOFTWARE = f"Millrace {settings.VERSION}"
 YEARS = 10
 
 

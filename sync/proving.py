@@ -11,11 +11,12 @@ from connectors import selectors as connector_selectors
 from connectors import services as connector_services
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import Execution, MirrorDocument
-from sync import incidents, store, store_links
+from sync import incidents, store, store_links, store_proofs
 from sync.domain import plan
 from sync.domain.booking import booking_date
 from sync.domain.fingerprint import fingerprint, natural_keys
 from sync.domain.proof import Acceptance, Ours, SourceRow, Wallet, in_parts, legs, prove, report, rest_key
+from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
 from sync.pipeline import mirror
 from sync.pipeline.books import DEFAULT_POLICIES
@@ -62,7 +63,9 @@ def flow_prove(
         ours = {_key(row): _ours(row) for row in store.posted_by_fingerprint(flow_id, since=began)}
         rows = [part for row in rows for part in in_parts(row, ours)]
         rows = [row for row in rows if _is_inside(row, ours.get(row.fingerprint), start, until)]
-        balance = prove(wallets=wallets, rows=rows, ours=ours, books=books, accepted=_accepted(flow))
+        balance = prove(
+            wallets=wallets, rows=rows, ours=ours, books=books, accepted=_accepted(flow), strays=_strays(flow, mapped)
+        )
         result = report(balance, wallets)
         kept = Proof.objects.create(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
@@ -118,24 +121,34 @@ def others_said(row: dict[str, Any]) -> str:
 
 
 def _tell(flow: Flow, result: dict[str, Any]) -> None:
-    if result["balanced"]:
-        incidents.close_causes(
-            tenant_id=flow.tenant_id, flow=flow, prefixes=("proof:",), resolution="The next proof was in balance."
+    """The incident of a broken balance, or of a proof that proves nothing; neither of them once it is in balance."""
+    nothing = result["verdict"] == NOTHING
+    cause = "" if result["balanced"] else "proof:nothing" if nothing else "proof:unbalanced"
+    over = [one for one in ("proof:nothing", "proof:unbalanced") if one != cause]
+    said = "The next proof was in balance." if not cause else "The next proof found something else."
+    incidents.close_causes(tenant_id=flow.tenant_id, flow=flow, prefixes=over, resolution=said)
+    if cause:
+        incidents.open(
+            tenant_id=flow.tenant_id,
+            flow=flow,
+            cause=cause,
+            severity="warning",
+            error_class="data",
+            title="There is nothing to prove" if nothing else "Amnis and Xero do not agree",
+            body=_broken(result),
+            action="proof",
         )
-        return
-    lists = {name: len(result[name]) for name in ("missing", "duplicated", "unexpected", "different")}
-    seen = ", ".join(f"{number} {name}" for name, number in lists.items() if number) or "a day differs"
+
+
+def _broken(result: dict[str, Any]) -> str:
+    lists = {name: len(result[name]) for name in ("missing", "duplicated", "unexpected", "different", "unproved")}
+    seen = ", ".join(f"{number} {name}" for name, number in lists.items() if number)
+    if result["verdict"] == NOTHING:
+        return f"{result['says']}{f' It found: {seen}.' if seen else ''}"
     off = [f"{row['currency']} {row['difference']} ({row['source']})" for row in result["accounts"] if _is_off(row)]
-    incidents.open(
-        tenant_id=flow.tenant_id,
-        flow=flow,
-        cause="proof:unbalanced",
-        severity="warning",
-        error_class="data",
-        title="Amnis and Xero do not agree",
-        body=f"The balance proof found: {seen}. {'Difference: ' + ', '.join(off) + '. ' if off else ''}"
-        "Each one stands on the proof page with its next step.",
-        action="proof",
+    return (
+        f"The balance proof found: {seen or 'a day differs'}. {'Difference: ' + ', '.join(off) + '. ' if off else ''}"
+        "Each one stands on the proof page with its next step."
     )
 
 
@@ -205,6 +218,26 @@ def _documents(destination: Destination, start: date, until: date | None) -> Ite
     for endpoint in mirror.ALL_ENDPOINTS:
         for page in destination.changes(endpoint, since=None, from_date=start):
             yield [it for it in page if it.date >= start and (until is None or it.date <= until)]
+
+
+def _strays(flow: Flow, mapped: Iterable[str]) -> list[Stray]:
+    """What we posted from wallets that are no part of the proof. Two statements, inside the tenant's scope."""
+    ignored = AccountMapping.objects.filter(flow=flow, ignored=True)
+    why = {it.source_account_id: it.ignore_reason or "on purpose" for it in ignored}
+    return [
+        Stray(
+            account_id=row["account_id"],
+            source_id=row["source_id"],
+            record=row["record"],
+            booking_date=row["booking_date"],
+            amount=row["amount"],
+            currency=row["currency"],
+            marker=row["marker"],
+            documents=tuple(one for one in (row["destination_id"], row["other_destination_id"]) if one),
+            left_out=why.get(row["account_id"], ""),
+        )
+        for row in store_proofs.posted_elsewhere(flow_id=flow.pk, mapped=list(mapped))
+    ]
 
 
 def _accepted(flow: Flow) -> dict[tuple[str, str], Acceptance]:

@@ -7,10 +7,15 @@ from typing import Any
 
 from sync.store import rows
 
+# A transfer that somebody typed as two documents stands for one entry with both of them.
 _LIVE = """
-    FROM entry JOIN mirror_document AS mirror
-      ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
-   WHERE entry.flow_id = %(flow)s AND mirror.status NOT IN ('DELETED', 'VOIDED')
+    FROM (SELECT id, marker, document, destination_id AS document_id FROM entry WHERE flow_id = %(flow)s
+          UNION ALL
+          SELECT id, marker, document, other_destination_id FROM entry
+           WHERE flow_id = %(flow)s AND other_destination_id IS NOT NULL) AS entry
+    JOIN mirror_document AS mirror
+      ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.document_id
+   WHERE mirror.status NOT IN ('DELETED', 'VOIDED')
 """
 
 

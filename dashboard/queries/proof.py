@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from connectors.contract.records import DocumentKind
@@ -22,7 +23,8 @@ from sync.pipeline import foreign
 SHOWN = 100
 HISTORY = 30
 FRESH = timedelta(minutes=30)
-KINDS = ("missing", "different", "duplicated", "unexpected", "held_items", "accepted")
+OPEN = ("missing", "different", "duplicated", "unexpected", "unproved")
+KINDS = (*OPEN, "held_items", "accepted", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,9 @@ def latest_check(*, flow: Flow) -> ProofCheck | None:
 
 
 def history(*, flow: Flow) -> list[Proof]:
-    return list(Proof.objects.filter(flow=flow).defer("result").select_related("certificate").order_by("-id")[:HISTORY])
+    """Without what they say, besides `nothing`: no wallet was mapped."""
+    known = Proof.objects.filter(flow=flow).defer("result").select_related("certificate")
+    return list(known.annotate(nothing=Q(result__accounts=[])).order_by("-id")[:HISTORY])
 
 
 def typed_ids(*, flow: Flow) -> list[int]:
@@ -111,20 +115,22 @@ def typed_pairs(*, flow: Flow) -> list[Pair]:
     ]
 
 
-def told(proof: Proof, *, flow: Flow, account: str, month: str) -> dict[str, Any]:
-    """The proof's accounts and months; the days of the chosen one; its items, the first of each kind."""
+def told(proof: Proof, *, flow: Flow, account: str, month: str, year: str = "") -> dict[str, Any]:
+    """The proof's accounts; the months of one year, the newest where none is chosen; the days of the chosen month; its
+    items, the first of each kind."""
     accounts = proof.result["accounts"]
     items = {kind: [it for it in proof.result.get(kind, []) if _fits(it, account, month)] for kind in KINDS}
     return {
         "accounts": accounts,
-        "months": [row for it in accounts for row in _months(it)],
+        **_year(accounts, account, month[:4] or year),
         "days": _days(accounts, account, month),
         "chosen": {"account": account, "month": month},
         "groups": [
             (kind, len(found), [_shown(flow, it) for it in found[:SHOWN]]) for kind, found in items.items() if found
         ],
         "gap": any(it.get("reason") == "not fetched yet" or it.get("state") == "failed" for it in items["held_items"]),
-        "open_items": sum(len(items[kind]) for kind in KINDS[:4]),
+        "open_kinds": OPEN,
+        "open_items": sum(len(items[kind]) for kind in OPEN),
     }
 
 
@@ -155,8 +161,22 @@ def _fits(item: dict[str, Any], account: str, month: str) -> bool:
     return (not account or item.get("source", account) == account) and (not month or not day or day.startswith(month))
 
 
-def _months(account: dict[str, Any]) -> list[Month]:
-    names = sorted({day["date"][:7] for day in account["days"]}, reverse=True)
+def _year(accounts: Sequence[dict[str, Any]], account: str, wanted: str) -> dict[str, Any]:
+    shown = [it for it in accounts if not account or it["source"] == account]
+    years = sorted({day["date"][:4] for it in shown for day in it["days"]})
+    year = wanted if wanted in years else years[-1] if years else ""
+    place = years.index(year) if year else 0
+    rows = [row for it in shown for row in _months(it, year)]
+    return {
+        "months": sorted(rows, key=lambda row: row.month, reverse=True),
+        "year": year,
+        "earlier": years[place - 1] if place else "",
+        "later": years[place + 1] if place + 1 < len(years) else "",
+    }
+
+
+def _months(account: dict[str, Any], year: str) -> list[Month]:
+    names = {day["date"][:7] for day in account["days"] if day["date"].startswith(year)}
     return [_month(account, name, [day for day in account["days"] if day["date"].startswith(name)]) for name in names]
 
 

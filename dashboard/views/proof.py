@@ -39,9 +39,8 @@ def proof_page(request: TenantRequest) -> HttpResponse:
         "typed": queries.typed_rows(flow=flow),
     }
     if chosen is not None:
-        context |= queries.told(
-            chosen, flow=flow, account=request.GET.get("account", ""), month=request.GET.get("month", "")
-        )
+        asked = {name: request.GET.get(name, "") for name in ("account", "month", "year")}
+        context |= queries.told(chosen, flow=flow, **asked)
         context["certificate"] = Certificate.objects.defer("pdf", "csv", "content").filter(proof=chosen).first()
     return render_page(request, "dashboard/proof/page.html", context)
 

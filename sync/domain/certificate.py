@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sync.domain.unproved import BALANCED, says, verdict
+
 VERSION = "v1"
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 FIGURES = ("movements", "documents", "source_sum", "held", "xero_sum", "accepted", "difference")
-LISTS = ("held_items", "accepted", "missing", "duplicated", "different", "unexpected")
+LISTS = ("held_items", "skipped", "accepted", "missing", "duplicated", "different", "unexpected", "unproved")
 _ITEM = (
     "source", "source_id", "document", "type", "booking_date", "date", "amount", "xero_amount", "currency", "state",
     "reference", "marker", "documents", "reason", "explanation", "accepted_by",
@@ -22,7 +24,7 @@ _ITEM = (
 
 def content(*, head: Mapping[str, str], result: Mapping[str, Any]) -> str:
     """One text for one proof, byte for byte: keys sorted, no spaces, lists in their own order. `head`: who, when, what."""
-    body = {name: result[name] for name in ("balanced", "accounts", *LISTS) if name in result}
+    body = {name: result[name] for name in ("balanced", "verdict", "accounts", *LISTS) if name in result}
     told = {"certificate": VERSION, **head, "proof": body}
     return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -35,7 +37,7 @@ def as_csv(*, head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -
     """Everything that the certificate says, one part below the other; a cell never begins like a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    _rows(writer, (("certificate of balance", ""), *head.items(), ("balanced", _yes(result)), ("sha256", sha256)))
+    _rows(writer, (("certificate of balance", ""), *head.items(), *_verdict(result), ("sha256", sha256)))
     writer.writerow([])
     _rows(writer, (("account", "currency", *FIGURES), *(_account(row) for row in result["accounts"])))
     writer.writerow([])
@@ -48,8 +50,8 @@ def as_csv(*, head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -
     return out.getvalue().encode("utf-8-sig")
 
 
-def _yes(result: Mapping[str, Any]) -> str:
-    return "yes" if result["balanced"] else "no"
+def _verdict(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return (("balanced", "yes" if verdict(result) == BALANCED else "no"), ("verdict", says(result)))
 
 
 def _account(row: Mapping[str, Any]) -> tuple[str, ...]:

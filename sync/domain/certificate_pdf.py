@@ -15,6 +15,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from sync.domain.unproved import BALANCED, says, verdict
+
 MOST_ITEMS = 400  # of each list on paper; the CSV has all of them
 INK, SOFT, LINE = colors.HexColor("#1b2430"), colors.HexColor("#5b6675"), colors.HexColor("#c9d0d9")
 GOOD, BAD, PALE = colors.HexColor("#17603a"), colors.HexColor("#9b1c1c"), colors.HexColor("#f3f5f8")
@@ -39,13 +41,17 @@ _WORDS = {
 _LISTS = {
     "held_items": ("Movements that are held, with the reason", (
         "source", "source_id", "booking_date", "amount", "state", "reason")),
+    "skipped": ("Movements without an amount, left out", ("source", "source_id", "booking_date", "reason")),
     "accepted": ("Documents of others that a person accepted", (
         "source", "date", "type", "amount", "reference", "reason", "accepted_by")),
     "missing": ("Missing in Xero", ("source", "source_id", "booking_date", "amount", "marker")),
     "duplicated": ("More than once in Xero", ("marker", "documents")),
     "different": ("Another amount in Xero", ("source", "source_id", "booking_date", "amount", "xero_amount")),
     "unexpected": ("In Xero without a movement", ("source", "date", "type", "amount", "reference", "explanation")),
+    "unproved": ("Posted from a wallet that is not mapped any more", (
+        "source", "source_id", "booking_date", "amount", "marker", "explanation")),
 }  # fmt: skip
+_OPEN = ("missing", "duplicated", "different", "unexpected", "unproved")
 _HOW = (
     "Difference = executed at the source, less held, less what stands in Xero without what was accepted. Compared for "
     "every account and every day; both sides were read afresh, and no sum comes from Millrace's own tables."
@@ -78,7 +84,8 @@ def _story(head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -> l
     table.setStyle(TableStyle([("TOPPADDING", (0, 0), (-1, -1), 1.2), ("BOTTOMPADDING", (0, 0), (-1, -1), 1.2),
                                ("LEFTPADDING", (0, 0), (-1, -1), 0), ("VALIGN", (0, 0), (-1, -1), "TOP")]))  # fmt: skip
     story: list[Any] = [Paragraph("Certificate of balance", _TITLE), Spacer(1, 3 * mm), table, Spacer(1, 4 * mm)]
-    story += [_verdict(result), Paragraph("Accounts", _H2), _accounts(result["accounts"])]
+    accounts = _accounts(result["accounts"]) if result["accounts"] else _p("None.", _SMALL)
+    story += [_verdict(result), Paragraph("Accounts", _H2), accounts]
     story += [Spacer(1, 2 * mm), _p(_HOW, _SOFT)]
     for name, (words, columns) in _LISTS.items():
         story += _list(words, columns, result.get(name, []))
@@ -92,13 +99,13 @@ def _story(head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -> l
 
 
 def _verdict(result: Mapping[str, Any]) -> Table:
-    good = bool(result["balanced"])
+    good = verdict(result) == BALANCED
     counts = {name: len(result.get(name, [])) for name in _LISTS}
-    open_items = sum(counts[name] for name in ("missing", "duplicated", "different", "unexpected"))
-    said = "In balance" if good else "Not in balance"
+    open_items = sum(counts[name] for name in _OPEN)
+    said = says(result)
     told = f"{counts['held_items']} movements held, {counts['accepted']} documents accepted, {open_items} open differences."
     style = ParagraphStyle("said", parent=_VERDICT, textColor=GOOD if good else BAD)
-    box = Table([[Paragraph(said, style)], [_p(told, _BODY)]], colWidths=[174 * mm])
+    box = Table([[_p(said, style)], [_p(told, _BODY)]], colWidths=[174 * mm])
     box.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), PALE), ("LINEBEFORE", (0, 0), (0, -1), 3, GOOD if good else BAD),
                              ("LEFTPADDING", (0, 0), (-1, -1), 10), ("TOPPADDING", (0, 0), (-1, 0), 7),
                              ("BOTTOMPADDING", (0, -1), (-1, -1), 8)]))  # fmt: skip

@@ -19,6 +19,7 @@ from sync.domain import explaining
 from sync.domain.explaining import held_action
 from sync.domain.lookalikes import LOOKALIKE_DAYS
 from sync.domain.match import signed
+from sync.domain.unproved import Stray, says, unproved, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,8 @@ class Wallet:
 
 @dataclass(slots=True, kw_only=True)
 class Balance:
-    """The result. Balanced: every difference 0.00, nothing missing, duplicated, unexpected or different."""
+    """The result. Balanced: there is an account, every difference is 0.00, and nothing is missing, duplicated, unexpected,
+    different or left unproved. `skipped`: movements without an amount, which move nothing and wait for nobody."""
 
     accounts: dict[str, Line] = field(default_factory=dict)
     days: dict[str, dict[date, Line]] = field(default_factory=dict)
@@ -114,12 +116,14 @@ class Balance:
     unexpected: list[dict[str, Any]] = field(default_factory=list)
     different: list[dict[str, Any]] = field(default_factory=list)
     accepted: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    unproved: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def balanced(self) -> bool:
-        even = all(line.difference == 0 for line in self.accounts.values())
+        even = bool(self.accounts) and all(line.difference == 0 for line in self.accounts.values())
         even = even and all(line.difference == 0 for days in self.days.values() for line in days.values())
-        return even and not (self.missing or self.duplicated or self.unexpected or self.different)
+        return even and not (self.missing or self.duplicated or self.unexpected or self.different or self.unproved)
 
 
 def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
@@ -174,8 +178,10 @@ def prove(
     ours: Mapping[str, Ours],
     books: Sequence[Leg],
     accepted: Mapping[tuple[str, str], Acceptance] | None = None,
+    strays: Sequence[Stray] = (),
 ) -> Balance:
-    """`ours` by fingerprint; `accepted` by document and account. A row we know nothing of counts as held and is listed."""
+    """`ours` by fingerprint; `accepted` by document and account; `strays`: what we posted from other wallets. A row we
+    know nothing of counts as held and is listed."""
     result = Balance(
         accounts={wallet.source_account_id: Line() for wallet in wallets},
         days={wallet.source_account_id: defaultdict(Line) for wallet in wallets},
@@ -188,6 +194,7 @@ def prove(
     for row in rows:
         _count_row(result, told, row, ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id])
     _count_books(result, told, wallets, books, accepted or {})
+    result.unproved = unproved(strays, standing=standing, proved=bank_of.values())
     return result
 
 
@@ -236,7 +243,8 @@ def _count_row(
         told.documents.update(mine.documents)
     if not posted:
         state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
-        result.held_items.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
+        told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
+        told_of.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
     elif found is None:
         assert mine is not None
         gone = {"document": mine.document_id, "marker": mine.marker, "action": explaining.MISSING}
@@ -344,7 +352,7 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
     """The proof as interfaces promise it: decimal strings, ISO dates."""
     currency = {wallet.source_account_id: wallet.currency for wallet in wallets}
     return {
-        "balanced": result.balanced,
+        **_verdict(result),
         "accounts": [
             {
                 "source": account,
@@ -364,7 +372,14 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
         "unexpected": result.unexpected,
         "different": result.different,
         "accepted": result.accepted,
+        "skipped": result.skipped,
+        "unproved": result.unproved,
     }
+
+
+def _verdict(result: Balance) -> dict[str, Any]:
+    known = {"balanced": result.balanced, "accounts": list(result.accounts)}
+    return {"balanced": result.balanced, "verdict": verdict(known), "says": says(known)}
 
 
 def _figures(line: Line) -> dict[str, str]:

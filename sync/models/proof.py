@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from sync.domain.unproved import NOTHING, verdict
 from sync.models.flow import Flow
 from tenants.models import TenantModel
 
@@ -27,6 +28,11 @@ class Proof(TenantModel):
 
     def __str__(self) -> str:
         return "balanced" if self.balanced else "not balanced"
+
+    @property
+    def proves_nothing(self) -> bool:
+        """No wallet was mapped: whatever it says, nothing was compared."""
+        return bool(verdict(self.result) == NOTHING)
 
 
 class ProofCheck(TenantModel):

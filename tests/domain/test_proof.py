@@ -11,9 +11,11 @@ import pytest
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync.domain.proof import Acceptance, Balance, Leg, Ours, SourceRow, Wallet, legs, prove, report
+from sync.domain.unproved import Stray, says, verdict
 
 CHF = Wallet(source_account_id="1", bank_account_id="bank-chf", currency="CHF")
 RESERVE = Wallet(source_account_id="8", bank_account_id="bank-reserve", currency="CHF")
+D = Decimal
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 
 
@@ -172,8 +174,9 @@ def test_the_two_halves_of_a_transfer_count_once_each() -> None:
 def test_the_report_has_the_promised_keys_and_decimal_strings() -> None:
     result = report(balance([row(1, "100.5")], {1: posted(1)}, document(1, "100.50")), [CHF, RESERVE])
 
-    lists = {"held_items", "missing", "duplicated", "unexpected", "different", "accepted"}
-    assert set(result) == {"balanced", "accounts", *lists}
+    lists = {"held_items", "missing", "duplicated", "unexpected", "different", "accepted", "skipped", "unproved"}
+    assert set(result) == {"balanced", "verdict", "says", "accounts", *lists}
+    assert (result["verdict"], result["says"]) == ("balanced", "In balance")
     first, counts = result["accounts"][0], {"movements": 1, "documents": 1}
     figures = {"source_sum": "100.50", "held": "0.00", "ours": "100.50", "xero_sum": "100.50"}
     figures |= {"accepted": "0.00", "difference": "0.00"}
@@ -275,3 +278,67 @@ def test_every_held_row_has_a_next_step() -> None:
     result = balance(rows, {n: held("why", state=state) for n, state in enumerate(states)})
 
     assert all(item["action"] for item in result.held_items)
+
+
+# ------------------------------------------------------------------------ what is not proved
+
+
+def stray(document_id: str = "d1", **fields: Any) -> Stray:
+    known: dict[str, Any] = {
+        "account_id": "4", "source_id": "17", "record": 17, "booking_date": DAY, "amount": D("100.5"), "currency": "USD",
+        "marker": "MR-1", "documents": (document_id,),
+    }  # fmt: skip
+    return Stray(**{**known, **fields})
+
+
+def test_without_a_wallet_nothing_is_proved_and_nothing_is_in_balance() -> None:
+    result = report(prove(wallets=[], rows=[], ours={}, books=[]), [])
+
+    assert (result["balanced"], result["verdict"]) == (False, "nothing_to_prove")
+    assert "no wallet is mapped" in result["says"]
+
+
+def test_a_proof_that_was_kept_as_balanced_without_a_wallet_reads_as_nothing() -> None:
+    kept = {"balanced": True, "accounts": []}
+
+    assert (verdict(kept), "Nothing was proved" in says(kept)) == ("nothing_to_prove", True)
+
+
+def test_a_document_of_a_wallet_that_is_mapped_no_longer_is_named_with_the_next_step() -> None:
+    elsewhere = legs([document(1, "100.50", account_id="bank-usd")])
+
+    result = prove(wallets=[CHF], rows=[], ours={}, books=elsewhere, strays=[stray(left_out="closed")])
+
+    assert not result.balanced
+    [item] = result.unproved
+    assert [item[key] for key in ("source", "source_id", "amount", "document")] == ["4", "17", "100.50", "d1"]
+    assert "left out (closed)" in item["explanation"]
+    assert "undo the entry" in item["action"]
+
+
+def test_a_stray_document_that_is_gone_from_the_books_or_stands_in_a_proved_account_is_not_unproved() -> None:
+    proved = legs([document(2, "100.50")])
+
+    result = prove(wallets=[CHF], rows=[], ours={}, books=proved, strays=[stray("d1"), stray("d2")])
+
+    assert result.unproved == []
+    assert [item["document"] for item in result.unexpected] == ["d2"], "named there"
+
+
+def test_a_skipped_movement_without_an_amount_is_skipped_and_not_held() -> None:
+    rows = [row(1, "0.00"), row(2, "5.00"), row(3, "0.00")]
+    ours = {1: held("no amount", state="skipped"), 2: held("left out", state="skipped"), 3: held("unknown type")}
+
+    result = balance(rows, ours)
+
+    assert [(it["source_id"], it["reason"]) for it in result.skipped] == [("1", "no amount")]
+    assert [it["source_id"] for it in result.held_items] == ["2", "3"], "5.00 are missing in the books, and one waits"
+    assert result.balanced
+
+
+@pytest.mark.parametrize(("amount", "shown"), [("100.0", "100.00"), ("5", "5.00"), ("1.005", "1.005")])
+def test_every_amount_of_an_item_has_its_two_decimals(amount: str, shown: str) -> None:
+    result = balance([row(1, amount), row(2, amount)], {1: posted(1)}, document(7, amount, marker=""))
+
+    items = [*result.missing, *result.unexpected, *result.held_items]
+    assert [item["amount"] for item in items] == [shown] * 3

@@ -117,3 +117,42 @@ def test_a_certificate_is_downloaded_and_recognised(as_alice: Client, world: Wor
     assert first.startswith(b"%PDF")
     answer = as_alice.post(f"{root}verify/", {"sha256": "0" * 64}, follow=True)
     assert "none of our certificates" in answer.content.decode()
+
+
+def test_a_proof_without_a_wallet_is_not_called_balanced(as_alice: Client, world: World) -> None:
+    with tenant_scope(world.tenant.pk):
+        Proof.objects.create(
+            tenant_id=world.tenant.pk, flow=world.flow, balanced=True, result={"balanced": True, "accounts": []}
+        )
+
+    html = page(as_alice, world)
+
+    assert html.count("Nothing was proved") == 3, "above, in the message, and among the earlier proofs"
+    assert html.count(">Balanced<") == 1, "the earlier proof of the fixture"
+    assert "Nothing was proved" in as_alice.get(f"/t/{world.tenant.public_id}/").content.decode()
+
+
+def test_what_is_unproved_is_named_and_the_months_are_shown_by_year(as_alice: Client, world: World) -> None:
+    days = [{"date": f"{year}-{month:02}-05", **FIGURES} for year in (2025, 2026, 2027) for month in (1, 2)]
+    lost = {
+        **ROW,
+        "source": "4",
+        "document": "d-9",
+        "marker": "MR-9",
+        "explanation": "It was posted.",
+        "action": "Map it.",
+    }
+    result = {**unbalanced(), "unproved": [lost]}
+    result["accounts"] = [{"source": "1", "currency": "CHF", **FIGURES, "days": days}]
+    with tenant_scope(world.tenant.pk):
+        Proof.objects.create(tenant_id=world.tenant.pk, flow=world.flow, balanced=False, result=result)
+
+    newest, middle = page(as_alice, world), page(as_alice, world, "?year=2026")
+
+    assert "Posted from a wallet that is not mapped any more" in newest
+    assert "Map it." in newest
+    assert [month in newest for month in ("2027-02", "2027-01", "2026-02", "2025-01")] == [True, True, False, False]
+    assert [month in middle for month in ("2027-02", "2026-02", "2026-01", "2025-01")] == [False, True, True, False]
+    assert "year=2025" in middle
+    assert "year=2027" in middle
+    assert "2027-02" in page(as_alice, world, "?year=rubbish")

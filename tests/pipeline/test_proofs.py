@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import Error, transaction
 from pypdf import PdfReader
@@ -17,7 +19,7 @@ from pypdf import PdfReader
 from sync import certifying, proofs, selectors, store
 from sync.domain import certificate
 from sync.domain.certificate import digest
-from sync.models import AcceptedDocument, Certificate, Flow, Incident, Proof, ProofCheck
+from sync.models import AcceptedDocument, AccountMapping, Certificate, Flow, Incident, Proof, ProofCheck
 from sync.proving import flow_prove
 from sync.services import NotPossible
 from tenants.models import AuditEvent
@@ -210,6 +212,83 @@ def test_documents_of_others_day_by_day_are_an_incident_with_the_next_step(world
     assert "a bank feed or an import" in incident.body
 
 
+# -------------------------------------------------------------- what is not proved
+
+
+def unmap(world: World, *wallets: str) -> None:
+    with tenant_scope(world.tenant.pk):
+        AccountMapping.objects.filter(source_account_id__in=wallets).update(
+            destination_account_id="", ignored=True, ignore_reason="closed"
+        )
+
+
+def test_without_a_mapped_wallet_the_proof_says_that_it_proves_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tenant_scope(world.tenant.pk):
+        AccountMapping.objects.all().delete()
+
+    with pytest.raises(SystemExit) as end:
+        call_command("proof", "muster", "--json")
+
+    assert end.value.code == 1
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["balanced"], told["verdict"]) == (False, "nothing_to_prove")
+    [incident] = incidents(world, "proof:")
+    assert (incident.title, "no wallet is mapped" in incident.body) == ("There is nothing to prove", True)
+    made = certifying.certificate_make(tenant_id=world.tenant.pk, proof_id=told["proof"], actor=BOB)
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(bytes(made.pdf))).pages)
+    assert "Nothing was proved" in text
+    assert "In balance" not in text
+    assert "balanced,no" in bytes(made.csv).decode("utf-8-sig")
+
+
+def test_what_was_posted_from_a_wallet_that_is_left_out_now_is_named_until_it_is_mapped_or_undone(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="40.50", account=2, payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    unmap(world, "2")
+
+    result = proof(world)
+
+    document = world.documents()["EUR Amnis"]
+    assert (result["balanced"], result["verdict"]) == (False, "not_balanced")
+    assert [(it["source"], it["amount"], it["currency"], it["document"]) for it in result["unproved"]] == [
+        ("2", "40.50", "EUR", document["BankTransactionID"])
+    ]
+    assert "left out (closed)" in result["unproved"][0]["explanation"]
+    assert "1 unproved" in incidents(world, "proof:")[0].body
+
+    people(world).delete(document["BankTransactionID"])
+    assert proof(world)["balanced"], "it stands in the books no longer"
+    assert incidents(world, "proof:") == []
+
+
+def test_a_transfer_into_a_wallet_that_is_left_out_now_is_named_for_that_wallet(world: World) -> None:
+    world.amnis.own_transfer(amount="300.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    [transfer] = world.books.bank_transfers()
+    [receiver] = [it.account_id for it in world.records() if it.amount is not None and it.amount > 0]
+    unmap(world, receiver)
+
+    result = proof(world)
+
+    assert [(it["source"], it["amount"], it["document"]) for it in result["unproved"]] == [
+        (receiver, "300.00", transfer["BankTransferID"])
+    ]
+
+
+def test_a_movement_without_an_amount_is_skipped_with_its_reason_and_not_held(world: World) -> None:
+    world.amnis.pay_in(amount="0.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    result = proof(world)
+
+    assert result["held_items"] == []
+    [item] = result["skipped"]
+    assert (item["amount"], item["state"], bool(item["reason"])) == ("0.00", "skipped", True)
+
+
 # ---------------------------------------------------------------- certificates
 
 
@@ -313,3 +392,12 @@ def test_no_cell_of_a_certificate_runs_in_a_spreadsheet(text: str) -> None:
     head = {"number": "MR-2026-000001", "company": text}
     found = certificate.as_csv(head=head, result={"balanced": True, "accounts": []}, sha256="0").decode("utf-8-sig")
     assert f"'{text}" in found
+
+
+def test_the_certificate_names_the_program_as_it_is_released(world: World) -> None:
+    released = tomllib.loads((Path(settings.BASE_DIR) / "pyproject.toml").read_text())["project"]["version"]
+
+    made = certified(world)
+
+    assert made.version == f"Millrace {released}"
+    assert json.loads(made.content)["software"] == made.version

@@ -15,6 +15,7 @@ from sync import statements
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_linking import link, typed
 
 D = Decimal
 MARCH = date(2026, 3, 1)
@@ -75,6 +76,28 @@ def test_the_first_and_the_last_day_belong_to_the_month_and_their_neighbours_do_
     rows = export(world, "090")
 
     assert [(row["*Date"], row["*Amount"]) for row in rows] == [("01/03/2026", "12.00"), ("31/03/2026", "13.00")]
+
+
+def test_a_transfer_that_somebody_typed_as_two_documents_stands_in_both_files(world: World) -> None:
+    world.amnis.own_transfer(amount="300.00", source=1, target=8, executed_on=date(2026, 3, 2))
+    typed(world, "SPEND", "300.00")
+    typed(world, "RECEIVE", "300.00", account="096")
+    world.settle()
+    [entry] = world.entries()
+    link(world, entry)
+    assert len(world.books.bank_transactions()) == 2
+    assert world.books.bank_transfers() == []
+
+    files = {account: export(world, account) for account in ("090", "096")}
+
+    assert {account: amounts(rows) for account, rows in files.items()} == {"090": [D("-300.00")], "096": [D("300.00")]}
+    for account, rows in files.items():
+        assert sum(amounts(rows)) == world.books.balance(account), account
+    with tenant_scope(world.tenant.pk):
+        listed = {row["account_id"]: row["total"] for row in statements.months_of(world.flow())}
+    assert listed == {
+        world.books.account(name)["AccountID"]: D(f"{sign}300") for name, sign in (("090", "-"), ("096", ""))
+    }
 
 
 def test_what_starts_like_a_formula_is_made_harmless_and_amounts_stay_numbers(month: World) -> None:
