@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,8 +16,9 @@ from connectors.contract.records import Execution, MirrorDocument
 from sync import incidents, store, store_links, store_proofs
 from sync.domain import plan
 from sync.domain.booking import booking_date
-from sync.domain.fingerprint import fingerprint, natural_keys
+from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
 from sync.domain.proof import Acceptance, Ours, SourceRow, Wallet, in_parts, legs, prove, report, rest_key
+from sync.domain.unproved import NOTHING, Stray
 from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
 from sync.pipeline import mirror
@@ -60,8 +63,9 @@ def flow_prove(
     finally:
         connector_services.store_calls(tenant_id, connector_services.take_calls(source, destination))
     with tenant_scope(tenant_id):
-        ours = {_key(row): _ours(row) for row in store.posted_by_fingerprint(flow_id, since=began)}
-        rows = [part for row in rows for part in in_parts(row, ours)]
+        known = store.posted_by_fingerprint(flow_id, since=began)
+        ours = {_key(row): _ours(row) for row in known}
+        rows = [part for row in named_as_ours(rows, known) for part in in_parts(row, ours)]
         rows = [row for row in rows if _is_inside(row, ours.get(row.fingerprint), start, until)]
         balance = prove(
             wallets=wallets, rows=rows, ours=ours, books=books, accepted=_accepted(flow), strays=_strays(flow, mapped)
@@ -185,9 +189,10 @@ def _source_rows(source: Source, flow: Flow, start: date, until: date | None) ->
     """Page by page the executed movements that are booked in the range; each once, however often it is shown."""
     policies = {**DEFAULT_POLICIES, **flow.policies}
     seen: set[str] = set()
+    equals: Counter[str] = Counter()
     for page in source.read_executed(since=start, until=until):
         found = []
-        for key, record in zip(natural_keys(source.kind, page.records), page.records, strict=True):
+        for key, record in zip(natural_keys(source.kind, page.records, equals=equals), page.records, strict=True):
             transaction = source.normalise(record)
             day = booking_date(transaction, card_date=policies["card_date"], fx_date=policies["fx_date"])
             inside = day is not None and day >= start and (until is None or day <= until)
@@ -203,9 +208,25 @@ def _source_rows(source: Source, flow: Flow, start: date, until: date | None) ->
                     booking_date=day,
                     amount=transaction.amount.amount,
                     currency=transaction.amount.currency,
+                    says="" if record.source_id.strip() else content_hash(transaction),
                 )
             )
         yield found
+
+
+def named_as_ours(rows: Sequence[SourceRow], known: Sequence[Mapping[str, Any]]) -> list[SourceRow]:
+    """Rows that we know under another fingerprint get that one: their account changed, or they have no number."""
+    read, told = {row.fingerprint for row in rows}, {row["fingerprint"] for row in known}
+    others: dict[tuple[str, ...], list[str]] = {}
+    for row in known:
+        if row["fingerprint"] not in read and row["leg"] in ("", "main"):
+            says = ("id", row["source_id"]) if row["source_id"] else ("", row["account_id"], row["content_hash"])
+            others.setdefault(says, []).append(row["fingerprint"])
+    named = []
+    for it in rows:
+        mine = others.get(("id", it.source_id) if it.source_id else ("", it.account_id, it.says), [])
+        named.append(replace(it, fingerprint=mine.pop(0)) if mine and it.fingerprint not in told else it)
+    return named
 
 
 def _is_inside(row: SourceRow, mine: Ours | None, start: date, until: date | None) -> bool:

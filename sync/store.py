@@ -110,7 +110,8 @@ WITH incoming AS (
            made_at, 'fetched', '', 1
       FROM incoming ORDER BY fingerprint
     ON CONFLICT (flow_id, fingerprint) DO UPDATE
-       SET content_hash = EXCLUDED.content_hash, payload = EXCLUDED.payload, movement = EXCLUDED.movement,
+       SET account_id = EXCLUDED.account_id, content_hash = EXCLUDED.content_hash, payload = EXCLUDED.payload,
+           movement = EXCLUDED.movement,
            execution = EXCLUDED.execution,
            unit = CASE WHEN record.unit LIKE 'pair:%%' AND EXCLUDED.unit LIKE 'transfer:%%' THEN record.unit
                        ELSE EXCLUDED.unit END, booking_date = EXCLUDED.booking_date,
@@ -650,7 +651,8 @@ def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> lis
                    CASE WHEN entry.state <> 'undone' THEN entry.destination_id END AS destination_id, entry.marker,
                    CASE WHEN entry.state <> 'undone' THEN entry.other_destination_id END AS other_destination_id,
                    coalesce(entry.changed_at >= %(since)s, false) AS moving, entry.document ->> 'date' AS day,
-                   coalesce(entry.leg, '') AS leg, CASE WHEN entry.unit LIKE 'rest:%%' THEN entry.amount END AS share
+                   coalesce(entry.leg, '') AS leg, CASE WHEN entry.unit LIKE 'rest:%%' THEN entry.amount END AS share,
+                   record.source_id, record.account_id, record.content_hash
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s""",
         {"flow": flow_id, "since": since},

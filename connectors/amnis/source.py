@@ -67,15 +67,17 @@ class AmnisSource:
     def read(self, cursor: Cursor, *, pages: int) -> Page:
         query = {**_EMBED, **assumptions.changed_since(cursor.since)}
         number, rows, calls = cursor.page, list[Wire](), self._client.calls
-        before, at_end = list[Wire](), False
+        before, at_end, breaks = list[Wire](), False, list[int]()
         while not at_end and number < cursor.page + pages:
             found = self._client.page("transactions", number, query=query)
             refuse_repetition(before, found.items, "transactions")
+            breaks.append(len(rows))
             rows += found.items
             at_end, before, number = assumptions.is_last_page(found), found.items, number + 1
         records = self._records(rows)  # the details of all pages at once: fewer calls
         after = Cursor(since=cursor.since, page=1 if at_end else number, high=_newest(cursor.high, rows))
-        return Page(records=records, cursor=after, at_end=at_end, calls=self._client.calls - calls)
+        spent = self._client.calls - calls
+        return Page(records=records, cursor=after, at_end=at_end, calls=spent, breaks=tuple(breaks[1:]))
 
     def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
         query: Query = {**_EMBED, **assumptions.executed_range(since, until)}

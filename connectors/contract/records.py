@@ -197,13 +197,15 @@ class Page:
     """Records of one slice of reading, and the cursor after them. `at_end`: the source had nothing more.
 
     At the end the cursor keeps its `since`, stands on page 1 and tells the newest change in `high`: the next reading
-    begins at `high` less the overlap that the reader wants.
+    begins at `high` less the overlap that the reader wants. `breaks`: where in `records` a further page of the vendor's
+    begins, because only rows of one page are surely as many as they look.
     """
 
     records: tuple[RawRecord, ...]
     cursor: Cursor
     at_end: bool
     calls: int = 1
+    breaks: tuple[int, ...] = ()
 
 
 # ----------------------------------------------------------- destination side

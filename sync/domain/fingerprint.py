@@ -7,11 +7,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import count
 from typing import Any
 
 from connectors.contract.records import RawRecord, SourceTransaction
@@ -19,21 +20,50 @@ from connectors.contract.records import RawRecord, SourceTransaction
 MARKER_PREFIX = "MR-"
 MARKER_LENGTH = 13  # 65 bits
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no letter that reads like a digit
+_CHANGE_STAMPS = frozenset({"updatedAt", "updated_at"})
 _NOT_CONTENT = frozenset({"updated_at", "created_at"})
 
 
-def natural_keys(source_kind: str, records: Iterable[RawRecord]) -> list[str]:
-    """One key for each record: its own id, or, where the vendor gave none, a digest and an ordinal among equals."""
-    equals: Counter[tuple[str, str]] = Counter()
+def natural_keys(source_kind: str, records: Iterable[RawRecord], *, equals: Counter[str] | None = None) -> list[str]:
+    """One key for each record of one reading: its own number, or, where the vendor gave none, a digest and an ordinal
+    among equals. `equals` carries the count on to the reading's next page."""
+    equals = Counter() if equals is None else equals
     keys = []
     for record in records:
         if record.source_id.strip():
-            keys.append(_joined(source_kind, record.account_id, "id", record.source_id.strip()))
+            keys.append(numbered_key(source_kind, record))
             continue
-        digest = _sha256(canonical(record.payload))
-        equals[record.account_id, digest] += 1
-        keys.append(_joined(source_kind, record.account_id, digest, str(equals[record.account_id, digest])))
+        stem = content_key(source_kind, record)
+        equals[stem] += 1
+        keys.append(_counted(stem, equals[stem]))
     return keys
+
+
+def fresh_keys(stem: str, *, known: Iterable[str]) -> Iterator[str]:
+    """The further keys of rows that say the same, after the known ones."""
+    taken = set(known)
+    return (key for key in (_counted(stem, number) for number in count(1)) if key not in taken)
+
+
+def _counted(stem: str, number: int) -> str:
+    return f"{stem}{len(str(number))}:{number}"
+
+
+def numbered_key(source_kind: str, record: RawRecord) -> str:
+    return _joined(source_kind, record.account_id, "id", record.source_id.strip())
+
+
+def content_key(source_kind: str, record: RawRecord) -> str:
+    """What the keys of all rows without a number that say the same begin with; the ordinal follows. That the vendor touched
+    a row is nothing it says."""
+    digest = _sha256(canonical(_without_stamps(record.payload)))
+    return _joined(source_kind, record.account_id, digest) + "|"
+
+
+def _without_stamps(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_stamps(one) for name, one in value.items() if name not in _CHANGE_STAMPS}
+    return [_without_stamps(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def fingerprint(natural_key: str) -> str:

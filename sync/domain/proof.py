@@ -25,7 +25,7 @@ from sync.domain.unproved import Stray, says, unproved, verdict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
     """An executed movement on a mapped wallet, booked on or after the cut-off; or the rest of one that became a payment and
-    a rest, which is no movement more."""
+    a rest, which is no movement more. `says`: a digest, of one without a number."""
 
     fingerprint: str
     source_id: str
@@ -34,6 +34,7 @@ class SourceRow:
     amount: Decimal
     currency: str
     is_rest: bool = False
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

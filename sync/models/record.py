@@ -51,6 +51,7 @@ class Record(OwnedModel):
     text = models.TextField(default="", blank=True)
     revision = models.PositiveIntegerField(default=1)
     source_updated_at = models.DateTimeField(null=True)
+    shown_in = models.DateTimeField(null=True)  # the reading that showed it last; only of rows without a number
     fetched_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
 
@@ -61,6 +62,10 @@ class Record(OwnedModel):
             models.Index(fields=["flow", "unit"], name="record_unit", condition=~models.Q(unit="")),
             models.Index(fields=["flow", "-booking_date", "-id"], name="record_list"),
             models.Index(fields=["flow", "event_id"], name="record_event", condition=~models.Q(event_id="")),
+            models.Index(fields=["flow", "source_id"], name="record_by_number", condition=~models.Q(source_id="")),
+            models.Index(
+                fields=["flow", "content_hash"], name="record_without_number", condition=models.Q(source_id="")
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["flow", "fingerprint"], name="record_fingerprint"),

@@ -15,6 +15,7 @@ from sync.domain.backfill import DAY, Window, bounded, next_window
 from sync.models import Backfill
 from sync.pipeline import fetch, locks
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.known import Reading
 
 
 def backfill(ctx: Context) -> Progress:
@@ -30,9 +31,9 @@ def backfill(ctx: Context) -> Progress:
     if _stands_back(ctx, asked):
         return Progress(moved=1)
     window = next_window(reached=asked.reached, until=asked.until)
-    moved = 0
+    moved, reading = 0, Reading(began=ctx.now())
     for page in ctx.source.read_executed(since=window.since, until=window.until):
-        moved += _keep(ctx, asked, window, page)
+        moved += _keep(ctx, asked, window, page, reading)
         ctx.renew_lease()
     with ctx.commit():
         _advance(asked, window)
@@ -58,13 +59,13 @@ def _stands_back(ctx: Context, asked: Backfill) -> bool:
     return not left.window.days
 
 
-def _keep(ctx: Context, asked: Backfill, window: Window, page: Page) -> int:
-    rows = [row for row in fetch.rows_of(ctx, page) if inside(row, window)]
+def _keep(ctx: Context, asked: Backfill, window: Window, page: Page, reading: Reading) -> int:
+    rows = [row for row in fetch.rows_of(ctx, page, reading) if inside(row, window)]
     if not rows:
         return 0
     with ctx.commit():
         ctx.begin_run()
-        found = store.upsert_records(tenant_id=ctx.tenant_id, flow_id=ctx.flow_id, run_id=ctx.run_id, records=rows)
+        found = fetch.keep(ctx, rows, reading)
         store.count_backfill(asked.pk, read=len(rows), new=found.new, changed=found.changed)
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return found.new + found.changed

@@ -17,6 +17,7 @@ from sync.pipeline import contacts, fetch, invoices, mirror
 from sync.pipeline.backfill import inside
 from sync.pipeline.context import Context
 from sync.pipeline.dependents import release
+from sync.pipeline.known import Reading
 from sync.pipeline.run import hold_lease, opened
 from sync.pipeline.transform import transform
 from sync.pipeline.validate import validate
@@ -76,16 +77,18 @@ def _taken_back() -> Iterator[None]:
 
 def _read_source(ctx: Context) -> list[list[dict[str, Any]]]:
     pages, cursor, at_end = [], fetch.cursor_of(ctx), False
+    reading = Reading(began=ctx.now(), since=cursor.since)
     while not at_end:
         page = ctx.source.read(cursor, pages=fetch.PAGES)
-        pages.append(fetch.rows_of(ctx, page))
+        pages.append(fetch.rows_of(ctx, page, reading))
         cursor, at_end = page.cursor, page.at_end
     return pages
 
 
 def _read_window(ctx: Context, window: Window) -> list[list[dict[str, Any]]]:
+    reading = Reading(began=ctx.now())
     return [
-        [row for row in fetch.rows_of(ctx, page) if inside(row, part)]
+        [row for row in fetch.rows_of(ctx, page, reading) if inside(row, part)]
         for part in windows(window)
         for page in ctx.source.read_executed(since=part.since, until=part.until)
     ]

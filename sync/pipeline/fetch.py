@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.contract.records import Cursor, Execution, FxDetail, Movement, Page, RawRecord, SourceTransaction
-from sync import store
+from connectors.contract.records import Cursor, Execution, FxDetail, Movement, Page, SourceTransaction
+from sync import store, store_known
 from sync.domain import plan
 from sync.domain.booking import booking_date
-from sync.domain.fingerprint import content_hash, fingerprint, identity_digest, natural_keys
+from sync.domain.fingerprint import content_hash, fingerprint, identity_digest
 from sync.models import BookedConversion
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.known import Reading, Row, keyed
 
 OVERLAP = timedelta(minutes=15)  # a row may become visible later than its stamp says
 PAGES = 4
@@ -21,17 +22,19 @@ BACK_FILL = timedelta(days=35)  # rows dated after the cut-off may have been cha
 
 def fetch(ctx: Context) -> Progress:
     """Read up to four pages and store what is new or changed. Sets `source_at_end` when the source had no more."""
-    page = ctx.source.read(cursor_of(ctx), pages=PAGES)  # no transaction is open
-    read = [(key, record, ctx.source.normalise(record)) for key, record in distinct(ctx, page)]
-    rows = [row_of(ctx, key, record, transaction) for key, record, transaction in read]
-    transactions = [transaction for _, _, transaction in read]
+    cursor = cursor_of(ctx)
+    began = _moment(ctx.flow.cursor.get("began")) if cursor.page > 1 else None
+    page = ctx.source.read(cursor, pages=PAGES)  # no transaction is open
+    reading = Reading(began=began or ctx.now(), since=cursor.since, whole=cursor.page == 1 and page.at_end)
+    read = keyed(ctx, page, reading)
+    rows = [row_of(ctx, row) for row in read]
     with ctx.commit():
         found = store.Fetched(new=0, changed=0, unchanged=0)
         if rows:
             ctx.begin_run()
-            found = store.upsert_records(tenant_id=ctx.tenant_id, flow_id=ctx.flow_id, run_id=ctx.run_id, records=rows)
-            _keep_deals(ctx, transactions)
-        ctx.store_flow(**_progress(ctx, page))
+            found = keep(ctx, rows, reading)
+            _keep_deals(ctx, [row.transaction for row in read])
+        ctx.store_flow(**_progress(ctx, page, reading))
     ctx.source_at_end = page.at_end
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return Progress(moved=found.new + found.changed)
@@ -45,36 +48,42 @@ def cursor_of(ctx: Context) -> Cursor:
     return Cursor(since=_moment(stored.get("since")), page=int(stored.get("page", 1)), high=_moment(stored.get("high")))
 
 
-def _progress(ctx: Context, page: Page) -> dict[str, Any]:
+def keep(ctx: Context, rows: Sequence[dict[str, Any]], reading: Reading) -> store.Fetched:
+    """Store what is new or changed, and which rows without a number this reading has shown. Inside `commit`."""
+    found = store.upsert_records(tenant_id=ctx.tenant_id, flow_id=ctx.flow_id, run_id=ctx.run_id, records=rows)
+    unnumbered = [(row["fingerprint"], row["source_updated_at"]) for row in rows if not row["source_id"]]
+    if unnumbered:
+        store_known.mark_shown(flow_id=ctx.flow_id, reading=reading.began, stamps=unnumbered)
+    return found
+
+
+def _progress(ctx: Context, page: Page, reading: Reading) -> dict[str, Any]:
     """Columns of the flow after this page: the next page, or, at the end, the new watermark less the overlap."""
     cursor, kept = page.cursor, {"read_back_at": ctx.flow.cursor.get("read_back_at")}
     if not page.at_end:
-        return {"cursor": {**kept, "since": _text(cursor.since), "page": cursor.page, "high": _text(cursor.high)}}
+        place = {"since": _text(cursor.since), "page": cursor.page, "high": _text(cursor.high)}
+        return {"cursor": {**kept, **place, "began": _text(reading.began)}}
     newest = max((moment for moment in (cursor.high, cursor.since) if moment is not None), default=None)
     back = newest - OVERLAP if newest is not None and newest != cursor.since else cursor.since
     since = max((moment for moment in (back, cursor.since) if moment is not None), default=None)
     return {"cursor": {**kept, "since": _text(since), "page": 1, "high": None}, "fetched_at": ctx.now()}
 
 
-def distinct(ctx: Context, page: Page) -> list[tuple[str, RawRecord]]:
-    """Each movement once, the latest reading last; pages that shift while they are read repeat rows."""
-    keys = natural_keys(ctx.source.kind, page.records)
-    return list(dict(zip(keys, page.records, strict=True)).items())
-
-
-def rows_of(ctx: Context, page: Page) -> list[dict[str, Any]]:
+def rows_of(ctx: Context, page: Page, reading: Reading) -> list[dict[str, Any]]:
     """The page as rows of the table, each movement once."""
-    return [row_of(ctx, key, record, ctx.source.normalise(record)) for key, record in distinct(ctx, page)]
+    return [row_of(ctx, row) for row in keyed(ctx, page, reading)]
 
 
-def row_of(ctx: Context, key: str, record: RawRecord, transaction: SourceTransaction) -> dict[str, Any]:
+def row_of(ctx: Context, row: Row) -> dict[str, Any]:
+    key, record, transaction = row.key, row.record, row.transaction
+    doubt = {"doubt": row.doubt} if row.doubt else {}
     day = booking_date(transaction, card_date=ctx.books.policy("card_date"), fx_date=ctx.books.policy("fx_date"))
     return {
         "fingerprint": fingerprint(key),
         "account_id": record.account_id,
-        "source_id": record.source_id,
+        "source_id": record.source_id.strip(),
         "content_hash": content_hash(transaction),
-        "payload": {"key": key, "event": record.event_id, **record.payload},
+        "payload": {"key": key, "event": record.event_id, **doubt, **record.payload},
         "movement": transaction.movement.value,
         "execution": transaction.execution.value,
         "unit": unit_of(transaction),

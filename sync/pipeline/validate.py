@@ -17,7 +17,7 @@ from sync.models import Entry, EntryState
 from sync.pipeline import findings, foreign, locks, mirror, pairs, rests
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
-from sync.pipeline.renumbered import under_another_number
+from sync.pipeline.renumbered import in_doubt, under_another_number
 
 SLICE = 1000
 
@@ -39,10 +39,16 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
         others = foreign.claims(ctx, rows, rests.as_movements(rows, entries))
         remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
-        again = under_another_number(rows)
+        again, doubts = under_another_number(rows), in_doubt(rows)
+        for row in rows:
+            row.findings = [*row.findings, *findings.as_json(doubts.get(row.pk, []))]
         moves = [
             _move(
-                ctx, row, entries.get(row.pk), [*again.get(row.pk, []), *remarked.get(row.pk, [])], others.get(row.pk)
+                ctx,
+                row,
+                entries.get(row.pk),
+                [*again.get(row.pk, []), *remarked.get(row.pk, [])],
+                others.get(row.pk),
             )
             for row in rows
         ]

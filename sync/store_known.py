@@ -1,0 +1,44 @@
+"""The hand-written statements about movements that the source shows once more: without a number, or on another account."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sync.store import rows, run_sql
+
+
+def without_number(*, flow_id: int, content_hashes: Sequence[str]) -> list[dict[str, Any]]:
+    """Movements without a number that say one of these things."""
+    return rows(
+        """SELECT account_id, content_hash, made_at, payload ->> 'key' AS key,
+                  coalesce(payload ->> 'event', '') AS event, source_updated_at, shown_in FROM record
+            WHERE flow_id = %s AND source_id = '' AND content_hash = ANY(%s) ORDER BY id""",
+        [flow_id, list(content_hashes)],
+    )
+
+
+def under_other_keys(*, flow_id: int, own: Mapping[str, str]) -> dict[str, str]:
+    """Of these rows, {number: own fingerprint}, the ones that are known by their number alone: the key of each. Their
+    account was another one when they were first read."""
+    found = rows(
+        """SELECT record.source_id, min(record.payload ->> 'key') AS key
+             FROM unnest(%s::text[], %s::text[]) AS x(source_id, fingerprint)
+             JOIN record ON record.flow_id = %s AND record.source_id = x.source_id AND record.source_id <> ''
+            GROUP BY record.source_id, x.fingerprint
+           HAVING count(*) = 1 AND bool_and(record.fingerprint <> x.fingerprint)""",
+        [list(own), list(own.values()), flow_id],
+    )
+    return {row["source_id"]: row["key"] for row in found}
+
+
+def mark_shown(*, flow_id: int, reading: datetime, stamps: Iterable[tuple[str, str | None]]) -> None:
+    """(fingerprint, moment of the last change) of each movement without a number that this reading showed."""
+    run_sql(
+        """UPDATE record SET shown_in = %s, source_updated_at = x.stamp
+             FROM jsonb_to_recordset(%s::jsonb) AS x(fingerprint text, stamp timestamptz)
+            WHERE record.flow_id = %s AND record.fingerprint = x.fingerprint""",
+        [reading, json.dumps([{"fingerprint": one, "stamp": stamp} for one, stamp in stamps]), flow_id],
+    )
