@@ -48,9 +48,15 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementFile:
+    """`text`: all of it; `files`: the same in files of as many lines as Xero takes in one import."""
+
     statement: Statement
     lines: tuple[StatementLine, ...]
     text: str
+
+    @property
+    def files(self) -> list[str]:
+        return [statement.to_csv(part) for part in statement.in_parts(self.lines)]
 
 
 def read_month(text: str) -> date:
@@ -81,13 +87,22 @@ def statement_of(flow: Flow, *, bank_account_id: str, month: date) -> Statement:
 
 
 def statement_export(
-    *, tenant_id: int, flow_id: int, bank_account_id: str, month: date, only_new: bool, actor: str
+    *,
+    tenant_id: int,
+    flow_id: int,
+    bank_account_id: str,
+    month: date,
+    only_new: bool,
+    actor: str,
+    part: int | None = None,
 ) -> StatementFile:
-    """The file's text; that it left is written down with its lines. Two exports at once see each other."""
+    """The file's text; that it left is written down with its lines. Two exports at once see each other. `part`: of the
+    month in files of as many lines as Xero takes, this one alone, counted from 1. Raises ValueError where there is none."""
     with tenant_scope(tenant_id, actor=actor):
         flow = Flow.objects.select_for_update(of=("self",)).get(pk=flow_id)
         told = statement_of(flow, bank_account_id=bank_account_id, month=month)
-        lines = told.since.new if only_new else told.lines
+        lines = told.lines if part is None else _part(told.lines, part)
+        lines = tuple(line for line in lines if line in told.since.new) if only_new else lines
         text = statement.to_csv(lines)
         kept = StatementExport.objects.create(
             tenant_id=tenant_id,
@@ -110,6 +125,13 @@ def statement_export(
         }
         audit.record("export", target="statement", actor=actor, after=after)
         return StatementFile(statement=told, lines=lines, text=text)
+
+
+def _part(lines: Sequence[StatementLine], number: int) -> tuple[StatementLine, ...]:
+    parts = statement.in_parts(lines)
+    if not 1 <= number <= len(parts):
+        raise ValueError(f"the month has {len(parts)} parts")
+    return parts[number - 1]
 
 
 def bank_account_of(flow: Flow, source_account_id: str) -> AccountMapping | None:

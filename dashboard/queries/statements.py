@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.models import Reference
 from sync import statements
+from sync.domain.statement import parts_of
 from sync.models import AccountMapping, Flow, StatementExport
 
 
@@ -22,6 +23,11 @@ class Month:
     total: Decimal
     exported: int
     last: StatementExport | None
+
+    @property
+    def files(self) -> int:
+        """Xero takes only so many lines in one import."""
+        return parts_of(self.lines)
 
     @property
     def added(self) -> int:

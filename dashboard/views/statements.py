@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Sequence
 from datetime import date
 
 from django.http import Http404, HttpResponse
@@ -40,10 +43,23 @@ def statement_file(request: TenantRequest) -> HttpResponse:
         only_new=bool(request.POST.get("only_new")),
         actor=request.user.email,
     )
-    name = f"statement-{''.join(c for c in mapping.source_account_id if c.isalnum())}-{month:%Y-%m}.csv"
+    name = f"statement-{''.join(c for c in mapping.source_account_id if c.isalnum())}-{month:%Y-%m}"
+    if len(made.files) > 1:
+        response = HttpResponse(_zipped(name, made.files), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="{name}.zip"'
+        return response
     response = HttpResponse(made.text, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
+
+
+def _zipped(name: str, files: Sequence[str]) -> bytes:
+    """More lines than Xero takes in one import, as numbered files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for number, text in enumerate(files, start=1):
+            packed.writestr(f"{name}-part-{number}-of-{len(files)}.csv", text)
+    return out.getvalue()
 
 
 def _month(text: str) -> date:

@@ -15,6 +15,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from sync.domain.latin import is_rewritten, latin
 from sync.domain.unproved import BALANCED, says, verdict
 
 MOST_ITEMS = 400  # of each list on paper; the CSV has all of them
@@ -56,6 +57,10 @@ _HOW = (
     "Difference = executed at the source, less held, less what stands in Xero without what was accepted. Compared for "
     "every account and every day; both sides were read afresh, and no sum comes from Millrace's own tables."
 )
+_LETTERS = (
+    "This paper shows Latin letters only. Greek and Cyrillic text is written in Latin letters, other scripts and symbols are "
+    "named in [brackets]. The CSV of this certificate holds every text as it is, and the hash below is made over it."
+)
 _COLUMNS = {
     "source": "Account", "source_id": "Movement", "booking_date": "Date", "date": "Date", "amount": "Amount", "state": "State",
     "reason": "Reason", "type": "Type", "reference": "Reference", "accepted_by": "Accepted by", "marker": "Marker",
@@ -89,6 +94,8 @@ def _story(head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -> l
     story += [Spacer(1, 2 * mm), _p(_HOW, _SOFT)]
     for name, (words, columns) in _LISTS.items():
         story += _list(words, columns, result.get(name, []))
+    if _foreign_letters(head, result):
+        story += [Spacer(1, 3 * mm), _p(_LETTERS, _SOFT)]
     story += [KeepTogether([
         Paragraph("Integrity", _H2),
         _p("SHA-256 over the canonical content of this certificate (JSON, keys sorted). The Proof page and the command "
@@ -163,9 +170,14 @@ def _grouped(text: str) -> str:
 
 
 def _p(text: str, style: ParagraphStyle) -> Paragraph:
-    """The built-in fonts know Latin letters only: what they lack is shown as a question mark, never dropped."""
-    shown = "".join(char if char.isprintable() else " " for char in text)
+    """The built-in fonts know Latin letters only: others are written in Latin ones or named, never dropped."""
+    shown = latin(text)
     return Paragraph(escape(shown.encode("cp1252", "replace").decode("cp1252")), style)
+
+
+def _foreign_letters(head: Mapping[str, str], result: Mapping[str, Any]) -> bool:
+    told = (value for name in _LISTS for item in result.get(name, ()) for value in item.values())
+    return any(is_rewritten(text) for text in (*head.values(), *told) if isinstance(text, str))
 
 
 def _footer(text: str) -> Any:

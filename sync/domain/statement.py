@@ -19,6 +19,7 @@ from sync.domain.printable import visible
 
 COLUMNS = ("*Date", "*Amount", "Payee", "Description", "Reference", "Check Number")
 MAX_TEXT = 255
+MOST_LINES = 1_000  # that Xero takes in one file: "split up the file if it contains more", says its help page
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -59,6 +60,17 @@ def since_last(lines: Sequence[StatementLine], exported: Iterable[Mapping[str, A
         changed=tuple((line, before[line.marker]) for line in known if line not in same),
         gone=tuple(line for marker, line in before.items() if marker not in {now.marker for now in lines}),
     )
+
+
+def in_parts(lines: Sequence[StatementLine]) -> list[tuple[StatementLine, ...]]:
+    """In files of as many lines as Xero takes; one empty part where there are none."""
+    starts = range(0, len(lines), MOST_LINES) or (0,)
+    return [tuple(lines[start : start + MOST_LINES]) for start in starts]
+
+
+def parts_of(lines: int) -> int:
+    """How many files so many lines make."""
+    return max(1, -(-lines // MOST_LINES))
 
 
 def sum_of(lines: Iterable[StatementLine]) -> Decimal:

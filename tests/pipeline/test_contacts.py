@@ -51,7 +51,7 @@ def test_a_name_that_is_alike_waits_with_its_candidates_and_one_choice_is_rememb
     world.settle()
     assert world.codes() == ["contact_similar"]
     [finding] = world.entries()[0].findings
-    assert "“Muster Logistic Zuric” (alike by 95 of 100)" in finding["message"]
+    assert "“Muster Logistic Zuric” (alike by 90 of 100)" in finding["message"]
 
     assert contacting.contact_choose(**act(world, "Muster Logistik Zuric AG"), contact_id=contact) == 1
     world.settle()
@@ -77,7 +77,7 @@ def test_a_name_that_is_alike_may_be_created_all_the_same(world: World) -> None:
 
 
 def test_a_tenant_s_threshold_lets_a_likeness_link_and_the_entry_says_so(world: World) -> None:
-    world.set_flow(policies={"contact_threshold": "95"})
+    world.set_flow(policies={"contact_threshold": "90"})
     type_contact(world, "Muster Logistic Zuric")
     world.amnis.payout(amount="40.00", to="Muster Logistik Zuric AG", executed_on=MARCH)
     world.settle()
@@ -85,7 +85,7 @@ def test_a_tenant_s_threshold_lets_a_likeness_link_and_the_entry_says_so(world: 
     assert names(world) == ["Muster Logistic Zuric"]
     [finding] = world.entries()[0].findings
     assert (finding["code"], finding["severity"]) == ("contact_alike", "note")
-    assert "alike by 95 of 100" in finding["message"]
+    assert "alike by 90 of 100" in finding["message"]
 
 
 def test_a_preview_lists_new_contacts_before_they_are_made(world: World) -> None:
@@ -210,7 +210,7 @@ def test_a_dry_run_lists_the_contacts_that_would_be_made_and_those_that_would_wa
         {
             "name": "Muster Logistik Zuric AG",
             "created": False,
-            "proposals": [{"contact_id": contact, "name": "Muster Logistic Zuric", "score": 95}],
+            "proposals": [{"contact_id": contact, "name": "Muster Logistic Zuric", "score": 90}],
         },
         {"name": "Probst Logistik AG", "created": True, "proposals": []},
     ]

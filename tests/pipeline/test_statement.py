@@ -12,6 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from sync import statements
+from sync.domain import statement
+from sync.domain.statement import StatementLine
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
@@ -152,6 +154,44 @@ def test_the_command_prints_the_file_and_warns_of_lines_exported_before(month: W
     assert (first.value.code, again.value.code) == (0, 1)
     assert sum(D(row["*Amount"]) for row in csv.DictReader(io.StringIO(text))) == D("990.50")
     assert "4 of these lines were exported before" in capsys.readouterr().err
+
+
+def test_a_month_of_more_lines_than_xero_takes_comes_in_numbered_parts() -> None:
+    """2,500 lines of one centime: 1,000 and 1,000 and 500. Together they are the month, each line once."""
+    lines = [StatementLine(marker=f"MR-{n}", date=date(2026, 3, 2), amount=D("0.01")) for n in range(2500)]
+
+    parts = statement.in_parts(lines)
+
+    assert [len(part) for part in parts] == [1000, 1000, 500]
+    assert [line for part in parts for line in part] == lines
+    assert statement.in_parts([]) == [()]
+    assert [statement.parts_of(n) for n in (0, 1, 1000, 1001, 2500)] == [1, 1, 1, 2, 3]
+
+
+def test_the_command_warns_of_too_many_lines_and_gives_them_part_by_part(
+    month: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As if Xero took three: the four lines of March are two parts."""
+    monkeypatch.setattr(statement, "MOST_LINES", 3)
+    arguments = ["statement", "muster", "--account", "1", "--month", "2026-03", "--csv", "--only-new"]
+
+    def printed(*more: str) -> tuple[int, list[Decimal], str]:
+        with pytest.raises(SystemExit) as end:
+            call_command(*arguments, *more)
+        told = capsys.readouterr()
+        return int(str(end.value.code)), amounts(list(csv.DictReader(io.StringIO(told.out)))), told.err
+
+    first, second = printed("--part", "1"), printed("--part", "2")
+
+    assert [first[0], second[0]] == [0, 0]
+    assert sorted(first[1] + second[1]) == [D("-300.00"), D("-200.50"), D("-9.00"), D("1500.00")]
+    assert len(first[1]) == 3
+    with pytest.raises(CommandError, match="the month has 2 parts"):
+        call_command(*arguments, "--part", "3")
+    with pytest.raises(SystemExit) as end:
+        call_command(*arguments[:-1])
+    assert end.value.code == 1
+    assert "--part 1 to --part 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("month", ["9999-12", "2026-13", "0000-01", "March"])
