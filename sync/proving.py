@@ -19,7 +19,6 @@ from sync.domain.booking import booking_date
 from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
 from sync.domain.proof import Acceptance, Ours, SourceRow, Wallet, in_parts, legs, prove, report, rest_key
 from sync.domain.unproved import NOTHING, Stray
-from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
 from sync.pipeline import mirror
 from sync.pipeline.books import DEFAULT_POLICIES
@@ -219,7 +218,7 @@ def named_as_ours(rows: Sequence[SourceRow], known: Sequence[Mapping[str, Any]])
     read, told = {row.fingerprint for row in rows}, {row["fingerprint"] for row in known}
     others: dict[tuple[str, ...], list[str]] = {}
     for row in known:
-        if row["fingerprint"] not in read and row["leg"] in ("", "main"):
+        if row["fingerprint"] not in read and row["leg"] != plan.REST:
             says = ("id", row["source_id"]) if row["source_id"] else ("", row["account_id"], row["content_hash"])
             others.setdefault(says, []).append(row["fingerprint"])
     named = []

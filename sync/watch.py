@@ -38,12 +38,20 @@ def look_for_sleepers(*, tenant_id: int, flow_id: int, grace: timedelta) -> int:
 
 def _tell(flow: Flow, *, cause: str, number: int, title: str, body: str) -> None:
     """An incident while there are any of them; closed when there are none."""
-    common = {"tenant_id": flow.tenant_id, "flow": flow}
     if not number:
-        incidents.close_causes(**common, prefixes=(cause,), resolution="All of them moved on.")
+        incidents.close_causes(
+            tenant_id=flow.tenant_id, flow=flow, prefixes=(cause,), resolution="All of them moved on."
+        )
         return
     incidents.open(
-        **common, cause=cause, severity="critical", error_class="system", title=title, body=body, action="transactions"
+        tenant_id=flow.tenant_id,
+        flow=flow,
+        cause=cause,
+        severity="critical",
+        error_class="system",
+        title=title,
+        body=body,
+        action="transactions",
     )
 
 

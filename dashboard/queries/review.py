@@ -74,7 +74,7 @@ def review_groups(*, flow: Flow) -> list[ReviewGroup]:
     return sorted(groups.values(), key=lambda group: (-group.count, group.cause.code, group.cause.detail))
 
 
-def _is(condition: Q) -> ExpressionWrapper:
+def _is(condition: Q) -> ExpressionWrapper[Any]:
     return ExpressionWrapper(condition, output_field=BooleanField())
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0014_rest'),
+        ('sync', '0016_fewer_keys'),
     ]
 
     operations = [
