@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Mapping
@@ -162,4 +163,12 @@ def _seconds_until(text: str, *, now: datetime) -> float:
 
 @lru_cache(maxsize=16)
 def _transport(base_url: str, process: int) -> httpx.BaseTransport:
-    return httpx.HTTPTransport(http2=False, retries=0, trust_env=False)
+    transport = httpx.HTTPTransport(http2=False, retries=0, trust_env=False)
+    atexit.register(_close, transport, process)
+    return transport
+
+
+def _close(transport: httpx.BaseTransport, process: int) -> None:
+    """At the end of the process that opened them; the connections of a parent are the parent's to close."""
+    if os.getpid() == process:
+        transport.close()
