@@ -11,7 +11,7 @@ from sandbox.faults import AnswerTooSlow, ConnectionCut, Environ, WsgiApp
 class SandboxTransport(httpx.BaseTransport):
     """Runs one WSGI application; a cut connection is `httpx.ReadError`, a slow answer `httpx.ReadTimeout`.
 
-    With `by_port` or `by_host` several applications share one client: `SandboxTransport(by_host={"xero.test": app})`.
+    With `by_host` several applications share one client: `SandboxTransport(by_host={"xero.test": app})`.
     """
 
     def __init__(self, app: WsgiApp | None = None, *, by_host: dict[str, WsgiApp] | None = None) -> None:

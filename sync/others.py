@@ -36,8 +36,8 @@ def is_looked_at(*, flow: Flow) -> bool:
 
 
 def look(*, tenant_id: int, flow_id: int, today: date) -> None:
-    """Read the documents of the last five weeks. Raises the connectors' errors. What is read is kept as any other reading;
-    the next run reads from its own watermark all the same."""
+    """Read the bank transactions and transfers of the last five weeks. Raises the connectors' errors. What is read is kept as
+    any other reading; the next run reads from its own watermark all the same."""
     with tenant_scope(tenant_id):
         flow = Flow.objects.select_related("destination__grant").get(pk=flow_id)
     if flow.destination is None or not flow.destination.is_usable:

@@ -1,4 +1,5 @@
-"""The hand-written statements of `sync`, by step; at the end what watch, proof and figures ask. One more is in `incidents`.
+"""The hand-written statements of `sync`, by step; at the end what watch, proof and figures ask. Those with a subject of their
+own are in `store_*.py`, and one more is in `incidents`.
 
 Every function runs inside the caller's tenant scope and transaction. Times are the database's clock alone.
 """

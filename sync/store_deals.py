@@ -1,4 +1,4 @@
-"""The hand-written statements about conversions: what waits for its first document, which deal needs a person."""
+"""The hand-written statements about conversions and overpaid rests: what waits for its first document, what needs a person."""
 
 from __future__ import annotations
 

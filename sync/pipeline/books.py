@@ -62,7 +62,7 @@ class Books:
     table: TableOfRates = field(default_factory=TableOfRates)
 
     def own_rate(self, currency: str, day: date) -> UsedRate | None:
-        """By the policies "table" and "last deal": the tenant's own rate of that day; None where there is none."""
+        """By the policies `table` and `last_deal`: the tenant's own rate of that day; None where there is none."""
         if self.policy("rate") == "table":
             row = self.table.on(currency, day)
             if row is None:
