@@ -533,7 +533,7 @@ class Chart:
 
 
 class Endpoint(StrEnum):
-    """Where a write goes. `batch` documents fit one call."""
+    """Where a write goes."""
 
     CONTACTS = "Contacts"
     TRACKING_OPTIONS = "Options"  # of a tracking category

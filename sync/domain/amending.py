@@ -101,7 +101,7 @@ def still_reads(found: MirrorDocument, before: Mapping[str, Any]) -> bool:
 
 
 def snapshot(found: MirrorDocument, *, posted: LedgerEntry | None) -> dict[str, Any]:
-    """A document as read, ready for JSON: `reading` decides equality, `lines` and `allocations` are for people.
+    """A document as read, ready for JSON: `reading` decides equality, `lines` are for people.
 
     Lists carry no lines; where nobody edited them, the posted ones are the same.
     """
