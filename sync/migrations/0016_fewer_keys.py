@@ -13,7 +13,12 @@ class Migration(migrations.Migration):
         ('tenants', '0002_fewer_keys'),
     ]
 
+    # Django takes every single-column index of a key for the key's own and drops it with that one, these nets too:
+    # taken down and put up again by name, in the one transaction of the migration.
     operations = [
+        migrations.RemoveConstraint(model_name="pushintentitem", name="item_contact_one_open"),
+        migrations.RemoveConstraint(model_name="pushintentitem", name="item_option_one_open"),
+        migrations.RemoveConstraint(model_name="amendment", name="amendment_entry_one_open"),
         migrations.AddField(
             model_name='flow',
             name='drift_looked_at',
@@ -311,5 +316,25 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='record',
             index=models.Index(condition=models.Q(('event_id', ''), _negated=True), fields=['flow', 'event_id'], name='record_event'),
+        ),
+        migrations.AddConstraint(
+            model_name="pushintentitem",
+            constraint=models.UniqueConstraint(
+                fields=["contact"], name="item_contact_one_open", condition=models.Q(open=True)
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="pushintentitem",
+            constraint=models.UniqueConstraint(
+                fields=["option"], name="item_option_one_open", condition=models.Q(open=True)
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="amendment",
+            constraint=models.UniqueConstraint(
+                fields=["entry"],
+                name="amendment_entry_one_open",
+                condition=models.Q(state__in=["proposed", "asked", "in_flight", "unconfirmed"]),
+            ),
         ),
     ]

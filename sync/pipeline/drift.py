@@ -6,7 +6,7 @@ right, so it is a note. (Merged contacts are followed by `contact_changes`.)
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
@@ -26,10 +26,7 @@ NOTES = (RECONCILED, RECODED)
 def look(ctx: Context) -> int:
     """Read the changes if the last look is an hour old, then compare what changed with what we posted."""
     now = ctx.now()
-    with ctx.commit():
-        if ctx.flow.mirror_read_at is None or not store.has_confirmed(ctx.flow_id):
-            return 0
-    if now - ctx.flow.mirror_read_at > HOURLY and not ctx.mirror_fresh:
+    if not ctx.mirror_fresh and _is_due(ctx, now):
         mirror.read_changes(ctx)
     if not ctx.mirror_fresh:
         return 0
@@ -43,9 +40,22 @@ def look(ctx: Context) -> int:
         moves = [_verdict(row) for row in rows]
         if any(move["state"] == EntryState.REVIEW for move in moves):
             ctx.begin_run()
-        if len(rows) < store.MOST_TOUCHED:
+        if len(rows) < store.MOST_TOUCHED and _is_old(ctx, now):
             ctx.store_flow(drift_looked_at=now)
         return store.move_entries(moves, run_id=ctx.run_id)
+
+
+def _is_due(ctx: Context, now: datetime) -> bool:
+    read_at = ctx.flow.mirror_read_at
+    if read_at is None or now - read_at <= HOURLY:
+        return False
+    with ctx.commit():
+        return store.has_confirmed(ctx.flow_id)
+
+
+def _is_old(ctx: Context, now: datetime) -> bool:
+    """Written down once an hour: looking at an hour's documents again costs less than a write in each run."""
+    return now - (ctx.flow.drift_looked_at or ctx.flow.created_at) > HOURLY
 
 
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:

@@ -198,6 +198,21 @@ def test_a_key_without_a_constraint_of_its_own_is_held_by_a_composite_one(db: No
     assert bare <= held, bare - held
 
 
+def test_every_net_that_a_model_names_stands_in_the_database(db: None) -> None:
+    """A migration may drop an index or constraint beside the one it means; the code that leans on it would not notice."""
+    named = {
+        it.name
+        for model in apps.get_models()
+        if model._meta.managed
+        for it in (*model._meta.indexes, *model._meta.constraints)
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'i' UNION SELECT conname FROM pg_constraint")
+        standing = {name for (name,) in cursor.fetchall()}
+    assert len(named) > 100
+    assert named <= standing, named - standing
+
+
 def test_a_composite_key_refuses_a_strangers_row(owner_role: Raw, muster: Tenant, other: Tenant) -> None:
     """With row-level security out of the way: the key alone must hold."""
     with owner_role.transaction(force_rollback=True):
