@@ -19,6 +19,7 @@ from dashboard.queries import overview, payments, story, transactions
 from dashboard.queries.links import document_link
 from dashboard.queries.returned import returned_of
 from sync.allocating import proposals_of
+from sync.domain.coding_case import DecidedBy
 from sync.models import Entry, EntryState, Flow
 from sync.models.amendment import ON_THE_WAY
 from sync.proposals import proposal_of
@@ -82,6 +83,7 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "findings": shown_findings(request.tenant, entry.findings, accepted=entry.accepted) if entry else [],
         "returned": returned_of(flow=flow, record=found.record, entry=entry),
         "decisions": decisions,
+        "is_codable": any(it["field"] == "account" and it["by"] != DecidedBy.POLICY for it in decisions),
         "rule_hit": rule_hit,
         "events": shown_events(found.events),
         "acts": acts_for(entry, role=request.role),

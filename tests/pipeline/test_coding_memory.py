@@ -89,6 +89,20 @@ def test_a_tax_that_the_account_does_not_allow_is_refused_with_those_that_it_doe
     assert link_of(world).coding["out"]["account"] == "429"
 
 
+def test_it_is_offered_beside_a_payment_and_not_beside_a_conversion(world: World, client: Client) -> None:
+    """The account of a conversion is what the books need; nobody decides it for the counterparty."""
+    pay(world, "10.00")
+    day = date(2026, 3, 4)
+    world.amnis.fx(sold=(2, "100.00"), bought=(1, "94.00"), dealt_on=day, value_on=day)
+    world.settle()
+    client.force_login(make_person(BOB, world.tenant, Role.BOOKKEEPER))
+    offered = {}
+    for record in world.records():
+        page = client.get(f"/t/{world.tenant.public_id}/transactions/{record.pk}/").content.decode()
+        offered[record.movement] = "for this counterparty from now on" in page
+    assert offered == {"pay_out": True, "fx": False}
+
+
 def test_a_rule_with_a_tax_that_its_account_does_not_allow_is_not_saved(world: World, client: Client) -> None:
     with tenant_scope(world.tenant.pk):
         destination = world.flow().destination
