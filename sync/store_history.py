@@ -69,24 +69,37 @@ def known_about(wanted: Sequence[Wanted]) -> dict[tuple[int, str], Known]:
 
 # OFFSET 0 keeps the planner from joining in another order: without statistics it would compare every row with every row.
 _TOLD_BEFORE = """
-SELECT mine.id, min(earlier.source_id) AS source_id
+SELECT mine.id, min(earlier.source_id) AS source_id,
+       bool_or((earlier.booking_date, earlier.account_id, earlier.currency, earlier.amount)
+               = (now.booking_date, now.account_id, now.currency, now.amount)) AS alike
   FROM entry AS mine
   JOIN record AS now ON now.id = mine.record_id AND now.event_id <> ''
- CROSS JOIN LATERAL (SELECT id, source_id, booking_date, account_id, currency, amount, movement FROM record
+ CROSS JOIN LATERAL (SELECT id, source_id, booking_date, account_id, currency, amount, movement, unit FROM record
                       WHERE record.flow_id = now.flow_id AND record.event_id <> '' AND record.event_id = now.event_id
                       OFFSET 0) AS earlier
  WHERE mine.id = ANY(%s)
-   AND earlier.booking_date = now.booking_date AND earlier.account_id = now.account_id
-   AND earlier.currency = now.currency AND earlier.amount = now.amount AND earlier.movement = now.movement
-   AND earlier.id < now.id
+   AND earlier.movement = now.movement AND earlier.id < now.id
+   AND ((earlier.booking_date = now.booking_date AND earlier.account_id = now.account_id
+         AND earlier.currency = now.currency AND earlier.amount = now.amount)
+        OR ('' IN (earlier.source_id, now.source_id) AND earlier.unit = '' AND now.unit = ''))
    AND EXISTS (SELECT FROM (SELECT state FROM entry WHERE entry.record_id = earlier.id OFFSET 0) AS its
                 WHERE its.state NOT IN ('skipped', 'undone'))
  GROUP BY mine.id
 """
 
 
-def told_before(entry_ids: Sequence[int]) -> dict[int, str]:
-    """By entry: the number of another row that told of the very same event and has an entry. Inside the tenant's scope."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """Another row of the same event. `alike`: it told of the same account, day and amount."""
+
+    source_id: str
+    alike: bool
+
+
+def told_before(entry_ids: Sequence[int]) -> dict[int, Earlier]:
+    """By entry: another row that told of the very same event and has an entry. Where one of the two has no number, also one
+    that told of another account, day or amount: nothing else shows that it changed. Inside the tenant's scope."""
     if not entry_ids:
         return {}
-    return {row["id"]: row["source_id"] for row in rows(_TOLD_BEFORE, [list(entry_ids)])}
+    found = rows(_TOLD_BEFORE, [list(entry_ids)])
+    return {row["id"]: Earlier(source_id=row["source_id"], alike=bool(row["alike"])) for row in found}

@@ -15,7 +15,7 @@ from sync.domain.backfill import DAY, Window, bounded, next_window
 from sync.models import Backfill
 from sync.pipeline import fetch, locks
 from sync.pipeline.context import Context, Progress
-from sync.pipeline.known import Reading
+from sync.pipeline.known import Reading, keyed
 
 
 def backfill(ctx: Context) -> Progress:
@@ -60,12 +60,15 @@ def _stands_back(ctx: Context, asked: Backfill) -> bool:
 
 
 def _keep(ctx: Context, asked: Backfill, window: Window, page: Page, reading: Reading) -> int:
-    rows = [row for row in fetch.rows_of(ctx, page, reading) if inside(row, window)]
-    if not rows:
+    read = [(fetch.row_of(ctx, row), row.transaction) for row in keyed(ctx, page, reading)]
+    kept = [(row, transaction) for row, transaction in read if inside(row, window)]
+    if not kept:
         return 0
+    rows = [row for row, _ in kept]
     with ctx.commit():
         ctx.begin_run()
         found = fetch.keep(ctx, rows, reading)
+        fetch.keep_deals(ctx, [transaction for _, transaction in kept])
         store.count_backfill(asked.pk, read=len(rows), new=found.new, changed=found.changed)
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return found.new + found.changed

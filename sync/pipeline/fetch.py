@@ -33,7 +33,7 @@ def fetch(ctx: Context) -> Progress:
         if rows:
             ctx.begin_run()
             found = keep(ctx, rows, reading)
-            _keep_deals(ctx, [row.transaction for row in read])
+            keep_deals(ctx, [row.transaction for row in read])
         ctx.store_flow(**_progress(ctx, page, reading))
     ctx.source_at_end = page.at_end
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
@@ -108,7 +108,7 @@ def _identities(ctx: Context, transaction: SourceTransaction) -> dict[str, str]:
     }
 
 
-def _keep_deals(ctx: Context, transactions: Sequence[SourceTransaction]) -> None:
+def keep_deals(ctx: Context, transactions: Sequence[SourceTransaction]) -> None:
     """Booked conversions are kept as the history of rates: one statement, and none where a slice has no deal.
     One that was cancelled afterwards never was one."""
     deals = {

@@ -9,6 +9,7 @@ from connectors.contract.errors import Finding
 from sync import store_history
 from sync.domain.unnumbered import CHANGED_OR_SECOND, SHOWN_TWICE
 from sync.models import Entry, Record
+from sync.store_history import Earlier
 
 CODE = "under_another_number"
 DOUBT = "equal_without_number"
@@ -26,13 +27,18 @@ def under_another_number(entries: Sequence[Entry]) -> dict[int, list[Finding]]:
     return {entry: [_finding(earlier)] for entry, earlier in known.items()}
 
 
-def _finding(earlier: str) -> Finding:
-    return Finding(
-        code=CODE,
-        message=f"The source shows this movement a second time: the same event stood in {_row(earlier)} before, with the same "
-        "account, day and amount. Skip it; accept it only if the money moved twice.",
-        detail=earlier,
+def _finding(earlier: Earlier) -> Finding:
+    stood = (
+        f"The source shows this movement a second time: the same event stood in {_row(earlier.source_id)} before, with"
     )
+    if earlier.alike:
+        message = f"{stood} the same account, day and amount. Skip it; accept it only if the money moved twice."
+    else:
+        message = (
+            f"{stood} another account, day or amount. If it changed, undo the earlier one and accept this one; else "
+        )
+        message += "skip this one. Accept both only if the money moved twice."
+    return Finding(code=CODE, message=message, detail=earlier.source_id)
 
 
 def _row(number: str) -> str:

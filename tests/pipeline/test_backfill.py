@@ -18,7 +18,7 @@ from sync.backfilling import (
     cutoff_preview,
 )
 from sync.domain.backfill import Window
-from sync.models import Backfill
+from sync.models import Backfill, BookedConversion
 from sync.services import NotPossible
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
@@ -219,3 +219,16 @@ def test_a_later_first_day_leaves_what_is_posted_and_drops_what_is_not(world: Wo
 
     assert totals(world) == [D("30.00"), D("40.00")], "what was posted stays"
     assert sorted(world.states()) == ["confirmed", "confirmed", "skipped"]
+
+
+def test_the_deals_of_a_back_fill_are_booked_deals_too(world: World) -> None:
+    """Else the cost of exchanges, the export of deals and the policy "rate of the last exchange" would not know them."""
+    overlook(world)
+    world.amnis.fx(sold=(1, "100.00"), bought=(2, "105.53"), value_on=date(2026, 3, 2))
+
+    start(world)
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    with tenant_scope(world.tenant.pk):
+        assert [it.amount_sold for it in BookedConversion.objects.all()] == [D("100.00")]

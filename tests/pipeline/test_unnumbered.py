@@ -120,6 +120,31 @@ def test_what_cannot_be_told_waits_for_a_person_and_is_posted_when_one_says_so(w
     assert world.books.balance("090") == D("9.20")
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"amount": "5.60"}, {"executionDate": "2026-03-03T00:00:00+01:00"}, {"account": 8}],
+    ids=["amount", "day", "wallet"],
+)
+def test_a_posted_row_whose_content_changes_is_asked_about_and_never_posted_beside_itself(
+    world: World, changed: dict[str, Any]
+) -> None:
+    row = unnumbered(world)
+    world.settle()
+
+    world.amnis.change(row, **changed, updatedAt=stamp(MADE + timedelta(minutes=5)))
+    if "account" in changed:
+        world.amnis.change_detail(row, account=8)
+    world.settle()
+
+    assert [D(str(it["Total"])) for it in world.books.bank_transactions()] == [D("4.60")], "not posted twice"
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert [finding["code"] for finding in held.findings] == ["under_another_number"]
+    assert "another account, day or amount" in held.findings[0]["message"]
+    accept_all(world)
+    world.settle()
+    assert len(world.books.bank_transactions()) == 2, "both, where a person says so"
+
+
 def test_the_proof_knows_rows_without_a_number_also_when_they_were_touched(world: World) -> None:
     first = unnumbered(world)
     unnumbered(world, like=first)
