@@ -13,7 +13,9 @@ from connectors.contract.records import DocumentKind, LedgerEntry, MirrorDocumen
 from sync import store, store_amend
 from sync.domain import amending, documents
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow
+from sync.models import MirrorDocument as MirrorRow
 from sync.models.amendment import ON_THE_WAY
+from sync.pipeline import findings
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.amend import other_leg
 from sync.pipeline.result import NotConnected
@@ -155,6 +157,21 @@ def _ask(it: Proposal, batch: uuid.UUID, actor: str, *, touched: bool) -> None:
     asked.save()
 
 
+_DELETED = findings.review(
+    "deleted_in_xero",
+    "Somebody deleted this document in Xero while the change waited, so nothing can be kept. Millrace never posts it again "
+    "by itself: post it anew or leave it.",
+)
+
+
+def _gone(entries: Sequence[Entry]) -> set[str]:
+    """The documents of these entries that somebody deleted or voided in the books, as last read. The look at changes sees
+    only what is read after a document is confirmed."""
+    named = [entry.destination_id for entry in entries if entry.destination_id]
+    dead = MirrorRow.objects.filter(document_id__in=named, status__in=("DELETED", "VOIDED"))
+    return set(dead.values_list("document_id", flat=True))
+
+
 def proposal_keep(*, tenant_id: int, entry_id: int, actor: str, reason: str = "") -> int:
     """What is posted stays; the same difference is not proposed again. Returns how many documents are kept."""
     with tenant_scope(tenant_id, actor=actor):
@@ -164,17 +181,16 @@ def proposal_keep(*, tenant_id: int, entry_id: int, actor: str, reason: str = ""
                 note = f"{actor} keeps what is posted."
                 store_amend.move_amendments([{"id": proposal.pk, "state": AmendmentState.WITHDRAWN, "note": note}])
             Amendment.objects.filter(pk=proposal.pk).update(kept=True)
+        gone = _gone([entry for entry, _ in decided])
+        decision = {"step": "review", "reason": reason or "kept as posted"}
         moves = [
-            {
-                "id": entry.pk,
-                "state": EntryState.CONFIRMED,
-                "findings": [],
-                "note": {"step": "review", "reason": reason or "kept as posted"},
-            }
+            {"id": entry.pk, "state": EntryState.REVIEW, "findings": _DELETED, "note": decision}
+            if entry.destination_id in gone
+            else {"id": entry.pk, "state": EntryState.CONFIRMED, "findings": [], "note": decision}
             for entry, _ in decided
         ]
         store.move_entries(moves, run_id=None)
         if decided:
             targets = ",".join(str(entry.pk) for entry, _ in decided)
             audit.record("entry.keep", target=f"entry:{targets}", actor=actor, reason=reason)
-        return len(decided)
+        return sum(move["state"] == EntryState.CONFIRMED for move in moves)

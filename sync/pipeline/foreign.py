@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from connectors.contract.money import Money, round_half_up
 from connectors.contract.records import LedgerEntry, MirrorDocument
 from sync import store_links
 from sync.domain import lookalikes
@@ -39,7 +40,7 @@ def told(claim: Claim) -> str:
     text = f" (“{document.reference}”)" if document.reference else ""
     told_by = ", with the same reference" if claim.same_reference else ""
     found = (
-        f"Xero already has a document of {document.total} on {document.date:%d.%m.%Y} on this account{told_by} that "
+        f"Xero already has a document of {_shown(document.total)} on {document.date:%d.%m.%Y} on this account{told_by} that "
         f"Millrace did not make{text}."
     )
     if not claim.covers_all:
@@ -48,6 +49,11 @@ def told(claim: Claim) -> str:
             "then try again."
         )
     return f"{found} If it is the same movement, link it; else accept."
+
+
+def _shown(total: Money) -> str:
+    """The table keeps four digits, the books two."""
+    return str(Money(amount=round_half_up(total.amount, 2), currency=total.currency))
 
 
 def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry]) -> list[MirrorDocument]:

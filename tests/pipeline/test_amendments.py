@@ -274,3 +274,22 @@ def test_a_change_that_amnis_takes_back_leaves_nothing_to_apply(world: World) ->
     assert len(world.books.bank_transactions()) == 1, "the document that is right stays"
     services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE, reason="as it is")
     assert world.states() == ["confirmed"]
+
+
+def test_what_somebody_deleted_while_the_change_waited_is_not_kept_as_posted(world: World) -> None:
+    """The books were read before the person decides: no later look shows the deletion again."""
+    changed(world, amount="-42.15")
+    world.amnis.pay_in(amount="7.00", payer="Nachbar AG", executed_on=MARCH)
+    world.settle()
+    entry = world.entries()[0]
+    world.sandbox.xero.people(ORGANISATION).delete(entry.destination_id or "")
+    world.set_flow(mirror_read_at=world.sandbox.clock.now() - timedelta(minutes=56))
+    world.sync()
+
+    assert proposals.proposal_keep(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=ALICE) == 0
+
+    world.sync()
+    assert "deleted_in_xero" in world.codes()
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE)
+    world.settle()
+    assert sorted(Decimal(str(it["Total"])) for it in world.books.bank_transactions()) == [Decimal(7), Decimal("42.15")]

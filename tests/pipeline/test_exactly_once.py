@@ -5,6 +5,7 @@ The idempotency cache is emptied where it could hide a second send: the key must
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -162,7 +163,8 @@ def test_a_document_somebody_typed_by_hand_is_offered_instead_of_doubled(world: 
     assert len(world.books.bank_transactions()) == 1
     [entry] = world.entries()
     assert entry.state == "review"
-    assert "already_in_xero" in [finding["code"] for finding in entry.findings]
+    [told] = [finding["message"] for finding in entry.findings if finding["code"] == "already_in_xero"]
+    assert re.search(r"a document of CHF [0-9.,]*\.\d\d on ", told), "the amount as the books show it"
 
 
 def test_a_lost_database_finds_its_own_documents_again(committed_world: World) -> None:
