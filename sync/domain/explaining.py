@@ -17,6 +17,9 @@ _ON_ITS_WAY = "Nothing: it is on its way into the books."
 NOT_FETCHED = "not fetched yet"
 FETCH = "Fill the gap: it is read with the next sync."
 MISSING = "Somebody removed the document in Xero. Open the movement: post it anew, or leave it out with a reason."
+ELSEWHERE = (
+    "The document stands on another bank account. Open the movement: apply the change, or correct the document in Xero."
+)
 DIFFERENT = "Compare the document in Xero with the movement, and correct the document there."
 DUPLICATED = "Delete what is too much in Xero, or try the movement again to link it."
 

@@ -191,7 +191,7 @@ def prove(
     books = list(standing.values())
     by_marker = {(leg.marker, leg.account_id): leg for leg in books if leg.marker}
     bank_of = {wallet.source_account_id: wallet.bank_account_id for wallet in wallets}
-    told = _Told()
+    told = _Told(standing={leg.document_id for leg in books})
     for row in rows:
         _count_row(result, told, row, ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id])
     _count_books(result, told, wallets, books, accepted or {})
@@ -203,6 +203,7 @@ def prove(
 class _Told:
     """What the rows said: whose documents are expected, and which amounts are held or posted on which days."""
 
+    standing: set[str] = field(default_factory=set)
     documents: set[str] = field(default_factory=set)
     held: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -248,7 +249,8 @@ def _count_row(
         told_of.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
     elif found is None:
         assert mine is not None
-        gone = {"document": mine.document_id, "marker": mine.marker, "action": explaining.MISSING}
+        action = explaining.MISSING if told.standing.isdisjoint(mine.documents) else explaining.ELSEWHERE
+        gone = {"document": mine.document_id, "marker": mine.marker, "action": action}
         result.missing.append({**item, **gone})
     else:
         told.documents.add(found.document_id)

@@ -196,6 +196,7 @@ def test_a_posted_row_whose_wallet_changes_is_one_movement_with_a_proposal(world
         "it stands in the wrong one"
     )
     assert shown["unexpected"] == []
+    assert "stands on another bank account" in shown["missing"][0]["action"], "nobody removed it"
 
 
 def test_the_applied_proposal_takes_it_to_the_other_bank_account(world: World) -> None:
