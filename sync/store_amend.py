@@ -63,7 +63,8 @@ _DUE = """
       LEFT JOIN LATERAL (
            SELECT other.state, other.note FROM amendment AS other JOIN entry AS half ON half.id = other.entry_id
             WHERE entry.leg = 'main' AND entry.unit LIKE 'rest:%%' AND other.batch = amendment.batch AND half.leg = 'rest'
-              AND half.flow_id = entry.flow_id AND half.unit = entry.unit AND other.state NOT IN ('done', 'withdrawn')
+              AND half.flow_id = entry.flow_id AND half.unit <> ''
+              AND half.unit = entry.unit AND other.state NOT IN ('done', 'withdrawn')
             LIMIT 1) AS rest ON true
      WHERE amendment.flow_id = %(flow)s AND amendment.not_before <= clock_timestamp()
 """

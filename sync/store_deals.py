@@ -9,7 +9,7 @@ from sync.store import rows
 _TROUBLED = """
 WITH held AS (
     SELECT DISTINCT ON (unit) unit, leg, amount, currency, booking_date, findings,
-           EXISTS (SELECT FROM entry AS other WHERE other.flow_id = entry.flow_id AND other.unit = entry.unit
+           EXISTS (SELECT FROM entry AS other WHERE other.flow_id = entry.flow_id AND other.unit <> '' AND other.unit = entry.unit
                       AND other.destination_id IS NOT NULL AND other.state <> 'undone') AS is_half_posted,
            findings @> '[{"code": "fx_partner_missing"}]' AS is_alone
       FROM entry
@@ -40,13 +40,14 @@ def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
 
 def second_legs(*, flow_id: int) -> list[dict[str, Any]]:
     """Documents that wait for the first one of their deal, and rests that wait for their payment, each with that one
-    (`first`: state, total, rate, …)."""
+    (`first`: state, total, rate, …). `unit <> ''` is what the index of units asks for; OFFSET 0: by that index."""
     return rows(
         """SELECT entry.id, entry.leg, entry.marker, entry.record_id, entry.booking_date, to_jsonb(other) AS first
              FROM entry JOIN LATERAL (
-                  SELECT leg, state, amount, posted_rate, findings FROM entry AS it
-                   WHERE it.flow_id = entry.flow_id AND it.unit = entry.unit AND it.id <> entry.id
-                   ORDER BY it.id LIMIT 1) AS other ON true
+                  SELECT leg, state, amount, posted_rate, findings FROM (
+                         SELECT * FROM entry AS it WHERE it.flow_id = entry.flow_id AND it.unit <> '' AND it.unit = entry.unit
+                            AND it.id <> entry.id OFFSET 0) AS its
+                   ORDER BY its.id LIMIT 1) AS other ON true
             WHERE entry.flow_id = %s AND entry.state = 'waiting' AND entry.unit <> ''
               AND (entry.movement = 'fx' OR entry.leg = 'rest')
             ORDER BY entry.id""",

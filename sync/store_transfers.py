@@ -25,7 +25,8 @@ def single_sides(*, flow_id: int) -> list[dict[str, Any]]:
              FROM record JOIN undecided USING (id)
             WHERE record.execution = 'executed'
               AND (record.unit = '' OR NOT EXISTS (SELECT FROM record AS other
-                                                    WHERE other.flow_id = %(flow)s AND other.unit = record.unit
+                                                    WHERE other.flow_id = %(flow)s AND other.unit <> ''
+                                                      AND other.unit = record.unit
                                                       AND other.id <> record.id))
               AND NOT EXISTS (SELECT FROM entry WHERE entry.record_id = record.id AND entry.destination_id IS NOT NULL)
             ORDER BY record.id LIMIT %(most)s FOR UPDATE OF record SKIP LOCKED""",
