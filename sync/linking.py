@@ -143,7 +143,8 @@ def _refuse_misfit(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
     dead = next((document for document in chosen if not document.is_live), None)
     if dead is not None:
         raise NotPossible("The document was deleted in Xero meanwhile.")
-    if any(document.marker and document.marker != entry.marker for document in chosen):
+    markers = {document.marker for document in chosen} - {"", entry.marker}
+    if markers and Entry.objects.filter(organisation_id=entry.organisation_id, marker__in=markers).exists():
         raise NotPossible("The document belongs to another movement: it carries its marker.")
     if entry.document is None or entry.unit.startswith(UNIT):
         wanted = {(entry.bank_account_id, entry.record.amount)}

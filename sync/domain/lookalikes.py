@@ -6,7 +6,7 @@ Pure. Each document explains at most one movement, so that of two equal movement
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -65,15 +65,20 @@ def wanted_effects(entry: LedgerEntry) -> tuple[Side, ...]:
 
 
 def claims(
-    wanted: Mapping[int, LedgerEntry], documents: Iterable[MirrorDocument], *, days: int = LOOKALIKE_DAYS
+    wanted: Mapping[int, LedgerEntry],
+    documents: Iterable[MirrorDocument],
+    *,
+    days: int = LOOKALIKE_DAYS,
+    strays: Collection[str] = (),
 ) -> dict[int, Claim]:
     """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
 
     Same account, direction and amount, and either the same long reference within three weeks or a date within `days`.
+    `strays`: markers that no movement has; a document that carries one may be anybody's.
     """
     index: dict[Side, list[MirrorDocument]] = {}
     for document in documents:
-        if document.is_live and not document.marker:
+        if document.is_live and (not document.marker or document.marker in strays):
             for side in effects(document):
                 index.setdefault(side, []).append(document)
     pairs = [pair for key, entry in wanted.items() for pair in _pairs(key, entry, index, days)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from connectors.contract.money import Money, round_half_up
 from connectors.contract.records import LedgerEntry, MirrorDocument
@@ -27,7 +27,9 @@ def claims(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntr
     wanted = {key: entry for key, entry in entries.items() if key not in insisting}
     if not wanted:
         return {}
-    return lookalikes.claims(wanted, _of_others(ctx, wanted), days=int(ctx.books.policy("duplicate_days")))
+    found = _of_others(ctx, wanted)
+    strays = {document.marker for document in found if document.marker}
+    return lookalikes.claims(wanted, found, days=int(ctx.books.policy("duplicate_days")), strays=strays)
 
 
 def finding(claim: Claim | None) -> list[dict[str, Any]]:
@@ -41,7 +43,7 @@ def told(claim: Claim) -> str:
     told_by = ", with the same reference" if claim.same_reference else ""
     found = (
         f"Xero already has a document of {_shown(document.total)} on {document.date:%d.%m.%Y} on this account{told_by} that "
-        f"Millrace did not make{text}."
+        f"{_whose(document)}{text}."
     )
     if not claim.covers_all:
         return (
@@ -51,20 +53,28 @@ def told(claim: Claim) -> str:
     return f"{found} If it is the same movement, link it; else accept."
 
 
+def _whose(document: MirrorDocument) -> str:
+    return "carries a marker of no movement known here" if document.marker else "Millrace did not make"
+
+
 def _shown(total: Money) -> str:
     """The table keeps four digits, the books two."""
     return str(Money(amount=round_half_up(total.amount, 2), currency=total.currency))
 
 
 def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry]) -> list[MirrorDocument]:
-    """Documents without our marker on the same accounts around the same days that no movement was linked to."""
+    """Documents on the same accounts around the same days that no movement has: neither linked to one, nor with its marker.
+
+    A marker of no movement is left by a lost database where the row is read under another key by now.
+    """
     days = [entry.date for entry in wanted.values()]
     margin = timedelta(days=lookalikes.REFERENCE_DAYS)
     accounts = {account for entry in wanted.values() for account, _ in lookalikes.wanted_effects(entry)}
+    owned = Entry.objects.filter(organisation_id=ctx.connection.external_id, marker=OuterRef("marker"))
     found = MirrorRow.objects.filter(
         Q(account_id__in=accounts) | Q(other_account_id__in=accounts),
+        Q(marker="") | ~Exists(owned),
         connection=ctx.connection,
-        marker="",
         date__range=(min(days) - margin, max(days) + margin),
     ).values()
     rows = [dict(row) for row in found]

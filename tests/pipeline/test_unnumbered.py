@@ -14,7 +14,8 @@ from sync.pipeline import fetch
 from sync.pipeline.dryrun import dry_run
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
-from tests.pipeline.test_linking import BOB, proof
+from tests.pipeline.test_exactly_once import forget_everything_of_ours
+from tests.pipeline.test_linking import BOB, link, proof
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -226,3 +227,25 @@ def test_a_row_that_was_never_sent_is_posted_once_where_it_is_now(world: World) 
     assert len(world.records()) == 1
     assert world.records()[0].account_id == "8"
     assert world.books.balance("090") == 0
+
+
+def test_after_a_lost_database_a_moved_row_finds_its_document_by_what_it_says(committed_world: World) -> None:
+    """Its key is that of the new account now, and so is its marker: the document with the old one is not posted beside."""
+    world = committed_world
+    row = world.amnis.pay_in(amount="480.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    moved(world, row)
+    world.settle()
+    [entry] = world.entries()
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB)
+    world.settle()
+    forget_everything_of_ours(world)
+    world.settle()
+
+    assert world.books.balance("096") == D("480.00")
+    assert world.codes() == ["already_in_xero"]
+    [again] = world.entries()
+    assert "carries a marker of no movement known here" in str(again.findings)
+    link(world, again)
+    assert world.states() == ["duplicate"]
+    assert proof(world)["balanced"] is True
