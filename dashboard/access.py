@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -81,6 +81,8 @@ def _member(request: HttpRequest, action: Action) -> TenantRequest:
     member = cast(TenantRequest, request)
     if not allowed(member.role, action):
         raise PermissionDenied
+    if any("\x00" in value for _, values in request.POST.lists() for value in values):
+        raise BadRequest("a NUL character, which no database keeps and no keyboard types")
     return member
 
 

@@ -129,3 +129,13 @@ def _check(html: str) -> None:
     assert not re.search(r">49([<{\s]|20\d\d)", html), "a template was run"
     for hidden in ("\u202e", "\u001b", "\u0000"):
         assert hidden not in html
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("accounts/ignore/", "reason"), ("accounts/statements/file/", "wallet"), ("proof/verify/", "sha256")],
+)
+def test_a_nul_character_in_a_form_is_refused_in_words(as_alice: Client, world: World, path: str, field: str) -> None:
+    answer = as_alice.post(f"/t/{world.tenant.public_id}/{path}", {field: "a\x00b"})
+    assert answer.status_code == 400
+    assert "Nothing was changed" in answer.content.decode()
