@@ -5,8 +5,10 @@ import time
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from sync.certifying import certificate_check, certificate_make
 from sync.management.base import DONE, FINDINGS, OPERATOR, WRONG_USE, TenantCommand
@@ -33,6 +35,7 @@ class Command(TenantCommand):
             return _verified(tenant, options["verify"])
         file = _writable(options["certificate"])
         _refuse_no_days(options["since"] or flow.cutoff, options["until"], cutoff=flow.cutoff)
+        _refuse_what_is_to_come(options["since"], today=timezone.localdate(timezone=ZoneInfo(tenant.timezone)))
         result = flow_prove(
             tenant_id=tenant.pk,
             flow_id=flow.pk,
@@ -70,6 +73,11 @@ def _refuse_no_days(since: date, until: date | None, *, cutoff: date) -> None:
     first = max(since, cutoff)
     if until is not None and until < first:
         raise CommandError(f"nothing lies between {first} and {until}: choose other days", returncode=WRONG_USE)
+
+
+def _refuse_what_is_to_come(since: date | None, *, today: date) -> None:
+    if since is not None and since > today:
+        raise CommandError(f"nothing has been executed from {since} on: choose other days", returncode=WRONG_USE)
 
 
 def _writable(name: str | None) -> Path | None:
