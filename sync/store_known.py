@@ -22,11 +22,12 @@ def without_number(*, flow_id: int, content_hashes: Sequence[str]) -> list[dict[
 
 def under_other_keys(*, flow_id: int, own: Mapping[str, str]) -> dict[str, str]:
     """Of these rows, {number: own fingerprint}, the ones that are known by their number alone: the key of each. Their
-    account was another one when they were first read."""
+    account was another one when they were first read. (OFFSET 0: each by the index of numbers, never the whole table.)"""
     found = rows(
         """SELECT record.source_id, min(record.payload ->> 'key') AS key
              FROM unnest(%s::text[], %s::text[]) AS x(source_id, fingerprint)
-             JOIN record ON record.flow_id = %s AND record.source_id = x.source_id AND record.source_id <> ''
+            CROSS JOIN LATERAL (SELECT source_id, fingerprint, payload FROM record WHERE record.flow_id = %s
+                                   AND record.source_id <> '' AND record.source_id = x.source_id OFFSET 0) AS record
             GROUP BY record.source_id, x.fingerprint
            HAVING count(*) = 1 AND bool_and(record.fingerprint <> x.fingerprint)""",
         [list(own), list(own.values()), flow_id],

@@ -14,9 +14,9 @@ from sync.pipeline import findings, pairs
 from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
+from sync.pipeline.rests import BOOKED
 from sync.pipeline.transform import part_of, planning_rules
 
-BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)  # read back, or linked to a document that somebody else made
 GAVE_WAY = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.UNDONE)
 
 

@@ -21,7 +21,7 @@ from sync.domain.references import account_objection
 from sync.models import Entry, EntryState, Record
 from sync.pipeline.context import Context
 
-BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)
+BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)  # read back, or linked to a document that somebody else made
 NEVER_SENT = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW, EntryState.FAILED)
 LONG = timedelta(days=1).total_seconds()  # the payment's own confirmation wakes it
 
