@@ -87,6 +87,18 @@ def test_a_document_that_is_gone_is_missing() -> None:
     assert (item["document"], item["marker"], item["source_id"]) == ("d1", "MR-1", "1")
 
 
+def test_two_documents_that_are_gone_and_cancel_out_are_missing_although_every_sum_agrees() -> None:
+    """+100.00 and -100.00 of one day, both removed by somebody: 0.00 there, 0.00 here, and two movements not booked."""
+    result = balance([row(1, "100.00"), row(2, "-100.00")], {1: posted(1), 2: posted(2)})
+
+    assert {line.difference for line in result.accounts.values()} == {D(0)}
+    assert {line.difference for line in result.days["1"].values()} == {D(0)}
+    assert (result.duplicated, result.unexpected, result.different, result.unproved) == ([], [], [], [])
+    assert [item["source_id"] for item in result.missing] == ["1", "2"]
+    assert not result.balanced
+    assert report(result, [CHF, RESERVE])["verdict"] == "not_balanced"
+
+
 @pytest.mark.parametrize("status", ["DELETED", "VOIDED"])
 def test_a_dead_document_does_not_stand_in_the_books(status: str) -> None:
     assert legs([document(1, "100.00", status=status)]) == []

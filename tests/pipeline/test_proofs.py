@@ -181,6 +181,21 @@ def test_what_is_missing_says_which_movement_and_what_to_do(world: World) -> Non
     assert "post it anew, or leave it out" in item["action"]
 
 
+def test_documents_that_somebody_removed_are_missing_although_they_cancel_out(world: World) -> None:
+    """100.00 in and 100.00 out on one day, both deleted in Xero: the books and Amnis both say 0.00."""
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.payout(amount="100.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    for document in world.books.bank_transactions():
+        people(world).delete(document["BankTransactionID"])
+
+    found = proof(world)
+
+    assert {line["difference"] for line in found["accounts"]} == {"0.00"}
+    assert [item["amount"] for item in found["missing"]] == ["100.00", "-100.00"]
+    assert (found["balanced"], found["verdict"]) == (False, "not_balanced")
+
+
 def test_a_gap_is_filled_from_the_page(world: World) -> None:
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     assert [item["reason"] for item in proof(world)["held_items"]] == ["not fetched yet"]
