@@ -274,6 +274,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "deal_incomplete": _w(_("A currency exchange is incomplete")),
         "default_missing": _w(_("A default is missing")),
         "deleted_in_xero": _w(_("Deleted in Xero")),
+        "link_changed": _w(_("The linked document reads otherwise now")),
+        "link_deleted": _w(_("The linked document is gone from Xero")),
         "recode_refused": _w(_("Could not be re-coded in Xero")),
         "direction_differs": _w(_("The direction contradicts the kind of movement")),
         "direction_unknown": _w(_("In or out is not clear")),

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from connectors.contract.money import ZERO
 from connectors.contract.records import MirrorDocument
 from sync import services, store, store_links
 from sync.domain import documents, lookalikes
@@ -146,12 +147,10 @@ def _refuse_misfit(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
     markers = {document.marker for document in chosen} - {"", entry.marker}
     if markers and Entry.objects.filter(organisation_id=entry.organisation_id, marker__in=markers).exists():
         raise NotPossible("The document belongs to another movement: it carries its marker.")
-    if entry.document is None or entry.unit.startswith(UNIT):
-        wanted = {(entry.bank_account_id, entry.record.amount)}
-    else:
-        wanted = set(lookalikes.wanted_effects(documents.from_json(entry.document)))
-    there = {side for document in chosen for side in lookalikes.effects(document)}
-    if not wanted <= there:
+    whole = entry.document is None or entry.unit.startswith(UNIT)
+    posted = None if whole else documents.from_json(dict(entry.document or {}))
+    amount = entry.record.amount or ZERO
+    if lookalikes.missing_effects(posted, bank_account_id=entry.bank_account_id, amount=amount, documents=chosen):
         raise NotPossible("The document has another amount or stands on another account than the movement.")
 
 

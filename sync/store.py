@@ -562,8 +562,12 @@ def sleepers(*, grace: timedelta) -> list[dict[str, Any]]:
     )
 
 
-def has_confirmed(flow_id: int) -> bool:
-    return bool(rows("SELECT 1 AS one FROM entry WHERE flow_id = %s AND state = 'confirmed' LIMIT 1", [flow_id]))
+def has_standing(flow_id: int) -> bool:
+    """Is there a document whose change in the books would matter: read back, or linked?"""
+    found = rows(
+        "SELECT 1 AS one FROM entry WHERE flow_id = %s AND state IN ('confirmed', 'duplicate') LIMIT 1", [flow_id]
+    )
+    return bool(found)
 
 
 def touched_since_confirmed(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sync.store import rows, run_sql
+from sync.store import MOST_TOUCHED, rows, run_sql
 
 
 def linked_documents(document_ids: Sequence[str], *, organisation_id: str) -> frozenset[str]:
@@ -22,7 +23,8 @@ def linked_documents(document_ids: Sequence[str], *, organisation_id: str) -> fr
 def link(entry_id: int, *, document_id: str, other_document_id: str | None, kind: str) -> int:
     """The documents that stand for this entry from now on. The database refuses one that stands for another entry."""
     return run_sql(
-        """UPDATE entry SET destination_id = %s, other_destination_id = %s, destination_type = %s WHERE id = %s""",
+        """UPDATE entry SET destination_id = %s, other_destination_id = %s, destination_type = %s, lost_link = ''
+            WHERE id = %s""",
         [document_id, other_document_id, kind, entry_id],
     )
 
@@ -33,6 +35,61 @@ def unlink(entry_ids: Sequence[int]) -> int:
             WHERE id = ANY(%s) AND state = 'duplicate'""",
         [list(entry_ids)],
     )
+
+
+def touched_since_linked(
+    *, flow_id: int, connection_id: int, organisation_id: str, looked_at: datetime | None
+) -> list[dict[str, Any]]:
+    """Linked entries of which a document changed in the books since, beside both documents as they read now (`other` null
+    where it is one); `store.MOST_TOUCHED` at most. One document that still is the movement's amount on its account is left
+    out.
+    """
+    return rows(
+        """SELECT entry.id, entry.bank_account_id, entry.unit, entry.document, record.amount, record.currency,
+                  (SELECT to_jsonb(one) FROM mirror_document AS one
+                    WHERE one.connection_id = %(connection)s AND one.document_id = entry.destination_id) AS found,
+                  (SELECT to_jsonb(one) FROM mirror_document AS one
+                    WHERE one.connection_id = %(connection)s AND one.document_id = entry.other_destination_id) AS other
+             FROM (SELECT DISTINCT linked.id
+                     FROM (SELECT * FROM mirror_document WHERE connection_id = %(connection)s AND read_at >
+                                  coalesce(%(looked)s::timestamptz - interval '5 minutes', '-infinity') OFFSET 0) AS mirror
+                    CROSS JOIN LATERAL (
+                          SELECT * FROM entry WHERE organisation_id = %(organisation)s
+                             AND destination_id = mirror.document_id
+                          UNION ALL
+                          SELECT * FROM entry WHERE organisation_id = %(organisation)s
+                             AND other_destination_id = mirror.document_id OFFSET 0) AS linked
+                     JOIN record ON record.id = linked.record_id
+                    WHERE linked.flow_id = %(flow)s AND linked.state = 'duplicate'
+                      AND (mirror.status IN ('DELETED', 'VOIDED') OR linked.other_destination_id IS NOT NULL
+                           OR mirror.total <> abs(record.amount)
+                           OR linked.bank_account_id NOT IN (mirror.account_id, mirror.other_account_id))) AS touched
+             JOIN entry ON entry.id = touched.id JOIN record ON record.id = entry.record_id
+            ORDER BY entry.id LIMIT %(most)s""",
+        {
+            "connection": connection_id,
+            "organisation": organisation_id,
+            "flow": flow_id,
+            "looked": looked_at,
+            "most": MOST_TOUCHED,
+        },
+    )
+
+
+def lose(entry_ids: Sequence[int]) -> frozenset[int]:
+    """The documents stand for these entries no longer; which they were is remembered. Those that were still linked."""
+    run_sql(  # records before entries, as everybody locks them
+        """SELECT FROM record WHERE id IN (SELECT unnest(ARRAY[record_id, other_record_id]) FROM entry WHERE id = ANY(%s))
+            ORDER BY id FOR UPDATE""",
+        [list(entry_ids)],
+    )
+    found = rows(
+        """UPDATE entry SET lost_link = concat_ws('+', destination_id, other_destination_id), destination_id = NULL,
+                  other_destination_id = NULL
+            WHERE id = ANY(%s) AND state = 'duplicate' AND destination_id IS NOT NULL RETURNING id""",
+        [list(entry_ids)],
+    )
+    return frozenset(row["id"] for row in found)
 
 
 def offered(*, flow_id: int, document_ids: Sequence[str]) -> list[int]:

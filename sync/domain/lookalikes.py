@@ -64,6 +64,16 @@ def wanted_effects(entry: LedgerEntry) -> tuple[Side, ...]:
     return (first, (entry.to_account_id, entry.total.amount)) if isinstance(entry, BankTransfer) else (first,)
 
 
+def missing_effects(
+    posted: LedgerEntry | None, *, bank_account_id: str, amount: Decimal, documents: Iterable[MirrorDocument]
+) -> frozenset[Side]:
+    """What these documents do not do of what a movement does; empty where they can stand for it. `posted`: its document,
+    None where it has none of its own (yet); then its account and amount count."""
+    wanted = {(bank_account_id, amount)} if posted is None else set(wanted_effects(posted))
+    there = {side for document in documents if document.is_live for side in effects(document)}
+    return frozenset(wanted - there)
+
+
 def claims(
     wanted: Mapping[int, LedgerEntry],
     documents: Iterable[MirrorDocument],

@@ -83,6 +83,9 @@ class Entry(OwnedModel):
     destination_type = models.CharField(max_length=15, default="", blank=True)
     destination_id = models.CharField(max_length=100, null=True)
     other_destination_id = models.CharField(max_length=100, null=True)  # linked: a transfer typed as two documents
+    lost_link = models.CharField(
+        max_length=210, default="", db_default="", blank=True
+    )  # what was linked and no longer says the same: both ids joined by "+" for a transfer typed as two documents
     bank_account_id = models.CharField(max_length=100, default="", blank=True)
     contact = models.ForeignKey(
         ContactLink, on_delete=models.PROTECT, related_name="entries", null=True, db_constraint=False, db_index=False

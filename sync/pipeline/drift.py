@@ -1,7 +1,7 @@
 """What people did to our documents in Xero: noticed once an hour, told, never fought.
 
 Deleted, voided, or with another amount or day: a person compares. Reconciled or coded otherwise: that is the accountant's
-right, so it is a note. (Merged contacts are followed by `contact_changes`.)
+right, so it is a note. (Merged contacts are followed by `contact_changes`, linked documents looked at by `linked`.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import MirrorDocument
 from sync import store
 from sync.models import EntryState
-from sync.pipeline import findings, mirror
+from sync.pipeline import findings, linked, mirror
 from sync.pipeline.confirm import from_mirror, verdict
 from sync.pipeline.context import Context
 
@@ -38,9 +38,11 @@ def look(ctx: Context) -> int:
             looked_at=ctx.flow.drift_looked_at,
         )
         moves = [_verdict(row) for row in rows]
+        lost = linked.lost(ctx)
+        moves += lost
         if any(move["state"] == EntryState.REVIEW for move in moves):
             ctx.begin_run()
-        if len(rows) < store.MOST_TOUCHED and _is_old(ctx, now):
+        if max(len(rows), len(lost)) < store.MOST_TOUCHED and _is_old(ctx, now):
             ctx.store_flow(drift_looked_at=now)
         return store.move_entries(moves, run_id=ctx.run_id)
 
@@ -50,7 +52,7 @@ def _is_due(ctx: Context, now: datetime) -> bool:
     if read_at is None or now - read_at <= HOURLY:
         return False
     with ctx.commit():
-        return store.has_confirmed(ctx.flow_id)
+        return store.has_standing(ctx.flow_id)
 
 
 def _is_old(ctx: Context, now: datetime) -> bool:

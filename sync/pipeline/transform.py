@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, rests, returned, sides
+from sync.pipeline import findings, linked, rests, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -187,7 +187,9 @@ def _may_rewrite(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 
 def _is_put_aside(old: Mapping[str, Any]) -> bool:
-    """Did a person leave it out, or say that it is in the books already?"""
+    """Did a person leave it out, or say that it is in the books already, also where what was there is gone by now?"""
+    if old["state"] == EntryState.REVIEW and any(it["code"] in linked.LOST for it in old["findings"]):
+        return True
     return old["state"] in (EntryState.SKIPPED, EntryState.DUPLICATE) and (old["note"] or {}).get("step") == "review"
 
 

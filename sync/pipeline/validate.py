@@ -14,7 +14,7 @@ from sync.domain.booking import is_locked
 from sync.domain.lookalikes import Claim
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
-from sync.pipeline import findings, foreign, locks, mirror, pairs, rests
+from sync.pipeline import findings, foreign, linked, locks, mirror, pairs, rests
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
 from sync.pipeline.renumbered import in_doubt, under_another_number
@@ -39,9 +39,10 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
         others = foreign.claims(ctx, rows, rests.as_movements(rows, entries))
         remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
-        again, doubts = under_another_number(rows), in_doubt(rows)
+        again, doubts, lost = under_another_number(rows), in_doubt(rows), linked.still_there(ctx, rows, others)
         for row in rows:
-            row.findings = [*row.findings, *findings.as_json(doubts.get(row.pk, []))]
+            told = [*doubts.get(row.pk, []), *lost.get(row.pk, [])]
+            row.findings = [*row.findings, *findings.as_json(told)]
         moves = [
             _move(
                 ctx,

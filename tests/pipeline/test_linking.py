@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -278,3 +278,123 @@ def test_the_policy_says_how_far_apart_the_days_may_lie(world: World) -> None:
     assert world.codes() == ["already_in_xero"]
     with tenant_scope(world.tenant.pk):
         assert Flow.objects.get().policies == {"duplicate_days": "7"}
+
+
+def linked_receipt(world: World) -> str:
+    """A movement of 100.00 linked to a document that somebody typed; the document's id."""
+    document = typed(world, "RECEIVE", "100.00", text="Rechnung 17")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert link(world, *world.entries()).linked == 1
+    world.settle()
+    assert world.states() == ["duplicate"]
+    return document
+
+
+def an_hour_later(world: World) -> None:
+    world.set_flow(mirror_read_at=world.sandbox.clock.now() - timedelta(minutes=56))
+    world.sync()
+
+
+@pytest.mark.parametrize(("act", "said"), [("delete", "deleted"), ("void", "voided")])
+def test_a_linked_document_that_goes_is_noticed_within_the_hour_and_posted_only_when_asked(
+    world: World, act: str, said: str
+) -> None:
+    document = linked_receipt(world)
+    getattr(people(world), act)(document)
+
+    an_hour_later(world)
+    an_hour_later(world)
+
+    assert (world.states(), world.codes()) == (["review"], ["link_deleted"])
+    [entry] = world.entries()
+    assert f"(CHF 100.00 on 02.03.2026, “Rechnung 17”) was {said} in Xero" in entry.findings[0]["message"]
+    assert "Try again to have it posted, or leave it out" in entry.findings[0]["message"]
+    assert (entry.destination_id, entry.lost_link) == (None, document)
+    assert world.books.bank_transactions() == []
+    [held] = proof(world)["held_items"]
+    assert (held["amount"], held["action"]) == ("100.00", "Decide it in the review.")
+    assert proof(world)["balanced"], "held on one side, gone on the other"
+
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB)
+    world.settle()
+    assert world.states() == ["confirmed"]
+    assert world.books.balance("090") == D("100.00")
+
+
+def edited(world: World, document: str, amount: str) -> None:
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": "200", "TaxType": "NONE"}
+    people(world).edit(document, LineItems=[line])
+
+
+def test_a_linked_document_that_changes_its_amount_asks_again_until_somebody_insists(world: World) -> None:
+    document = linked_receipt(world)
+    edited(world, document, "90.00")
+
+    an_hour_later(world)
+
+    assert (world.states(), world.codes()) == (["review"], ["link_changed"])
+    message = world.entries()[0].findings[0]["message"]
+    assert "this movement of CHF 100.00 reads CHF 90.00 on 02.03.2026, “Rechnung 17” in Xero now" in message
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
+    world.settle()
+    assert (world.states(), world.codes()) == (["review"], ["link_changed"]), "trying again posts nothing beside it"
+    assert world.books.balance("090") == D("90.00")
+
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
+    world.settle()
+    assert world.states() == ["confirmed"]
+    assert world.books.balance("090") == D("190.00"), "somebody insists: it was another payment"
+
+
+def test_a_changed_link_that_is_put_right_is_offered_and_linked_once_more(world: World) -> None:
+    document = linked_receipt(world)
+    edited(world, document, "90.00")
+    an_hour_later(world)
+    edited(world, document, "100.00")
+
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
+    world.set_flow(mirror_read_at=None)
+    world.settle()
+    assert (world.states(), world.codes()) == (["review"], ["already_in_xero"])
+    assert link(world, *world.entries()).linked == 1
+    world.settle()
+
+    [entry] = world.entries()
+    assert (entry.state, entry.destination_id, entry.lost_link) == ("duplicate", document, "")
+    assert proof(world)["balanced"]
+    assert len(world.books.bank_transactions()) == 1
+
+
+def test_one_of_two_documents_that_were_linked_to_a_transfer_goes(world: World) -> None:
+    out = typed(world, "SPEND", "80.00")
+    into = typed(world, "RECEIVE", "80.00", account="096")
+    world.amnis.own_transfer(source=1, target=8, amount="80.00", executed_on=MARCH)
+    world.settle()
+    assert link(world, *world.entries()).linked == 1
+    people(world).delete(into)
+
+    an_hour_later(world)
+
+    assert (world.states(), world.codes()) == (["review"], ["link_deleted"])
+    assert "One of the two documents" in world.entries()[0].findings[0]["message"]
+    assert world.entries()[0].lost_link == f"{out}+{into}"
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
+    world.settle()
+    assert (world.states(), world.codes()) == (["review"], ["already_in_xero"]), "one side stands: nothing is doubled"
+    assert len(world.books.bank_transactions()) == 1
+    assert world.books.bank_transfers() == []
+
+
+def test_a_lost_link_is_not_posted_because_amnis_says_a_word_more(world: World) -> None:
+    document = linked_receipt(world)
+    people(world).delete(document)
+    an_hour_later(world)
+
+    [row] = world.amnis.rows()
+    world.amnis.change(row["id"], comment="one word more")
+    world.settle()
+
+    assert world.states() == ["review"]
+    assert "put_aside_changed" in world.codes()
+    assert world.books.bank_transactions() == []

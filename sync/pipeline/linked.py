@@ -1,0 +1,122 @@
+"""Documents of others that a person linked to a movement, and that go or change in the books afterwards.
+
+A link holds for what the document said then. Where it says something else the link is taken back and a person decides:
+nothing is posted because of what somebody did to a document of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.money import ZERO, Money, round_half_up
+from connectors.contract.records import MirrorDocument
+from sync import store_links
+from sync.domain import documents, lookalikes
+from sync.domain.lookalikes import Claim
+from sync.domain.rests import UNIT
+from sync.models import Entry, EntryState
+from sync.models import MirrorDocument as MirrorRow
+from sync.pipeline import findings
+from sync.pipeline.confirm import from_mirror
+from sync.pipeline.context import Context
+
+GONE, CHANGED = "link_deleted", "link_changed"
+LOST = frozenset({GONE, CHANGED})
+
+
+def lost(ctx: Context) -> list[dict[str, Any]]:
+    """The moves of linked entries whose documents no longer are the movement; their links are taken back. One statement, two
+    more where something is lost. Inside `commit`."""
+    touched = store_links.touched_since_linked(
+        flow_id=ctx.flow_id,
+        connection_id=ctx.connection.pk,
+        organisation_id=ctx.connection.external_id,
+        looked_at=ctx.flow.drift_looked_at,
+    )
+    found = {row["id"]: finding for row in touched if (finding := _judged(row)) is not None}
+    taken_back = store_links.lose(list(found)) if found else frozenset()
+    return [
+        {
+            "id": pk,
+            "state": EntryState.REVIEW,
+            "findings": findings.as_json([finding]),
+            "note": {"step": "confirm", "document": finding.detail, "reason": "the link was taken back"},
+        }
+        for pk, finding in found.items()
+        if pk in taken_back
+    ]
+
+
+def still_there(ctx: Context, rows: Sequence[Entry], claimed: Mapping[int, Claim]) -> dict[int, list[Finding]]:
+    """By entry: what was linked to it stands in the books with another amount or account, and nothing else explains it.
+
+    Posting beside that is a person's word, also where everything is decided anew. One statement, none without a lost link.
+    """
+    asked = {row.pk: row for row in rows if row.lost_link and row.pk not in claimed and CHANGED not in row.accepted}
+    if not asked:
+        return {}
+    ids = [one for row in asked.values() for one in row.lost_link.split("+")]
+    owned = store_links.linked_documents(ids, organisation_id=ctx.connection.external_id)
+    known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids).values()
+    there = {row["document_id"]: from_mirror(dict(row)) for row in known if row["document_id"] not in owned}
+    told = {}
+    for pk, row in asked.items():
+        live = [there[one] for one in row.lost_link.split("+") if one in there and there[one].is_live]
+        if live:
+            amount = Money(amount=row.record.amount or ZERO, currency=row.record.currency)
+            told[pk] = [_changed(live, amount, detail=row.lost_link)]
+    return told
+
+
+def _judged(row: Mapping[str, Any]) -> Finding | None:
+    there = [from_mirror(one) for one in (row["found"], row["other"]) if one is not None]
+    detail = "+".join(document.document_id for document in there)
+    dead = next((document for document in there if not document.is_live), None)
+    if dead is not None:
+        return _gone(dead, alone=len(there) == 1, detail=detail)
+    whole = row["document"] is None or row["unit"].startswith(UNIT)
+    missing = lookalikes.missing_effects(
+        None if whole else documents.from_json(row["document"]),
+        bank_account_id=row["bank_account_id"],
+        amount=row["amount"],
+        documents=there,
+    )
+    return _changed(there, Money(amount=row["amount"], currency=row["currency"]), detail=detail) if missing else None
+
+
+def _gone(document: MirrorDocument, *, alone: bool, detail: str) -> Finding:
+    act = "voided" if document.status == "VOIDED" else "deleted"
+    what = "The document" if alone else "One of the two documents"
+    rest = "" if alone else " Delete the other one as well, or type the missing one anew and link both again."
+    message = (
+        f"{what} linked to this movement ({_shown(document)}) was {act} in Xero, so the movement is no longer in the "
+        f"books.{rest} Try again to have it posted, or leave it out with a reason."
+    )
+    return Finding(code=GONE, message=message, detail=detail, severity=Severity.REVIEW)
+
+
+def _changed(there: Sequence[MirrorDocument], movement: Money, *, detail: str) -> Finding:
+    read = " and ".join(_shown(document) for document in there)
+    message = (
+        f"What is linked to this movement of {_rounded(movement.amount, movement.currency)} reads {read} in Xero now: another "
+        "amount or account. Correct it there and try again, and it is offered for the link once more. If it is another "
+        "payment, accept to post this one beside it."
+    )
+    return Finding(code=CHANGED, message=message, detail=detail, severity=Severity.REVIEW)
+
+
+def _shown(document: MirrorDocument) -> str:
+    text = f", “{document.reference}”" if document.reference else ""
+    return f"{_rounded(document.total.amount, document.total.currency)} on {_day(document.date)}{text}"
+
+
+def _rounded(amount: Decimal, currency: str) -> Money:
+    return Money(amount=round_half_up(amount, 2), currency=currency)
+
+
+def _day(day: date) -> str:
+    return f"{day:%d.%m.%Y}"
