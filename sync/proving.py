@@ -255,6 +255,7 @@ def _strays(flow: Flow, mapped: Iterable[str]) -> list[Stray]:
             marker=row["marker"],
             documents=tuple(one for one in (row["destination_id"], row["other_destination_id"]) if one),
             left_out=why.get(row["account_id"], ""),
+            state=row["state"],
         )
         for row in store_proofs.posted_elsewhere(flow_id=flow.pk, mapped=list(mapped))
     ]

@@ -9,7 +9,7 @@ from sync.store import rows
 
 _POSTED = """
     SELECT record.account_id, record.source_id, record.id AS record, entry.booking_date, record.amount, record.currency,
-           entry.marker, entry.destination_id, entry.other_destination_id
+           entry.marker, entry.destination_id, entry.other_destination_id, entry.state
       FROM record JOIN entry ON entry.flow_id = record.flow_id AND entry.{column} = record.id
      WHERE record.flow_id = %(flow)s AND record.account_id <> ALL(%(mapped)s)
        AND entry.destination_id IS NOT NULL AND entry.state <> 'undone'

@@ -29,6 +29,16 @@ def held_action(state: str, reason: str) -> str:
     return FETCH if reason == NOT_FETCHED else _NEXT.get(state, _ON_ITS_WAY)
 
 
+def moved_away(*, source_id: str, wallet: str, why: str, is_held: bool) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document of ours whose movement stands on a wallet that is not proved."""
+    said = f"It was posted for movement {source_id}, which stands on wallet {wallet} now. That wallet is {why}."
+    if is_held:
+        step = "Open the movement, which waits in the review: take the document out of Xero, or leave it as it is."
+    else:
+        step = "Open the movement and undo it, or map the wallet to a bank account."
+    return "moved", said, step
+
+
 def unexpected(
     *, kind: str, reference: str, marker: str, twin: bool, reconciled: bool, waits: str, posted: str
 ) -> tuple[str, str, str]:

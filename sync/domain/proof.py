@@ -194,6 +194,7 @@ def prove(
     told = _Told(standing={leg.document_id for leg in books})
     for row in rows:
         _count_row(result, told, row, ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id])
+    told.strays = {document: stray for stray in strays for document in stray.documents}
     _count_books(result, told, wallets, books, accepted or {})
     result.unproved = unproved(strays, standing=standing, proved=bank_of.values())
     return result
@@ -205,6 +206,9 @@ class _Told:
 
     standing: set[str] = field(default_factory=set)
     documents: set[str] = field(default_factory=set)
+    strays: dict[str, Stray] = field(
+        default_factory=dict
+    )  # by document: posted movements of wallets that are not proved
     held: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -312,6 +316,12 @@ def _count_books(
 
 
 def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
+    stray = None if twin else told.strays.get(leg.document_id)
+    if stray is not None:
+        cause, explanation, action = explaining.moved_away(
+            source_id=stray.source_id, wallet=stray.account_id, why=stray.why, is_held=stray.state == "review"
+        )
+        return {"cause": cause, "explanation": explanation, "action": action, "record": stray.record}
     waits, posted = (_near(found[leg.account_id, leg.amount], leg.day) for found in (told.held, told.posted))
     cause, explanation, action = explaining.unexpected(
         kind=leg.kind,

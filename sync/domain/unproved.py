@@ -31,6 +31,12 @@ class Stray:
     marker: str
     documents: tuple[str, ...]
     left_out: str = ""
+    state: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why its wallet is no part of the proof."""
+        return f"left out ({self.left_out})" if self.left_out else "mapped to no bank account"
 
 
 def unproved(
@@ -59,7 +65,6 @@ def says(result: Mapping[str, Any]) -> str:
 
 
 def _item(stray: Stray, document: str) -> dict[str, Any]:
-    why = f"left out ({stray.left_out})" if stray.left_out else "mapped to no bank account"
     return {
         "source": stray.account_id,
         "source_id": stray.source_id,
@@ -69,6 +74,6 @@ def _item(stray: Stray, document: str) -> dict[str, Any]:
         "record": stray.record,
         "document": document,
         "marker": stray.marker,
-        "explanation": f"It was posted, and its wallet is now {why}: nobody proves it.",
+        "explanation": f"It was posted, and its wallet is now {stray.why}: nobody proves it.",
         "action": ACTION,
     }

@@ -337,6 +337,24 @@ def test_a_stray_document_that_is_gone_from_the_books_or_stands_in_a_proved_acco
     assert [item["document"] for item in result.unexpected] == ["d2"], "named there"
 
 
+@pytest.mark.parametrize(
+    ("state", "step"), [("review", "waits in the review: take the document out"), ("confirmed", "undo it, or map")]
+)
+def test_the_document_of_a_movement_that_went_to_another_wallet_is_named_with_it(state: str, step: str) -> None:
+    books = legs([document(2, "100.50")])
+
+    result = prove(
+        wallets=[CHF], rows=[], ours={}, books=books, strays=[stray("d2", left_out="collateral", state=state)]
+    )
+
+    [item] = result.unexpected
+    assert (item["cause"], item["record"]) == ("moved", 17)
+    assert item["explanation"] == (
+        "It was posted for movement 17, which stands on wallet 4 now. That wallet is left out (collateral)."
+    )
+    assert step in item["action"]
+
+
 def test_a_skipped_movement_without_an_amount_is_skipped_and_not_held() -> None:
     rows = [row(1, "0.00"), row(2, "5.00"), row(3, "0.00")]
     ours = {1: held("no amount", state="skipped"), 2: held("left out", state="skipped"), 3: held("unknown type")}

@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import Error, transaction
 from pypdf import PdfReader
 
-from sync import certifying, proofs, selectors, store
+from sync import certifying, proofs, proposals, selectors, store
 from sync.domain import certificate
 from sync.domain.certificate import digest
 from sync.models import AcceptedDocument, AccountMapping, Certificate, Flow, Incident, Proof, ProofCheck
@@ -277,6 +277,33 @@ def test_what_was_posted_from_a_wallet_that_is_left_out_now_is_named_until_it_is
     people(world).delete(document["BankTransactionID"])
     assert proof(world)["balanced"], "it stands in the books no longer"
     assert incidents(world, "proof:") == []
+
+
+def test_the_document_of_a_row_that_amnis_moved_to_a_wallet_that_is_left_out_is_named_with_its_movement(
+    world: World,
+) -> None:
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    unmap(world, "8")
+    world.amnis.change(row, account=8)
+    world.amnis.change_detail(row, account=8)
+    world.settle()
+    assert (world.states(), world.codes()) == (["review"], ["source_withdrew"])
+
+    result = proof(world)
+
+    [item] = result["unexpected"]
+    assert (item["cause"], item["amount"], item["record"]) == ("moved", "100.00", world.records()[0].pk)
+    assert f"posted for movement {row}, which stands on wallet 8 now" in item["explanation"]
+    assert "left out (closed)" in item["explanation"]
+    assert "waits in the review: take the document out of Xero" in item["action"]
+    assert result["unproved"] == []
+
+    [entry] = world.entries()
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB)
+    world.settle()
+    assert world.books.bank_transactions() == []
+    assert proof(world)["balanced"]
 
 
 def test_a_transfer_into_a_wallet_that_is_left_out_now_is_named_for_that_wallet(world: World) -> None:
