@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from connectors.contract.records import (
     MirrorDocument,
     Payment,
 )
-from sync import store_statements
+from sync import store, store_statements
 from sync.domain import documents, statement
 from sync.domain.match import signed
 from sync.domain.statement import Since, StatementLine
@@ -48,11 +48,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementFile:
-    """`text`: all of it; `files`: the same in files of as many lines as Xero takes in one import."""
+    """`text`: all of it; `files`: the same in files of as many lines as Xero takes in one import. Of one part: `cut_at`,
+    when the month was cut into `parts`."""
 
     statement: Statement
     lines: tuple[StatementLine, ...]
     text: str
+    cut_at: datetime | None = None
+    parts: int = 1
 
     @property
     def files(self) -> list[str]:
@@ -95,13 +98,19 @@ def statement_export(
     only_new: bool,
     actor: str,
     part: int | None = None,
+    as_of: datetime | None = None,
 ) -> StatementFile:
     """The file's text; that it left is written down with its lines. Two exports at once see each other. `part`: of the
-    month in files of as many lines as Xero takes, this one alone, counted from 1. Raises ValueError where there is none."""
+    month in files of as many lines as Xero takes, this one alone, counted from 1.
+
+    The first part cuts the month, the others are parts of the newest cut (or of that of `as_of`), whatever was posted in
+    between: no line is in two parts, none is missed. Raises ValueError where there is no such part or cut.
+    """
     with tenant_scope(tenant_id, actor=actor):
         flow = Flow.objects.select_for_update(of=("self",)).get(pk=flow_id)
         told = statement_of(flow, bank_account_id=bank_account_id, month=month)
-        lines = told.lines if part is None else _part(told.lines, part)
+        cut = None if part is None else _cut(told, begins=part == 1, as_of=as_of)
+        lines = told.lines if part is None or cut is None else cut.part(told.lines, part)
         lines = tuple(line for line in lines if line in told.since.new) if only_new else lines
         text = statement.to_csv(lines)
         kept = StatementExport.objects.create(
@@ -111,6 +120,8 @@ def statement_export(
             month=told.month,
             only_new=only_new,
             lines=[line.to_json() for line in lines],
+            cut=cut.markers if cut is not None and cut.is_new else None,
+            cut_at=cut.at if cut is not None else None,
             total=statement.sum_of(lines),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
             actor=actor[:254],
@@ -124,14 +135,40 @@ def statement_export(
             "sha256": kept.sha256,
         }
         audit.record("export", target="statement", actor=actor, after=after)
-        return StatementFile(statement=told, lines=lines, text=text)
+        at, parts = (cut.at, len(cut.parts)) if cut is not None else (None, 1)
+        return StatementFile(statement=told, lines=lines, text=text, cut_at=at, parts=parts)
 
 
-def _part(lines: Sequence[StatementLine], number: int) -> tuple[StatementLine, ...]:
-    parts = statement.in_parts(lines)
-    if not 1 <= number <= len(parts):
-        raise ValueError(f"the month has {len(parts)} parts")
-    return parts[number - 1]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """A month cut into parts at one moment, by the markers of its lines."""
+
+    markers: list[str]
+    at: datetime
+    is_new: bool
+
+    @property
+    def parts(self) -> list[tuple[str, ...]]:
+        return statement.in_parts(self.markers)
+
+    def part(self, lines: Sequence[StatementLine], number: int) -> tuple[StatementLine, ...]:
+        """What of this part stands in the books today."""
+        if not 1 <= number <= len(self.parts):
+            raise ValueError(f"the month has {len(self.parts)} parts")
+        wanted = frozenset(self.parts[number - 1])
+        return tuple(line for line in lines if line.marker in wanted)
+
+
+def _cut(told: Statement, *, begins: bool, as_of: datetime | None) -> _Cut:
+    known = [(it.cut, it.cut_at) for it in told.exports if it.cut is not None and it.cut_at is not None]
+    if as_of is not None:
+        known = [(cut, at) for cut, at in known if at == as_of]
+        if not known:
+            raise ValueError(f"nothing was cut into parts at {as_of.isoformat()}")
+    if not known or (begins and as_of is None):
+        return _Cut(markers=[line.marker for line in told.lines], at=store.now(), is_new=True)
+    markers, at = known[-1]
+    return _Cut(markers=markers, at=at, is_new=False)
 
 
 def bank_account_of(flow: Flow, source_account_id: str) -> AccountMapping | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from django.http import Http404, HttpResponse
@@ -15,6 +15,7 @@ from dashboard.pages import back_to, current_flow, render_page
 from dashboard.queries.statements import wallet_months
 from dashboard.views.flow_acts import flow_or_404
 from sync import statements
+from sync.domain.statement import file_names
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
 from tenants.scoping import tenant_scope
@@ -43,22 +44,24 @@ def statement_file(request: TenantRequest) -> HttpResponse:
         only_new=bool(request.POST.get("only_new")),
         actor=request.user.email,
     )
-    name = f"statement-{''.join(c for c in mapping.source_account_id if c.isalnum())}-{month:%Y-%m}"
-    if len(made.files) > 1:
-        response = HttpResponse(_zipped(name, made.files), content_type="application/zip")
-        response["Content-Disposition"] = f'attachment; filename="{name}.zip"'
+    [name] = file_names(mapping.source_account_id, month, files=1)
+    files = made.files
+    if len(files) > 1:
+        numbered = zip(file_names(mapping.source_account_id, month, files=len(files)), files, strict=True)
+        response = HttpResponse(_zipped(numbered), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="{name.removesuffix(".csv")}.zip"'
         return response
     response = HttpResponse(made.text, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _zipped(name: str, files: Sequence[str]) -> bytes:
+def _zipped(files: Iterable[tuple[str, str]]) -> bytes:
     """More lines than Xero takes in one import, as numbered files."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-        for number, text in enumerate(files, start=1):
-            packed.writestr(f"{name}-part-{number}-of-{len(files)}.csv", text)
+        for name, text in files:
+            packed.writestr(name, text)
     return out.getvalue()
 
 

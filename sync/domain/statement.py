@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.contract.money import ZERO
 from sync.domain.printable import visible
 
 COLUMNS = ("*Date", "*Amount", "Payee", "Description", "Reference", "Check Number")
+_Line = TypeVar("_Line")
 MAX_TEXT = 255
 MOST_LINES = 1_000  # that Xero takes in one file: "split up the file if it contains more", says its help page
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
@@ -62,7 +63,7 @@ def since_last(lines: Sequence[StatementLine], exported: Iterable[Mapping[str, A
     )
 
 
-def in_parts(lines: Sequence[StatementLine]) -> list[tuple[StatementLine, ...]]:
+def in_parts(lines: Sequence[_Line]) -> list[tuple[_Line, ...]]:
     """In files of as many lines as Xero takes; one empty part where there are none."""
     starts = range(0, len(lines), MOST_LINES) or (0,)
     return [tuple(lines[start : start + MOST_LINES]) for start in starts]
@@ -71,6 +72,12 @@ def in_parts(lines: Sequence[StatementLine]) -> list[tuple[StatementLine, ...]]:
 def parts_of(lines: int) -> int:
     """How many files so many lines make."""
     return max(1, -(-lines // MOST_LINES))
+
+
+def file_names(wallet: str, month: date, *, files: int) -> list[str]:
+    """What the files of a wallet's month are called, numbered where they are several."""
+    name = f"statement-{''.join(c for c in wallet if c.isalnum())}-{month:%Y-%m}"
+    return [f"{name}-part-{n}-of-{files}.csv" for n in range(1, files + 1)] if files > 1 else [f"{name}.csv"]
 
 
 def sum_of(lines: Iterable[StatementLine]) -> Decimal:

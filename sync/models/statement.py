@@ -10,7 +10,8 @@ from tenants.models import TenantModel
 class StatementExport(TenantModel):
     """A statement file that left: which lines of which bank account and month, so that none is imported twice.
 
-    `lines`: marker, date and amount of each line, as they were then.
+    `lines`: marker, date and amount of each line, as they were then. `cut`: the markers of the whole month, on the export
+    that began a set of parts; `cut_at`: when, on each export of that set.
     """
 
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="statement_exports")
@@ -19,6 +20,8 @@ class StatementExport(TenantModel):
     only_new = models.BooleanField(default=False)
     lines = models.JSONField(default=list)
     total = models.DecimalField(max_digits=24, decimal_places=4)
+    cut = models.JSONField(null=True)
+    cut_at = models.DateTimeField(null=True)
     sha256 = models.CharField(max_length=64)
     actor = models.CharField(max_length=254)
     at = models.DateTimeField(db_default=Now())

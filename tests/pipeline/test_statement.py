@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,3 +200,58 @@ def test_the_command_warns_of_too_many_lines_and_gives_them_part_by_part(
 def test_a_month_that_does_not_exist_is_wrong_use_and_no_error(world: World, month: str) -> None:
     with pytest.raises(CommandError, match="not a month"):
         call_command("statement", "muster", "--account", "1", "--month", month)
+
+
+def test_parts_are_cut_once_and_neither_share_nor_miss_a_line_whatever_is_posted_in_between(
+    month: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As if Xero took two: March is 1500.00 and -300.00, then -200.50 and -9.00. A row of 1 March comes in between, which
+    would push -300.00 into the second file as well."""
+    monkeypatch.setattr(statement, "MOST_LINES", 2)
+
+    def part(*more: str) -> tuple[list[Decimal], str]:
+        with pytest.raises(SystemExit) as end:
+            call_command("statement", "muster", "--account", "1", "--month", "2026-03", "--csv", *more)
+        assert end.value.code in (0, 1)
+        told = capsys.readouterr()
+        return amounts(list(csv.DictReader(io.StringIO(told.out)))), told.err
+
+    first, said = part("--part", "1")
+    month.amnis.pay_in(amount="33.00", payer="Spaet AG", executed_on=date(2026, 3, 1))
+    month.settle()
+    second, also = part("--part", "2")
+
+    assert (first, second) == ([D("-300.00"), D("1500.00")], [D("-200.50"), D("-9.00")])
+    moment = said.split("--as-of ")[1].split()[0]
+    assert f"part 2 of 2, cut at {moment}" in also
+    assert part("--only-new")[0] == [D("33.00")], "what came later is a line of its own"
+    assert part("--part", "1", "--as-of", moment)[0] == first, "the same part once more"
+    assert part("--part", "1")[0] == [D("33.00"), D("1500.00")], "cut anew"
+    anew = [*part("--part", "2")[0], *part("--part", "3")[0]]
+    assert sorted(anew) == [D("-300.00"), D("-200.50"), D("-9.00")], "two and one, of the new cut"
+    with pytest.raises(CommandError, match="nothing was cut into parts"):
+        call_command(
+            "statement", "muster", "--account", "1", "--month", "2026-03", "--csv", "--part", "1",
+            "--as-of", "2026-01-01T00:00:00+00:00",
+        )  # fmt: skip
+
+
+def test_all_parts_are_written_at_once(
+    month: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(statement, "MOST_LINES", 3)
+    arguments = ["statement", "muster", "--account", "1", "--month", "2026-03", "--files", str(tmp_path), "--json"]
+
+    call_command(*arguments)
+
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [Path(name).name for name in told["files"]] == [
+        "statement-1-2026-03-part-1-of-2.csv", "statement-1-2026-03-part-2-of-2.csv",
+    ]  # fmt: skip
+    read = [list(csv.DictReader(io.StringIO(Path(name).read_text()))) for name in told["files"]]
+    assert [len(rows) for rows in read] == [3, 1]
+    assert sum(amounts([row for rows in read for row in rows])) == D("990.50")
+    with pytest.raises(CommandError, match="name another folder"):
+        call_command(*arguments)
+    with tenant_scope(month.tenant.pk):
+        assert AuditEvent.objects.filter(action="export").count() == 1, "one moment, one export"

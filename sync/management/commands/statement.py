@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from sync import statements
-from sync.domain.statement import MOST_LINES, parts_of
+from sync.domain.statement import MOST_LINES, file_names, parts_of
 from sync.management.base import DONE, FINDINGS, OPERATOR, WRONG_USE, TenantCommand
 from sync.models import Flow
 from tenants.models import Tenant
@@ -25,7 +26,11 @@ class Command(TenantCommand):
         parser.add_argument("--account", required=True, metavar="ID", help="the wallet's id at the source")
         parser.add_argument("--month", required=True, type=_month, metavar="YYYY-MM")
         parser.add_argument("--csv", action="store_true", dest="as_csv")
+        parser.add_argument(
+            "--files", type=Path, metavar="FOLDER", help="write it there, in as many files as Xero needs"
+        )
         parser.add_argument("--part", type=int, metavar="N", help="this part of the month alone: Xero takes 1000 lines")
+        parser.add_argument("--as-of", type=_moment, metavar="MOMENT", dest="as_of", help="of the parts cut then")
         parser.add_argument("--only-new", action="store_true", dest="only_new")
 
     def act(self, tenant: Tenant, flow: Flow, **options: Any) -> tuple[int, dict[str, Any]]:
@@ -35,38 +40,81 @@ class Command(TenantCommand):
                 message = f"wallet {options['account']!r} stands for no bank account in Xero"
                 raise CommandError(message, returncode=WRONG_USE)
             told = statements.statement_of(flow, bank_account_id=mapping.destination_account_id, month=options["month"])
+        if options["files"] is not None:
+            return self._write_files(tenant, flow, told, **options)
         if options["as_csv"]:
-            raise SystemExit(self._write(tenant, flow, told, only_new=options["only_new"], part=options["part"]))
+            raise SystemExit(self._write(tenant, flow, told, **options))
         return (FINDINGS if told.exports else DONE), _shown(told)
 
-    def _write(
-        self, tenant: Tenant, flow: Flow, told: statements.Statement, *, only_new: bool, part: int | None
-    ) -> int:
-        if part is not None and not 1 <= part <= parts_of(len(told.lines)):
-            raise CommandError(f"the month has {parts_of(len(told.lines))} parts", returncode=WRONG_USE)
-        made = statements.statement_export(
-            tenant_id=tenant.pk,
-            flow_id=flow.pk,
-            bank_account_id=told.bank_account_id,
-            month=told.month,
-            only_new=only_new,
-            actor=OPERATOR,
-            part=part,
-        )
+    def _write_files(
+        self, tenant: Tenant, flow: Flow, told: statements.Statement, *, files: Path, **options: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """All of it at one moment."""
+        if options["part"] is not None:
+            raise CommandError("--files writes every part: leave out --part", returncode=WRONG_USE)
+        if not files.is_dir():
+            raise CommandError(f"{files} is no folder", returncode=WRONG_USE)
+        [name] = file_names(options["account"], told.month, files=1)
+        there = sorted(found.name for found in files.glob(f"{name.removesuffix('.csv')}*.csv"))
+        if there:
+            raise CommandError(f"{files} holds {there[0]} already: name another folder", returncode=WRONG_USE)
+        made = self._made(tenant, flow, told, **options)
+        names = file_names(options["account"], told.month, files=len(made.files))
+        for name, text in zip(names, made.files, strict=True):
+            (files / name).write_text(text, encoding="utf-8", newline="")
+        return self._remarks(made, **options), {**_shown(told), "files": [str(files / name) for name in names]}
+
+    def _write(self, tenant: Tenant, flow: Flow, told: statements.Statement, **options: Any) -> int:
+        made = self._made(tenant, flow, told, **options)
         files = len(made.files)
         if files > 1:
             self.stderr.write(
                 f"these are {len(made.lines)} lines, and Xero takes {MOST_LINES} in one import: take them with --part 1 to "
-                f"--part {parts_of(len(told.lines))}"
+                f"--part {files}, or all at once with --files FOLDER"
+            )
+        if made.cut_at is not None:
+            self.stderr.write(
+                f"part {options['part']} of {made.parts}, cut at {made.cut_at.isoformat()}: every part of it again with "
+                f"--as-of {made.cut_at.isoformat()}"
             )
         self.stdout.write(made.text, ending="")
+        return max(self._remarks(made, **options), FINDINGS if files > 1 else DONE)
+
+    def _made(self, tenant: Tenant, flow: Flow, told: statements.Statement, **options: Any) -> statements.StatementFile:
+        if options["as_of"] is not None and options["part"] is None:
+            raise CommandError("--as-of goes with --part", returncode=WRONG_USE)
+        try:
+            return statements.statement_export(
+                tenant_id=tenant.pk,
+                flow_id=flow.pk,
+                bank_account_id=told.bank_account_id,
+                month=told.month,
+                only_new=options["only_new"],
+                actor=OPERATOR,
+                part=options["part"],
+                as_of=options["as_of"],
+            )
+        except ValueError as problem:
+            raise CommandError(str(problem), returncode=WRONG_USE) from None
+
+    def _remarks(self, made: statements.StatementFile, *, only_new: bool, **_options: Any) -> int:
         twice = 0 if only_new else len(made.statement.since.same)
         if twice:
             self.stderr.write(f"{twice} of these lines were exported before: --only-new leaves them out")
         moved = len(made.statement.since.changed) + len(made.statement.since.gone)
         if moved:
             self.stderr.write(f"{moved} lines exported before read otherwise now: correct them by hand in Xero")
-        return FINDINGS if twice or moved or files > 1 else DONE
+        return FINDINGS if twice or moved else DONE
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a moment like 2026-03-31T08:15:00+00:00") from None
+    if moment.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} says no zone, like +00:00")
+    return moment
 
 
 def _month(text: str) -> date:
