@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from connectors.contract.money import MINOR_UNITS, MoneyError, decimal_of
 from dashboard.forms import remarks
 from dashboard.queries.chart import ChartChoices
+from sync.domain.default_checks import default_objections
+from sync.domain.references import ChartIndex
 from sync.models import Flow
 from sync.tenantfile.spec import DEFAULT_KEYS, POLICIES, REVIEW_AMOUNTS
 
@@ -175,8 +177,9 @@ class SettingsForm:
         return cls._of(str(flow.frequency_minutes), values, choices, {})
 
     @classmethod
-    def of_post(cls, post: QueryDict, choices: ChartChoices) -> SettingsForm:
-        """The form as sent, with `errors` by field; read `changes` only where there are none."""
+    def of_post(cls, post: QueryDict, choices: ChartChoices, *, chart: ChartIndex | None) -> SettingsForm:
+        """The form as sent, with `errors` by field; read `changes` only where there are none. `chart`: what defaults must
+        stand in; None where it is not known yet."""
         names = (*DEFAULT_KEYS, *POLICIES, *REVIEW_AMOUNTS)
         values = {name: post.get(name, "").strip() for name in names} | remarks.typed(post)
         frequency, errors = post.get("frequency", "").strip(), dict[str, str]()
@@ -185,6 +188,7 @@ class SettingsForm:
             cutoff = _day(post.get("cutoff", ""))
             if cutoff is None:
                 errors["cutoff"] = _("Choose a day.")
+        errors |= default_objections(values, chart) if chart is not None else {}
         form = cls._of(frequency, values, choices, errors | _errors(frequency, values))
         form.cutoff = cutoff
         return form

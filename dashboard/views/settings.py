@@ -9,12 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from connectors.selectors import chart
 from dashboard.access import tenant_form
 from dashboard.forms.settings import SettingsForm
 from dashboard.onboarding import cutoff_change
 from dashboard.pages import back_to, current_flow, render_page
 from dashboard.queries.chart import rule_choices
 from sync import configuration
+from sync.domain.references import ChartIndex
 from sync.models import Flow, Record
 from sync.reviewing import Trial, review_trial
 from sync.services import NotPossible
@@ -30,7 +32,7 @@ def settings_edit(request: TenantRequest) -> HttpResponse:
         return render_page(request, "dashboard/settings.html", {"flow": None, "form": None})
     choices = rule_choices(flow=flow)
     if request.method == "POST":
-        form = SettingsForm.of_post(request.POST, choices)
+        form = SettingsForm.of_post(request.POST, choices, chart=_chart(flow))
         if not form.errors and "try" not in request.POST:
             return _save(request, flow, form)
     else:
@@ -42,6 +44,11 @@ def settings_edit(request: TenantRequest) -> HttpResponse:
         "trial": _trial(flow, form) if "try" in request.POST and not form.errors else None,
     }
     return render_page(request, "dashboard/settings.html", context, status=422 if form.errors else 200)
+
+
+def _chart(flow: Flow) -> ChartIndex | None:
+    """What Xero showed when it was last read; None before it is connected."""
+    return ChartIndex.of(chart(flow.destination)) if flow.destination is not None else None
 
 
 def _trial(flow: Flow, form: SettingsForm) -> Trial:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.contract.records import Account, SourceAccount, TaxRate, TrackingCategory
+from sync.domain.default_checks import default_objections
 from sync.domain.references import (
     ACTIVE,
     ChartIndex,
@@ -102,8 +103,9 @@ def _default(key: str, text: str, chart: ChartIndex) -> tuple[str, Account | Tax
 def doubts(flow: FlowSection, chart: ChartIndex) -> Iterator[str]:
     """What is archived or not allowed, and what rules name: not in the way of the import, but of the entries."""
     creates = (flow.policies or {}).get("tracking_options") == "create"
+    objections = default_objections(flow.defaults or {}, chart)
     for key, text in (flow.defaults or {}).items():
-        problem = _default_problem(key, text, chart)
+        problem = _default_problem(key, text, chart) or objections.get(key, "")
         if problem:
             yield f"line {flow.default_lines.get(key, flow.line)}: default {key}: {problem}"
     for rule, line in zip(flow.rules or (), flow.rule_lines, strict=False):

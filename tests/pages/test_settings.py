@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from connectors.contract.records import Account, TaxRate
+from connectors.models import Reference
 from dashboard.forms.settings import read_thresholds
 from sync.models import Entry, Flow
 from sync.tenantfile.spec import POLICIES
@@ -122,3 +126,58 @@ def test_a_trial_counts_what_would_have_been_held_and_saves_nothing(as_alice: Cl
     assert (trial.waiting, trial.looked_at, trial.held["large_amount"]) == (1, looked_at, 1)
     assert f"1 of {looked_at} movements would have waited" in answer.content.decode()
     assert flow_of(world).review == before
+
+
+def tax_rate(world: World, tax_type: str, name: str, *, on: str = "", status: str = "ACTIVE") -> None:
+    """A tax rate in Xero that may stand on accounts of one class (any where none is said)."""
+    rate = TaxRate(
+        tax_type=tax_type, name=name, rate=Decimal("8.1"), status=status, applies_to=frozenset(filter(None, [on]))
+    )
+    Reference.objects.create(
+        connection=world.sides[1], kind="tax_rate", external_id=tax_type, name=name, status=status,
+        payload={**asdict(rate), "rate": "8.1", "applies_to": sorted(rate.applies_to)},
+    )  # fmt: skip
+
+
+def account_in_xero(world: World, code: str, name: str, *, kind: str, status: str = "ACTIVE") -> None:
+    account = Account(account_id=f"acc-{code}", code=code, name=name, type=kind, account_class=kind, status=status)
+    Reference.objects.create(
+        connection=world.sides[1], kind="account", external_id=account.account_id, code=code, name=name, status=status,
+        payload=asdict(account),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"income": "201", "tax_income": "INPUT"},
+            "Xero does not allow tax Vorsteuer on account 201 Erlöse. Allowed there: Umsatzsteuer.",
+        ),
+        ({"expense": "401", "tax_expense": "OUTPUT"}, "Xero does not allow tax Umsatzsteuer on account 401 Aufwand."),
+        ({"fee": "401", "tax_expense": "OUTPUT"}, "Xero does not allow tax Umsatzsteuer on account 401 Aufwand."),
+        ({"suspense": "999"}, "Account 999 Altes Konto is archived in Xero."),
+        ({"fx_clearing": "090"}, "is a bank account, and a line cannot stand on a bank account."),
+        ({"cashback": "777"}, "Account 777 does not exist in Xero."),
+        ({"tax_income": "OLD"}, "Tax Alte Steuer is not active in Xero."),
+    ],
+)  # fmt: skip
+def test_a_default_that_cannot_stand_in_xero_is_refused_with_a_sentence(
+    as_alice: Client, world: World, changes: dict[str, str], said: str
+) -> None:
+    with tenant_scope(world.tenant.pk):
+        tax_rate(world, "INPUT", "Vorsteuer", on="EXPENSE")
+        tax_rate(world, "OUTPUT", "Umsatzsteuer", on="REVENUE")
+        tax_rate(world, "OLD", "Alte Steuer", status="DELETED")
+        account_in_xero(world, "201", "Erlöse", kind="REVENUE")
+        account_in_xero(world, "401", "Aufwand", kind="EXPENSE")
+        account_in_xero(world, "999", "Altes Konto", kind="EXPENSE", status="ARCHIVED")
+
+    answer = as_alice.post(f"/t/{world.tenant.public_id}/settings/", {**GOOD, **changes})
+
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert flow_of(world).frequency_minutes == 5, "nothing was saved"
+    good = {"income": "201", "expense": "401", "fee": "401", "tax_income": "OUTPUT", "tax_expense": "INPUT"}
+    assert save(as_alice, world, **good) == 302
+    assert flow_of(world).defaults["tax_income"] == "OUTPUT"
