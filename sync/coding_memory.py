@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from connectors import selectors
 from sync import store
+from sync.domain.contacts import clean_contact_name, contact_key
+from sync.domain.fingerprint import contact_marker
 from sync.domain.references import ChartIndex, coding_objection
-from sync.models import ContactLink
+from sync.models import ContactLink, Flow
 from sync.services import NotPossible
 from tenants import audit
 from tenants.scoping import tenant_scope
@@ -26,8 +28,32 @@ def contact_code(*, tenant_id: int, link_id: int, direction: str, account: str, 
         problem = coding_objection(ChartIndex.of(selectors.chart(link.flow.destination)), account=account, tax=tax)
         if problem:
             raise NotPossible(problem)
-        said = {"account": account, "tax": tax, "by": actor, "day": f"{store.now():%d.%m.%Y}"}
-        _keep(link, {**link.coding, direction: said}, "contact.code", actor)
+        _keep(link, {**link.coding, direction: _said(account, tax, actor)}, "contact.code", actor)
+
+
+def coding_set(*, flow: Flow, name: str, direction: str, account: str, tax: str, actor: str) -> None:
+    """What a tenant file says about a counterparty, met already or not. Inside the tenant's scope; twice is once."""
+    key = contact_key(clean_contact_name(name))[:255]
+    link = ContactLink.objects.select_for_update().filter(flow=flow, key=key).first() or _unmet(flow, key, name)
+    stands = link.coding.get(direction, {})
+    if (stands.get("account"), stands.get("tax")) != (account, tax):
+        _keep(link, {**link.coding, direction: _said(account, tax, actor)}, "contact.code", actor)
+
+
+def _unmet(flow: Flow, key: str, name: str) -> ContactLink:
+    books = flow.destination.external_id if flow.destination else ""
+    return ContactLink.objects.create(
+        tenant_id=flow.tenant_id,
+        flow=flow,
+        key=key,
+        name=clean_contact_name(name),
+        marker=contact_marker(key, organisation_id=books),
+        state=ContactLink.State.UNMET,
+    )
+
+
+def _said(account: str, tax: str, actor: str) -> dict[str, str]:
+    return {"account": account, "tax": tax, "by": actor, "day": f"{store.now():%d.%m.%Y}"}
 
 
 def contact_uncode(*, tenant_id: int, link_id: int, direction: str, actor: str) -> None:

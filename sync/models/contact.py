@@ -14,6 +14,7 @@ class ContactLink(TenantModel):
     """
 
     class State(models.TextChoices):
+        UNMET = "unmet"  # named by a tenant file: which contact it is, is decided with its first movement
         READY = "ready"  # to be created
         IN_FLIGHT = "in_flight"
         UNCONFIRMED = "unconfirmed"  # sent, outcome unknown

@@ -30,6 +30,7 @@ _HOW = {
     MatchKind.NORMALISED: ContactLink.How.NORMALISED,
     MatchKind.ALIKE: ContactLink.How.ALIKE,
 }
+_DECIDED = ("name", "marker", "contact_id", "state", "findings", "how", "score", "proposals")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +49,12 @@ def links_for(ctx: Context, whos: Iterable[Who]) -> dict[Who, ContactLink]:
     wanted = list(dict.fromkeys(who for who in whos if who.name))
     if not wanted:
         return {}
-    known = _known_links(ctx, wanted)
+    found_links = _known_links(ctx, wanted)
+    known = [link for link in found_links if link.state != ContactLink.State.UNMET]
+    unmet = {link.key: link for link in found_links if link.state == ContactLink.State.UNMET}
     by_key, by_digest = {link.key: link for link in known}, _by_digest(known)
     found = {who: _remembered(who, by_digest) or by_key.get(contact_key(who.name)[:255]) for who in wanted}
-    made = _make(ctx, [who for who, link in found.items() if link is None])
+    made = _make(ctx, [who for who, link in found.items() if link is None], unmet)
     links = {who: link or made[contact_key(who.name)[:255]] for who, link in found.items()}
     _remember(ctx, links)
     return links
@@ -127,8 +130,9 @@ def _remember(ctx: Context, links: Mapping[Who, ContactLink]) -> None:
 # --------------------------------------------------------------------- decided
 
 
-def _make(ctx: Context, missing: Sequence[Who]) -> dict[str, ContactLink]:
-    """New links by key: decided by name among the contacts of the books."""
+def _make(ctx: Context, missing: Sequence[Who], unmet: Mapping[str, ContactLink]) -> dict[str, ContactLink]:
+    """New links by key: decided by name among the contacts of the books. `unmet`: those that a tenant file has named before,
+    which keep what was decided for their movements."""
     by_key: dict[str, Who] = {}
     for who in missing:
         by_key.setdefault(contact_key(who.name)[:255], who)  # the first spelling becomes the contact's name
@@ -140,7 +144,11 @@ def _make(ctx: Context, missing: Sequence[Who]) -> dict[str, ContactLink]:
         found = choose_contact(who.name, known, card=who.card, threshold=threshold)
         link = decide(ctx, key, who.name, found)
         made[key] = _coming(who, made.values()) or link if link.state == ContactLink.State.READY else link
-    ContactLink.objects.bulk_create({link.key: link for link in made.values()}.values())
+    fresh = list({link.key: link for link in made.values()}.values())
+    for link in fresh:
+        link.pk = unmet[link.key].pk if link.key in unmet else None
+    ContactLink.objects.bulk_create([link for link in fresh if link.key not in unmet])
+    ContactLink.objects.bulk_update([link for link in fresh if link.key in unmet], _DECIDED)
     return made
 
 

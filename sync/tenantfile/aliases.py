@@ -34,9 +34,9 @@ def parse_aliases(node: yaml.Node, name: str) -> tuple[ContactLine, ...]:
     for item in nodes.items(node, name, longest=MOST):
         entry = Mapping(item, name).only("counterparty", "contact", "contact_id")
         line = ContactLine(
-            counterparty=_text(entry.require("counterparty"), "counterparty", 255),
-            contact_id=_text(entry.require("contact_id"), "contact_id", 100),
-            contact=_text(label, "contact", 255) if (label := entry.get("contact")) is not None else "",
+            counterparty=nodes.bounded(entry.require("counterparty"), "counterparty", 255),
+            contact_id=nodes.bounded(entry.require("contact_id"), "contact_id", 100),
+            contact=nodes.bounded(label, "contact", 255) if (label := entry.get("contact")) is not None else "",
             line=nodes.line_of(item),
         )
         if not clean_contact_name(line.counterparty):
@@ -75,10 +75,3 @@ def apply_aliases(flow: Flow, lines: Sequence[ContactLine], *, actor: str) -> No
             contacting.alias_set(flow=flow, name=line.counterparty, contact_id=line.contact_id, actor=actor)
         except NotPossible as problem:
             raise FileFault(str(problem), line=line.line) from problem
-
-
-def _text(node: yaml.Node, name: str, longest: int) -> str:
-    value = nodes.text(node, name)
-    if len(value) > longest:
-        raise FileFault(f"{name} is longer than {longest} characters", line=nodes.line_of(node))
-    return value

@@ -13,6 +13,7 @@ from sync import configuration, services
 from sync.backfilling import cutoff_moved
 from sync.models import AccountMapping, Flow
 from sync.tenantfile.aliases import apply_aliases
+from sync.tenantfile.codings import apply_codings
 from sync.tenantfile.extensions import notification_settings
 from sync.tenantfile.nodes import FileFault
 from sync.tenantfile.plan import TIMEZONE_DEFAULT, Learned
@@ -104,6 +105,8 @@ def _flow(section: FlowSection, learned: Learned, *, tenant_id: int, actor: str)
         _mappings(flow, learned.targets, tenant_id=tenant_id, actor=actor)
     if section.contacts is not None:
         apply_aliases(flow, section.contacts, actor=actor)
+    if section.codings is not None:
+        apply_codings(flow, section.codings, actor=actor)
     if section.rules is not None:
         configuration.rules_set(flow=flow, rules=section.rules, actor=actor)
 

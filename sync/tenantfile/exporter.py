@@ -13,7 +13,7 @@ from connectors.models import Connection
 from sync.domain.references import ChartIndex, fold
 from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping, Flow
-from sync.tenantfile.aliases import exported
+from sync.tenantfile import aliases, codings
 from sync.tenantfile.spec import DEFAULT_KEYS, POLICIES, REVIEW_KEYS
 from sync.tenantfile.standing import Standing, read_standing
 
@@ -68,7 +68,8 @@ def _flow(standing: Standing) -> dict[str, Any]:
         "accounts": [_account(row, chart) for row in standing.mappings if row.ignored or row.destination_account_id],
         **_settings(flow),
         "rules": _rules(standing.rules),
-        **({"contacts": exported(standing.contacts)} if standing.contacts else {}),
+        **({"contacts": aliases.exported(standing.contacts)} if standing.contacts else {}),
+        **({"codings": codings.exported(standing.codings)} if standing.codings else {}),
     }
 
 

@@ -14,6 +14,7 @@ from connectors.contract.errors import ConnectorError
 from connectors.models import Connection
 from sync.domain.references import ChartIndex
 from sync.tenantfile.apply import Link, apply
+from sync.tenantfile.codings import coding_doubts, refuse_unknown_codings
 from sync.tenantfile.extensions import notification_settings
 from sync.tenantfile.facts import Change, differences
 from sync.tenantfile.nodes import FileFault
@@ -162,6 +163,7 @@ def _resolved(file: TenantFile, sides: _Sides) -> tuple[Target, ...] | None:
     chart = ChartIndex.of(sides.xero.chart) if sides.xero else None
     if chart is not None:
         refuse_unknown_defaults(file.flow, chart)
+        refuse_unknown_codings(file.flow.codings or (), chart)
     if file.flow.accounts is None:
         return None
     wallets = {wallet.account_id: wallet for wallet in sides.amnis.accounts} if sides.amnis else {}
@@ -221,7 +223,7 @@ def _findings(file: TenantFile, chart: ChartIndex | None) -> list[str]:
     if file.flow is None:
         return found
     if chart is not None:
-        return [*found, *doubts(file.flow, chart)]
+        return [*found, *doubts(file.flow, chart), *coding_doubts(file.flow.codings or (), chart)]
     if any(line.xero for line in file.flow.accounts or ()):
         found.append("Xero is not connected yet: connect it in the browser, then import again to map the accounts")
     return found

@@ -106,6 +106,13 @@ def text(node: yaml.Node, name: str) -> str:
     return value.strip()
 
 
+def bounded(node: yaml.Node, name: str, longest: int) -> str:
+    value = text(node, name)
+    if len(value) > longest:
+        raise FileFault(f"{name} is longer than {longest} characters", line=line_of(node))
+    return value
+
+
 def switch(node: yaml.Node, name: str) -> bool:
     value = text(node, name).lower()
     if not _is_plain(node) or value not in _SWITCH:

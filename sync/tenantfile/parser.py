@@ -14,6 +14,7 @@ from sync.domain.rule_format import MAX_RULES, RuleError, parse_rules, shown_pat
 from sync.domain.rules import RuleSpec
 from sync.tenantfile import nodes
 from sync.tenantfile.aliases import parse_aliases
+from sync.tenantfile.codings import parse_codings
 from sync.tenantfile.nodes import FileFault, Mapping
 from sync.tenantfile.spec import (
     DEFAULT_KEYS,
@@ -47,7 +48,7 @@ def parse(text: str) -> TenantFile:
         connections.only("amnis", "xero")
     return TenantFile(
         slug=_slug(tenant.require("slug")),
-        name=_bounded(tenant.require("name"), "name", 200),
+        name=nodes.bounded(tenant.require("name"), "name", 200),
         timezone=_maybe(tenant, "timezone", _timezone),
         owners=_addresses(file.get("owners"), "owners"),
         amnis=_amnis(connections),
@@ -69,7 +70,7 @@ def _amnis(connections: Mapping | None) -> AmnisSection | None:
     if secret is None:
         raise FileFault("client_secret_env or client_secret_file is missing from amnis", line=section.line)
     return AmnisSection(
-        client_id=_bounded(section.require("client_id"), "client_id", 200), client_secret=secret, line=section.line
+        client_id=nodes.bounded(section.require("client_id"), "client_id", 200), client_secret=secret, line=section.line
     )
 
 
@@ -98,7 +99,7 @@ def _secret(section: Mapping, name: str) -> SecretSource | None:
         raise FileFault(f"{name}_env and {name}_file are both there: keep one of them", line=line)
     for kind, node in given:
         key = f"{name}_{kind}"
-        value = _bounded(node, key, 500)
+        value = nodes.bounded(node, key, 500)
         if kind == "env" and not _VARIABLE.fullmatch(value):
             raise FileFault(f"{key} must be the name of an environment variable", line=section.line_of(key))
         return SecretSource(name=value, is_file=kind == "file", line=section.line_of(key))
@@ -123,6 +124,7 @@ def _flow(file: Mapping) -> FlowSection | None:
         "review",
         "rules",
         "contacts",
+        "codings",
     )
     for key, only in (("source", "amnis"), ("destination", "xero")):
         node = flow.get(key)
@@ -135,6 +137,7 @@ def _flow(file: Mapping) -> FlowSection | None:
         frequency_minutes=_maybe(flow, "frequency_minutes", _frequency),
         accounts=_maybe(flow, "accounts", _accounts),
         contacts=_maybe(flow, "contacts", parse_aliases),
+        codings=_maybe(flow, "codings", parse_codings),
         defaults=_defaults(defaults),
         policies=_policies(_section(flow, "policies")),
         review=_review(_section(flow, "review")),
@@ -164,14 +167,17 @@ def _account(node: yaml.Node) -> AccountLine:
     if bool(xero) == bool(ignore):
         raise FileFault("an account has either xero (code, name or AccountID) or ignore (why)", line=account.line)
     return AccountLine(
-        source=_bounded(account.require("source"), "source", 100), xero=xero, ignore=ignore[:200], line=account.line
+        source=nodes.bounded(account.require("source"), "source", 100),
+        xero=xero,
+        ignore=ignore[:200],
+        line=account.line,
     )
 
 
 def _defaults(section: Mapping | None) -> dict[str, str] | None:
     if section is None:
         return None
-    return {key: _bounded(node, key, 150) for key, node in section.only(*DEFAULT_KEYS).items()}
+    return {key: nodes.bounded(node, key, 150) for key, node in section.only(*DEFAULT_KEYS).items()}
 
 
 def _policies(section: Mapping | None) -> dict[str, str] | None:
@@ -265,13 +271,6 @@ def _timezone(node: yaml.Node, name: str) -> str:
 
 def _frequency(node: yaml.Node, name: str) -> int:
     return nodes.whole(node, name, low=1, high=1440)
-
-
-def _bounded(node: yaml.Node, name: str, longest: int) -> str:
-    value = nodes.text(node, name)
-    if len(value) > longest:
-        raise FileFault(f"{name} is longer than {longest} characters", line=nodes.line_of(node))
-    return value
 
 
 def _addresses(node: yaml.Node | None, name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from connectors.models import Connection
 from sync.domain.references import ChartIndex, label
 from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping
-from sync.tenantfile import aliases
+from sync.tenantfile import aliases, codings
 from sync.tenantfile.facts import Facts
 from sync.tenantfile.spec import (
     DEFAULT_KEYS,
@@ -61,6 +61,7 @@ def standing_facts(standing: Standing, chart: ChartIndex | None) -> dict[str, An
         }
         facts |= _settings(flow.defaults, flow.policies, flow.review)
         facts |= _rules(standing.rules) | aliases.facts(standing.contacts)
+        facts |= codings.facts(standing.codings)
     return facts | {f"notifications.{key}": _shown(value) for key, value in standing.notifications.items()}
 
 
@@ -101,6 +102,8 @@ def _flow(flow: FlowSection, learned: Learned, facts: Facts) -> dict[str, Any]:
         wanted |= _gone(facts, "flow.rules") | _rules(flow.rules)
     if flow.contacts is not None:
         wanted |= aliases.facts(flow.contacts)
+    if flow.codings is not None:
+        wanted |= codings.facts(flow.codings)
     return wanted
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sync.domain import limits
 from sync.domain.rules import RuleSpec
 from sync.tenantfile.aliases import ContactLine
+from sync.tenantfile.codings import CodingLine
 
 # The possible values of each policy, the first one being the default.
 POLICIES: Mapping[str, tuple[str, ...]] = {
@@ -93,6 +94,7 @@ class FlowSection:
     rules: tuple[RuleSpec, ...] | None
     line: int
     contacts: tuple[ContactLine, ...] | None = None
+    codings: tuple[CodingLine, ...] | None = None
     default_lines: Mapping[str, int] = field(default_factory=dict)
     rule_lines: tuple[int, ...] = ()
 

@@ -13,6 +13,7 @@ from sync.domain.rule_format import parse_rule
 from sync.domain.rules import RuleSpec
 from sync.models import AccountMapping, Flow, Record, Rule
 from sync.tenantfile.aliases import ContactLine, chosen
+from sync.tenantfile.codings import CodingLine, decided
 from sync.tenantfile.extensions import notification_settings
 from tenants.models import Invitation, Membership, Role, Tenant
 
@@ -30,6 +31,7 @@ class Standing:
     rules: tuple[RuleSpec, ...]
     notifications: Mapping[str, Any]
     contacts: tuple[ContactLine, ...] = ()
+    codings: tuple[CodingLine, ...] = ()
     in_use: bool = False  # something was read or posted between these two connections
 
 
@@ -51,6 +53,7 @@ def read_standing() -> Standing:
         rules=_rules(flow) if flow else (),
         notifications=settings.told() if settings else {},
         contacts=chosen(flow) if flow else (),
+        codings=decided(flow) if flow else (),
         in_use=flow is not None and Record.objects.filter(flow=flow).exists(),
     )
 
