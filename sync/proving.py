@@ -12,7 +12,7 @@ from typing import Any
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
 from connectors.contract.ports import Destination, Source
-from connectors.contract.records import Execution, MirrorDocument
+from connectors.contract.records import MirrorDocument
 from sync import incidents, store, store_links, store_proofs
 from sync.domain import plan
 from sync.domain.booking import booking_date
@@ -189,25 +189,22 @@ def _source_rows(source: Source, flow: Flow, start: date, until: date | None) ->
     policies = {**DEFAULT_POLICIES, **flow.policies}
     seen: set[str] = set()
     equals: Counter[str] = Counter()
-    for page in source.read_executed(since=start, until=until):
+    for page in source.executed(since=start, until=until):
         found = []
-        for key, record in zip(natural_keys(source.kind, page.records, equals=equals), page.records, strict=True):
-            transaction = source.normalise(record)
-            day = booking_date(transaction, card_date=policies["card_date"], fx_date=policies["fx_date"])
-            inside = day is not None and day >= start and (until is None or day <= until)
-            if transaction.execution is not Execution.EXECUTED or not inside or key in seen:
+        for key, it in zip(natural_keys(source.kind, page, equals=equals), page, strict=True):
+            day = booking_date(it, card_date=policies["card_date"], fx_date=policies["fx_date"])
+            if key in seen or day is None or day < start or (until is not None and day > until):
                 continue
             seen.add(key)
-            assert day is not None
             found.append(
                 SourceRow(
                     fingerprint=fingerprint(key),
-                    source_id=record.source_id,
-                    account_id=record.account_id,
+                    source_id=it.source_id,
+                    account_id=it.account_id,
                     booking_date=day,
-                    amount=transaction.amount.amount,
-                    currency=transaction.amount.currency,
-                    says="" if record.source_id.strip() else content_hash(transaction),
+                    amount=it.amount.amount,
+                    currency=it.amount.currency,
+                    says="" if it.raw is None else content_hash(source.normalise(it.raw)),
                 )
             )
         yield found
@@ -236,7 +233,7 @@ def _is_inside(row: SourceRow, mine: Ours | None, start: date, until: date | Non
 
 def _documents(destination: Destination, start: date, until: date | None) -> Iterator[list[MirrorDocument]]:
     for endpoint in mirror.ALL_ENDPOINTS:
-        for page in destination.changes(endpoint, since=None, from_date=start):
+        for page in destination.changes(endpoint, since=None, from_date=start, with_lines=False):
             yield [it for it in page if it.date >= start and (until is None or it.date <= until)]
 
 

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from connectors.amnis import assumptions, contradictions
 from connectors.amnis.case import Case, is_currency
 from connectors.amnis.kinds import KINDS
-from connectors.amnis.values import Wire, amount, flag, identifier, moment, part, parts, storable, text
+from connectors.amnis.values import Wire, amount, day, flag, identifier, moment, part, parts, storable, text
 from connectors.contract.money import NO_CURRENCY, ZERO, Money
 from connectors.contract.records import (
     Category,
     Counterparty,
+    ExecutedMovement,
     Execution,
     Movement,
     RawRecord,
@@ -26,6 +27,8 @@ from connectors.contract.records import (
     SourceTransaction,
     VatPart,
 )
+
+_DATED_APART = {"card": Movement.CARD, "fx": Movement.FX}
 
 
 def raw_record(row: Wire, detail: Wire | None, *, signed: bool | None = None) -> RawRecord:
@@ -63,6 +66,26 @@ def normalise(raw: RawRecord, *, zone: ZoneInfo) -> SourceTransaction:
     _check_detail(case, kind)
     contradictions.look(case, kind, found.amount)
     return replace(found, findings=tuple(case.findings)) if case.findings else found
+
+
+def executed(row: Wire, detail: Wire | None, *, signed: bool | None, zone: ZoneInfo) -> ExecutedMovement | None:
+    """The amount and the days as `normalise` tells them; None for what was not executed."""
+    kind = text(row.get("type"))
+    case = Case(row=row, detail=detail or {}, zone=zone, signed=signed if assumptions.sign_is_open(row) else None)
+    if _execution(case, kind) is not Execution.EXECUTED:
+        return None
+    number = assumptions.transaction_id(row)
+    return ExecutedMovement(
+        account_id=identifier(row.get("account")),
+        source_id=number,
+        movement=_DATED_APART.get(kind, Movement.UNKNOWN),
+        amount=_amount(case, kind),
+        execution_date=day(row.get("executionDate"), zone),
+        settlement_date=day(case.detail.get("settlementDate"), zone) if kind == "card" else None,
+        value_date=day(case.detail.get("valueDate"), zone) if kind == "fx" else None,
+        deal_date=day(case.detail.get("dealDate"), zone) if kind == "fx" else None,
+        raw=None if number.strip() else raw_record(row, detail, signed=signed),
+    )
 
 
 def account(item: Wire) -> SourceAccount:

@@ -15,6 +15,7 @@ from connectors.contract.errors import ConnectorError
 from connectors.contract.ports import Health
 from connectors.contract.records import (
     Cursor,
+    ExecutedMovement,
     FxDetail,
     Page,
     RawRecord,
@@ -91,6 +92,16 @@ class AmnisSource:
                 calls=self._client.calls - calls,
             )
             calls = self._client.calls
+
+    def executed(self, *, since: date, until: date | None = None) -> Iterator[tuple[ExecutedMovement, ...]]:
+        query: Query = {**_EMBED, **assumptions.executed_range(since, until)}
+        for items in self._client.pages("transactions", query=query):
+            signed, details = self._shows_signs(items), self._details.details_of(items)
+            read = (
+                mapping.executed(it, its, signed=signed, zone=self._zone)
+                for it, its in zip(items, details, strict=True)
+            )
+            yield tuple(found for found in read if found is not None)
 
     def normalise(self, raw: RawRecord) -> SourceTransaction:
         return mapping.normalise(raw, zone=self._zone)

@@ -16,6 +16,7 @@ from connectors.contract.records import (
     DestinationContact,
     DocumentKind,
     Endpoint,
+    ExecutedMovement,
     FxDetail,
     MirrorDocument,
     OpenItem,
@@ -74,7 +75,11 @@ class Source(Protocol):
         """
 
     def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
-        """Every row whose execution, settlement or value date may lie in the range, read afresh (for proofs)."""
+        """Every row whose execution, settlement or value date may lie in the range, read afresh."""
+
+    def executed(self, *, since: date, until: date | None = None) -> Iterator[tuple[ExecutedMovement, ...]]:
+        """The executed ones of these rows, page by page, in the very amounts and days that `normalise` tells: a proof reads
+        very many, and needs no more of them."""
 
     def normalise(self, raw: RawRecord) -> SourceTransaction:
         """Pure. Never raises on odd data: what cannot be understood becomes findings and UNKNOWN."""
@@ -102,12 +107,12 @@ class Destination(Protocol):
     def contact_by_number(self, number: str) -> DestinationContact | None: ...
 
     def changes(
-        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None
+        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, with_lines: bool = True
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         """Documents changed since, all statuses, to the last page; raises rather than end early.
 
         `from_date` bounds a first load by document date. Bank transfers appear once, as BANKTRANSFER; a payment that
-        belongs to a batch appears once, as its BATCHPAYMENT.
+        belongs to a batch appears once, as its BATCHPAYMENT. Without lines `lines_hash` is "": who only adds up saves it.
         """
 
     def open_items(self, *, since: datetime | None) -> Iterator[tuple[OpenItem, ...]]:

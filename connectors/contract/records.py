@@ -157,6 +157,25 @@ class SourceTransaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutedMovement:
+    """What a proof needs of a source transaction that was executed: how much moved, where, and on which days.
+
+    `movement` is CARD (also for its refund) or FX where that chooses the day, else UNKNOWN. `raw`: the whole row where the
+    vendor gave it no number, because what it says is then all it is known by.
+    """
+
+    account_id: str
+    source_id: str
+    movement: Movement
+    amount: Money
+    execution_date: date | None
+    settlement_date: date | None = None
+    value_date: date | None = None
+    deal_date: date | None = None
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAccount:
     """A wallet. `available` is the vendor's own figure, a hint only. `kind`: normal, collateral, guarantee, escrow…"""
 

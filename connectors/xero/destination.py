@@ -81,12 +81,12 @@ class XeroDestination:
         return None if found is None else reading.contact(found)
 
     def changes(
-        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None
+        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, with_lines: bool = True
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         query: dict[str, str | int] = {} if from_date is None else {"where": date_filter(from_date)}
         match endpoint:
             case Endpoint.BANK_TRANSACTIONS:
-                yield from self._bank_transactions(query, since)
+                yield from self._bank_transactions(query, since, with_lines=with_lines)
             case Endpoint.BANK_TRANSFERS:
                 # Not paged, and "modified" means created: a later deletion shows only when read by id.
                 found = self._client.all("BankTransfers", query={**query, "includeDeleted": "true"}, since=since)
@@ -151,11 +151,13 @@ class XeroDestination:
         self._currencies = {account.account_id: account.currency if account.is_bank else "" for account in accounts}
         return accounts
 
-    def _bank_transactions(self, query: Query, since: datetime | None) -> Iterator[tuple[MirrorDocument, ...]]:
+    def _bank_transactions(
+        self, query: Query, since: datetime | None, *, with_lines: bool
+    ) -> Iterator[tuple[MirrorDocument, ...]]:
         query = {**query, "unitdp": 4}
         for page in self._client.pages("BankTransactions", id_key="BankTransactionID", query=query, since=since):
             yield tuple(
-                reading.bank_transaction(element)
+                reading.bank_transaction(element, with_lines=with_lines)
                 for element in page
                 if not (reading.is_transfer_side(element) or reading.is_beyond_us(element))
             )

@@ -70,8 +70,9 @@ def is_beyond_us(element: Wire) -> bool:
     return currency != "" and currency not in MINOR_UNITS and not find_marker(text(element, "Reference"))
 
 
-def bank_transaction(element: Wire) -> MirrorDocument:
+def bank_transaction(element: Wire, *, with_lines: bool = True) -> MirrorDocument:
     """A spend or receive money transaction. Over- and prepayments count by their direction."""
+    reference = text(element, "Reference")
     return MirrorDocument(
         kind=_direction(element),
         document_id=required(element, "BankTransactionID"),
@@ -80,11 +81,11 @@ def bank_transaction(element: Wire) -> MirrorDocument:
         date=calendar_day(element.get("Date")),
         total=money(element.get("Total"), text(element, "CurrencyCode")),
         rate=decimal_or_none(element.get("CurrencyRate")),
-        reference=text(element, "Reference"),
-        marker=find_marker(text(element, "Reference")),
+        reference=reference,
+        marker=find_marker(reference),
         status=text(element, "Status") or "AUTHORISED",
         reconciled=element.get("IsReconciled") is True,
-        lines_hash=_lines_hash(element),
+        lines_hash=_lines_hash(element) if with_lines else "",
         tax_total=tax_total(element),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from enum import StrEnum
 
-from connectors.contract.records import Movement, SourceTransaction
+from connectors.contract.records import ExecutedMovement, Movement, SourceTransaction
 
 CARD_MOVEMENTS = frozenset({Movement.CARD, Movement.CARD_REFUND})
 
@@ -15,7 +15,7 @@ class LockPolicy(StrEnum):
     NEXT_OPEN_DAY = "next_open_day"
 
 
-def booking_date(transaction: SourceTransaction, *, card_date: str, fx_date: str) -> date | None:
+def booking_date(transaction: SourceTransaction | ExecutedMovement, *, card_date: str, fx_date: str) -> date | None:
     """Cards: settlement else execution; conversions: value date; all else execution. Policies choose the other one."""
     if transaction.movement in CARD_MOVEMENTS:
         settled = transaction.settlement_date if card_date == "settlement" else None

@@ -15,7 +15,7 @@ from enum import Enum
 from itertools import count
 from typing import Any
 
-from connectors.contract.records import RawRecord, SourceTransaction
+from connectors.contract.records import ExecutedMovement, RawRecord, SourceTransaction
 
 MARKER_PREFIX = "MR-"
 MARKER_LENGTH = 13  # 65 bits
@@ -24,16 +24,19 @@ _CHANGE_STAMPS = frozenset({"updatedAt", "updated_at"})
 _NOT_CONTENT = frozenset({"updated_at", "created_at"})
 
 
-def natural_keys(source_kind: str, records: Iterable[RawRecord], *, equals: Counter[str] | None = None) -> list[str]:
+def natural_keys(
+    source_kind: str, records: Iterable[RawRecord | ExecutedMovement], *, equals: Counter[str] | None = None
+) -> list[str]:
     """One key for each record of one reading: its own number, or, where the vendor gave none, a digest and an ordinal
     among equals. `equals` carries the count on to the reading's next page."""
     equals = Counter() if equals is None else equals
     keys = []
     for record in records:
-        if record.source_id.strip():
+        raw = record.raw if isinstance(record, ExecutedMovement) else record
+        if raw is None or record.source_id.strip():
             keys.append(numbered_key(source_kind, record))
             continue
-        stem = content_key(source_kind, record)
+        stem = content_key(source_kind, raw)
         equals[stem] += 1
         keys.append(_counted(stem, equals[stem]))
     return keys
@@ -49,7 +52,7 @@ def _counted(stem: str, number: int) -> str:
     return f"{stem}{len(str(number))}:{number}"
 
 
-def numbered_key(source_kind: str, record: RawRecord) -> str:
+def numbered_key(source_kind: str, record: RawRecord | ExecutedMovement) -> str:
     return _joined(source_kind, record.account_id, "id", record.source_id.strip())
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.contract.errors import ActionRequired, RetryLater, Severity
 from connectors.contract.ports import Source
-from connectors.contract.records import Cursor, Execution, Page, RawRecord
+from connectors.contract.records import Cursor, ExecutedMovement, Execution, Page, RawRecord, SourceTransaction
 from connectors.contract.spec import Role
 from connectors.registry import SPECS
 from tests.contract.conftest import Stage, nobody
@@ -78,6 +78,22 @@ def test_reading_by_date_finds_what_reading_by_change_found(source_stage: Stage)
     by_change = {record.source_id for record in read_all(source_stage.source())}
     pages: list[Page] = list(source_stage.source().read_executed(since=date(2020, 1, 1)))
     assert {record.source_id for page in pages for record in page.records} == by_change
+
+
+def test_a_proof_reads_what_is_posted(source_stage: Stage) -> None:
+    """The short reading knows the same movements, amounts and days as the long one."""
+    source_stage.add_movements(MANY)
+    source = source_stage.source()
+    rows = [source.normalise(raw) for page in source.read_executed(since=date(2020, 1, 1)) for raw in page.records]
+    done = [it for it in rows if it.execution is Execution.EXECUTED]
+    short = [it for page in source.executed(since=date(2020, 1, 1)) for it in page]
+    assert [_moved(it) for it in short] == [_moved(it) for it in done]
+    assert len(short) > MANY / 2
+
+
+def _moved(it: SourceTransaction | ExecutedMovement) -> tuple[object, ...]:
+    days = (it.execution_date, it.settlement_date, it.value_date, it.deal_date)
+    return (it.account_id, it.source_id, it.amount, *days)
 
 
 def test_a_reading_only_reads(source_stage: Stage) -> None:

@@ -43,6 +43,7 @@ def vendors_at(sandbox: Sandbox) -> Iterator[dict[str, str]]:
         "XERO_LOGIN_URL": xero,
         "XERO_CLIENT_ID": "sandbox-xero",
         "XERO_CLIENT_SECRET": "sandbox-xero-secret",
+        "AMNIS_LIMIT_MINUTE": str(PLENTY),
         "XERO_LIMIT_MINUTE": str(PLENTY),
         "XERO_LIMIT_DAY": str(PLENTY),
         "PYTHONPATH": str(ROOT),

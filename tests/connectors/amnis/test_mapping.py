@@ -15,6 +15,7 @@ from connectors.amnis import mapping
 from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import Execution, Movement, RawRecord, SourceTransaction
+from sync.domain.booking import booking_date
 
 ZURICH = ZoneInfo("Europe/Zurich")
 ROW: dict[str, Any] = {
@@ -355,3 +356,49 @@ def test_nothing_that_json_can_say_makes_reading_fail(row: dict[str, Any], kind:
     )
     found = mapping.normalise(raw, zone=ZURICH)
     assert found.amount.amount.is_finite()
+
+
+@given(
+    kind_and_detail=st.sampled_from(
+        [("payin", PAY_IN), ("payout", PAYOUT), ("fx", DEAL), ("card", CARD), ("card", {**CARD, "type": "reversal"}),
+         ("fee", None), ("peer", {"id": 1, "side": "sender"}), ("else", None)]
+    ),
+    row=st.fixed_dictionaries(
+        {},
+        optional={
+            "id": st.sampled_from(["7", 7, "", None]),
+            "amount": st.sampled_from(["-5.00", "5.00", Decimal("-5.10"), "0.00", "-0.00", "1.005", "abc", None]),
+            "currency": st.sampled_from(["EUR", "JPY", "ZZZ", None]),
+            "executed": st.sampled_from([True, False, "true", 0, None]),
+            "executionDate": st.sampled_from(["2026-03-04T23:30:00+00:00", "2026-03-05", "2026-02-31", None]),
+            "account": st.sampled_from([3, "/api/accounts/3", None]),
+        },
+    ),
+    detail=st.fixed_dictionaries(
+        {},
+        optional={
+            "status": st.sampled_from(["executed", "pending", "canceled", "odd"]),
+            "settlementDate": st.sampled_from(["2026-03-06T23:30:00+00:00", "never", None]),
+            "valueDate": st.sampled_from(["2026-03-07", None]),
+            "dealDate": st.sampled_from(["2026-03-01T22:59:00+00:00", None]),
+        },
+    ),
+    signed=st.sampled_from([True, False, None]),
+)  # fmt: skip
+def test_a_proof_reads_the_amount_and_the_days_that_are_posted(
+    kind_and_detail: tuple[str, Any], row: dict[str, Any], detail: dict[str, Any], signed: bool | None
+) -> None:
+    """It reads less of each row than the posting does; the two readings must never part."""
+    kind, its = kind_and_detail
+    row, its = {**ROW, "type": kind, **row}, None if its is None else {**its, **detail}
+    raw = mapping.raw_record(row, its, signed=signed)
+    posted, proved = mapping.normalise(raw, zone=ZURICH), mapping.executed(row, its, signed=signed, zone=ZURICH)
+    assert (proved is not None) == (posted.execution is Execution.EXECUTED)
+    if proved is None:
+        return
+    assert (proved.account_id, proved.source_id, proved.amount) == (raw.account_id, raw.source_id, posted.amount)
+    assert proved.raw == (None if raw.source_id else raw)
+    for card_date in ("settlement", "execution"):
+        for fx_date in ("value", "deal"):
+            chosen = {"card_date": card_date, "fx_date": fx_date}
+            assert booking_date(proved, **chosen) == booking_date(posted, **chosen)
