@@ -16,25 +16,44 @@ WITH held AS (
      WHERE flow_id = %(flow)s AND unit <> '' AND (movement = 'fx' OR leg = 'rest') AND state IN ('review', 'failed')
        AND destination_id IS NULL
      ORDER BY unit, id
-), troubled AS (
+), half_undone AS (
+    SELECT DISTINCT ON (gone.unit) left('half_undone:' || gone.unit, 120) AS cause, gone.leg, gone.amount, gone.currency,
+           gone.booking_date, stays.amount AS staying, stays.note AS why
+      FROM entry AS gone JOIN LATERAL (
+           SELECT half.amount, refused.note FROM entry AS half
+             JOIN amendment AS refused ON refused.entry_id = half.id AND refused.state = 'refused'
+             JOIN amendment AS done ON done.entry_id = gone.id AND done.state = 'done' AND done.batch = refused.batch
+            WHERE half.flow_id = gone.flow_id AND half.unit <> '' AND half.unit = gone.unit AND half.id <> gone.id
+              AND half.destination_id IS NOT NULL AND half.state IN ('confirmed', 'review')
+              AND NOT EXISTS (SELECT FROM amendment AS coming WHERE coming.entry_id = half.id
+                                 AND coming.state IN ('asked', 'in_flight', 'unconfirmed'))
+            ORDER BY refused.id DESC LIMIT 1) AS stays ON true
+     WHERE gone.flow_id = %(flow)s AND gone.state = 'undone' AND gone.unit <> ''
+     ORDER BY gone.unit, gone.id
+), unposted AS (
     SELECT left(CASE WHEN leg = 'rest' THEN 'half_' || unit
                      WHEN is_half_posted THEN 'half_fx:' || substr(unit, 4)
                      ELSE 'waiting_fx:' || substr(unit, 4) END, 120) AS cause, *
       FROM held WHERE is_half_posted OR is_alone
+), troubled AS (
+    SELECT cause, is_half_posted, leg, amount, currency, booking_date, NULL::numeric AS staying,
+           findings -> 0 ->> 'message' AS why FROM unposted
+    UNION ALL SELECT cause, false, leg, amount, currency, booking_date, staying, why FROM half_undone
 ), known AS (
     SELECT cause FROM incident
      WHERE flow_id = %(flow)s AND closed_at IS NULL
-       AND (cause LIKE 'half_fx:%%' OR cause LIKE 'waiting_fx:%%' OR cause LIKE 'half_rest:%%')
+       AND (cause LIKE 'half_fx:%%' OR cause LIKE 'waiting_fx:%%' OR cause LIKE 'half_rest:%%'
+            OR cause LIKE 'half_undone:%%')
 )
 SELECT cause, known.cause IS NULL AS is_new, troubled.cause IS NULL AS is_over, is_half_posted, leg, amount, currency,
-       booking_date, findings -> 0 ->> 'message' AS why
+       booking_date, staying, why
   FROM troubled FULL JOIN known USING (cause) WHERE known.cause IS NULL OR troubled.cause IS NULL ORDER BY cause
 """
 
 
 def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
-    """Deals of which one row is still missing, or one document alone stands in the books: those without an incident
-    (`is_new`), and the causes of incidents that are over."""
+    """Deals of which one row is still missing, or one document alone stands in the books, also after an undo that came
+    halfway (`staying`: what stands): those without an incident (`is_new`), and the causes of incidents that are over."""
     return rows(_TROUBLED, {"flow": flow_id})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseBase
@@ -87,7 +87,7 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
         "rule_hit": rule_hit,
         "events": shown_events(found.events),
         "acts": acts_for(entry, role=request.role),
-        "later": _later_acts(entry),
+        "later": _later_acts(entry, [it.entry for it in found.entries]),
         "paid": payments.paid_lines(flow=flow, entries=[it.entry for it in found.entries]),
         "pay_card": payments.pay_card(flow=flow, entry=entry) if entry and _is_undecided(entry) else None,
         "link": document_link(flow=flow, entry=entry) if entry else "",
@@ -96,14 +96,15 @@ def transaction_detail(request: TenantRequest, record_id: int) -> HttpResponse:
     return render_page(request, "dashboard/transactions/detail.html", context)
 
 
-def _later_acts(entry: Entry | None) -> dict[str, bool]:
-    """What can be done with a document that was posted: take it back, post it again, decide a proposed change."""
+def _later_acts(entry: Entry | None, whole: Sequence[Entry]) -> dict[str, bool]:
+    """What can be done with a document that was posted: take it back, post it again (or what of the `whole` movement is
+    gone), decide a proposed change."""
     if entry is None:
         return {}
     on_the_way = entry.amendments.filter(state__in=ON_THE_WAY).exists()
     return {
         "undo": entry.destination_id is not None and entry.state in STANDING and not on_the_way and not is_gone(entry),
-        "again": is_gone(entry),
+        "again": not on_the_way and any(is_gone(it) for it in whole),
         "proposal": not on_the_way and proposal_of(entry) is not None,
         "on_the_way": on_the_way,
     }

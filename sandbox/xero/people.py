@@ -56,6 +56,13 @@ class People:
     def unreconcile(self, transaction: str) -> Json:
         return self._set(transaction, IsReconciled=False)
 
+    def reconcile_payment(self, payment: str, *, done: bool = True) -> Json:
+        """The same for a payment; `done=False` takes it back."""
+        with self._books.store.transaction():
+            changed = self._get(PAYMENT, payment) | {"IsReconciled": done}
+            payments.keep_payment(self._books, changed)
+        return changed
+
     def edit(self, transaction: str, **changes: Any) -> Json:
         """Change fields of a bank transaction; lines, dates and contacts as in the API, all other fields as given."""
         with self._books.store.transaction():

@@ -27,6 +27,13 @@ def _told(ctx: Context, deal: dict[str, Any]) -> dict[str, str]:
     day = f" of {deal['booking_date']:%d.%m.%Y}" if deal["booking_date"] else ""
     moved = f"{deal['currency']} {deal['amount']:,.2f}{day}"
     shared = {"cause": deal["cause"], "error_class": "data", "action": "review"}
+    if deal["staying"] is not None:
+        return {
+            **shared,
+            "severity": "critical",
+            "title": "An undo came only halfway",
+            "body": _half_undone(deal, moved),
+        }
     if deal["leg"] == "rest":
         body = f"{moved} that was paid too much is not in Xero, its payment is: the wallet differs by it. {deal['why'] or ''}"
         return {**shared, "severity": "critical", "title": "The overpaid rest of a payment is not posted", "body": body}
@@ -39,3 +46,11 @@ def _told(ctx: Context, deal: dict[str, Any]) -> dict[str, str]:
         "It goes on by itself when the other half arrives; if it does not, ask Amnis."
     )
     return {**shared, "severity": "warning", "title": "Half of a currency exchange is missing", "body": body}
+
+
+def _half_undone(deal: dict[str, Any], moved: str) -> str:
+    gone, stays = ("the overpaid rest", "its payment") if deal["leg"] == "rest" else ("one document", "its other half")
+    return (
+        f"{moved} was taken out of Xero ({gone}); {stays} of {deal['currency']} {deal['staying']:,.2f} still stands there. "
+        f"{deal['why']} Then undo what stands as well; or post again what was taken out, from the movement's page."
+    )

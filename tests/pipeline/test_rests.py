@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db.models.functions import Now
+from django.test import Client
 
 from sync import faults, services, undoing
 from sync.allocating import invoice_choose, proposals_of
@@ -19,7 +20,9 @@ from sync.linking import entry_link
 from sync.models import Amendment, Flow, Incident, PushIntent
 from sync.proving import flow_prove
 from sync.statements import statement_of
+from tenants.models import Role
 from tenants.scoping import tenant_scope
+from tests.pages.world import make_person
 from tests.pipeline.conftest import DEFAULTS, ORGANISATION, World
 from tests.pipeline.test_invoices import invoice, standing
 
@@ -395,3 +398,57 @@ def test_what_somebody_typed_as_one_document_is_offered_for_the_whole_movement(a
     assert [it["BankTransactionID"] for it in apart.books.bank_transactions()] == [typed["BankTransactionID"]]
     assert apart.books.payments() == []
     assert proof(apart)["balanced"]
+
+
+@pytest.mark.parametrize("way", ["undo what stands", "post the rest again"])
+def test_a_payment_reconciled_after_its_rest_is_gone_is_told_with_what_stands_until_it_is_whole_or_out(
+    apart: World, monkeypatch: pytest.MonkeyPatch, client: Client, way: str
+) -> None:
+    """500.00 are a payment of 480.00 and a rest of 20.00. The rest is removed; before the payment is, somebody reconciles it."""
+    overpay(apart)
+    apart.settle()
+    main, _rest = (next(it for it in apart.entries() if it.leg == leg) for leg in ("main", "rest"))
+    selection = undoing.Selection(entry=main.pk)
+    undoing.undo(tenant_id=apart.tenant.pk, flow_id=apart.flow_id, selection=selection, actor=BOB)
+    people = apart.sandbox.xero.people(ORGANISATION)
+
+    def reconcile_in_between(name: str) -> None:
+        if name == "before_amendment_done" and legs(apart)["rest"] == "confirmed":
+            people.reconcile_payment(str(main.destination_id))
+
+    monkeypatch.setattr(faults, "point", reconcile_in_between)
+    for _ in range(8):
+        apart.sync()
+    monkeypatch.undo()
+
+    assert legs(apart) == {"main": "confirmed", "rest": "undone"}
+    assert apart.books.balance("090") == D("480.00")
+    assert standing(apart, "RE-2026-7010")["Status"] == "PAID", "what somebody reconciled is never touched"
+    assert [(it["amount"], it["state"]) for it in proof(apart)["held_items"]] == [("20.00", "undone")]
+    with tenant_scope(apart.tenant.pk):
+        told = Incident.objects.get(cause__startswith="half_undone:", closed_at=None)
+    assert told.title == "An undo came only halfway"
+    assert told.body.startswith(
+        "CHF 20.00 of 20.03.2026 was taken out of Xero (the overpaid rest); its payment of CHF 480.00 still stands there. "
+        "This document is reconciled with a statement line in Xero"
+    )
+    assert "Then undo what stands as well; or post again what was taken out" in told.body
+    bob = make_person("bob@muster.example", apart.tenant, Role.BOOKKEEPER)
+    client.force_login(bob)
+    page = client.get(f"/t/{apart.tenant.public_id}/transactions/{main.record_id}/").content.decode()
+    assert "Post again" in page
+    assert "Undo…" in page
+
+    if way == "undo what stands":
+        people.reconcile_payment(str(main.destination_id), done=False)
+        assert undo(apart, "main")[-1] == ("main", "done")
+        assert legs(apart) == {"main": "undone", "rest": "undone"}
+        assert apart.books.balance("090") == apart.books.balance("880") == D("0.00")
+    else:
+        undoing.entry_post_again(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
+        apart.settle()
+        apart.sync()
+        assert legs(apart) == {"main": "confirmed", "rest": "confirmed"}
+        assert apart.books.balance("090") == D("500.00")
+        assert (len(apart.books.payments()), len(apart.books.bank_transactions())) == (1, 1)
+    assert not any(cause.startswith("half_undone:") for cause in open_causes(apart))
