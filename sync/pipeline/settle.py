@@ -23,6 +23,7 @@ from connectors.contract.records import (
     Writable,
 )
 from sync import store, store_amend, store_tracking
+from sync.domain.booking import LockPolicy
 from sync.domain.retry import Move, judge
 from sync.models import AmendmentState, EntryState
 from sync.pipeline import contacts, findings, tracking
@@ -110,6 +111,8 @@ def _created(calls: Sequence[Called]) -> list[DestinationContact]:
 def _moves(ctx: Context, called: Called) -> list[dict[str, Any]]:
     pairs = zip(called.claim.subjects, called.classified.items, strict=True)
     moves = [_move(ctx, row, item, called.classified, called.answer) for row, item in pairs]
+    if not called.claim.is_amending:
+        moves = [_to_redate(ctx, *it) for it in zip(called.claim.subjects, called.classified.items, moves, strict=True)]
     if called.claim.is_contacts:
         moves = [contacts.link_move(ctx, move) for move in moves]
     if called.claim.is_options:
@@ -185,6 +188,17 @@ def _move(
     if classified.batch_refused:
         return _halved(row, classified, note)
     return _not_applied(ctx, row, classified, answer, note)
+
+
+def _to_redate(ctx: Context, row: dict[str, Any], item: ItemOutcome, move: dict[str, Any]) -> dict[str, Any]:
+    """Refused because the period was locked since we last looked: where the policy is the first open day it waits for the
+    lock dates, which are read at once. A document that is refused for its day again and again is for a person."""
+    met = item.outcome is Outcome.REFUSED and any(finding.code == "period_locked" for finding in item.findings)
+    redates = ctx.books.policy("lock_date") == LockPolicy.NEXT_OPEN_DAY
+    if not met or not redates or row["attempts"] >= len(ctx.timing.schedule):
+        return move
+    note = {**move["note"], "reason": "the period was locked meanwhile"}
+    return {"id": row["id"], "state": EntryState.READY, "wait": 0, "attempts": row["attempts"] + 1, "note": note}
 
 
 def _applied(row: dict[str, Any], item: ItemOutcome, note: dict[str, Any]) -> dict[str, Any]:

@@ -136,3 +136,24 @@ def test_a_period_that_somebody_opened_is_seen_at_the_next_try_and_not_only_ten_
     world.settle()
 
     assert days(world) == {MARCH.isoformat()}
+
+
+def test_what_a_new_lock_refuses_moves_to_the_first_open_day_as_the_policy_says(world: World) -> None:
+    """The lock dates were read minutes ago. Xero refuses what lies behind the new one; they are read again at once, and
+    nobody has to be asked."""
+    world.set_flow(policies={"lock_date": "next_open_day"})
+    world.amnis.pay_in(amount="50.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    lock(world)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=MARCH)
+
+    world.settle()
+
+    found = {D(str(it["Total"])): it["DateString"][:10] for it in world.books.bank_transactions()}
+    own = {D("50.00"): "2026-03-04"}
+    assert found == {**own, D("100.00"): OPEN, D("250000.00"): OPEN, D("263811.37"): OPEN}
+    assert [it["DateString"][:10] for it in world.books.bank_transfers()] == [OPEN]
+    assert set(world.states()) == {"confirmed"}
+    assert world.books.base_balance("850") == 0
