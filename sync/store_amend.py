@@ -53,8 +53,9 @@ def withdraw_proposals(entry_ids: Sequence[int], *, note: str) -> int:
 
 
 _DUE = """
-    SELECT amendment.id, amendment.entry_id, amendment.deed, amendment.then, amendment.document_id, amendment.marker,
-           amendment.destination_type, amendment.wanted, amendment.before, amendment.columns, amendment.attempts,
+    SELECT amendment.id, amendment.entry_id, entry.record_id, amendment.deed, amendment.then, amendment.document_id,
+           amendment.marker, amendment.destination_type, amendment.wanted, amendment.before, amendment.columns,
+           amendment.attempts,
            amendment.alone, amendment.asked_by, amendment.touched_confirmed, amendment.changed_at, amendment.batch,
            amendment.reason, entry.unit, entry.document, entry.read_back, entry.state AS entry_state,
            contact.contact_id AS destination_contact, rest.note AS rest_refused

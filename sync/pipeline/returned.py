@@ -30,7 +30,7 @@ from sync.domain.returns import (
     objections,
     remembered,
 )
-from sync.models import Entry, ReturnLink
+from sync.models import Entry, Record, RecordState, ReturnLink
 from sync.pipeline.coded import CodedRecord, coded, normalised
 from sync.pipeline.context import Context
 
@@ -71,6 +71,31 @@ def keep(ctx: Context, rows: Iterable[CodedRecord]) -> None:
             unique_fields=["flow", "record"],
             update_fields=["origin", "how", "certainty", "given", "paid", "currency", "rivals"],
         )
+
+
+def decide_anew(ctx: Context, origins: Sequence[int]) -> None:
+    """These records are coded otherwise now: what gives them back is looked at again. Inside `commit`; no statement where
+    there are none."""
+    if not origins:
+        return
+    links = ReturnLink.objects.filter(flow=ctx.flow, origin__in=origins)
+    Record.objects.filter(pk__in=links.values("record"), state=RecordState.ENTERED).update(state=RecordState.FETCHED)
+
+
+def coded_otherwise(
+    fresh: Iterable[Mapping[str, Any]], standing: Mapping[tuple[int, str], Mapping[str, Any]]
+) -> list[int]:
+    """The records of payments and purchases whose entries, never sent, are rewritten with other lines than they had."""
+    found = []
+    for row in fresh:
+        old = standing.get((row["record_id"], row["leg"]))
+        if old is not None and row["movement"] in GIVES_BACK.values() and _lines(old) != _lines(row):
+            found.append(row["record_id"])
+    return found
+
+
+def _lines(entry: Mapping[str, Any]) -> Any:
+    return (entry["document"] or {}).get("lines")
 
 
 def _link(ctx: Context, record_id: int, found: Found) -> ReturnLink:

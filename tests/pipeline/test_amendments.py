@@ -161,6 +161,38 @@ def test_an_incomplete_card_payment_waits_in_suspense_and_is_recoded_where_it_st
     assert (amendment.state, amendment.asked_by, amendment.deed) == ("done", "", "change")
 
 
+@pytest.mark.parametrize("told", ["after both are posted", "while the purchase is held"])
+def test_a_refund_leaves_suspense_with_its_purchase(world: World, told: str) -> None:
+    """A refund is coded as its purchase: 86.40 on suspense and 86.40 back, then both on travel, and nothing left behind."""
+    world.set_flow(policies={"card_incomplete": "suspense"})
+    if told == "while the purchase is held":
+        world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=MARCH)
+    row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
+    world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", refund=True, executed_on=date(2026, 3, 9))
+    world.settle()
+    assert sorted({line["AccountCode"] for it in world.books.bank_transactions() for line in it["LineItems"]}) == [
+        "880"
+    ]
+
+    completed(world, row)
+    world.settle()
+    carry_out(world)
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    retry(world)
+    carry_out(world)
+
+    found = {(it["Type"], line["AccountCode"]) for it in world.books.bank_transactions() for line in it["LineItems"]}
+    assert found == {("SPEND", "493"), ("RECEIVE", "493")}
+    assert (world.books.balance("880"), world.books.balance("493")) == (D("0.00"), D("0.00"))
+    assert world.states() == ["confirmed", "confirmed"]
+
+
+def retry(world: World) -> None:
+    waits = [entry.pk for entry in world.entries() if entry.state == "review"]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=waits, actor=ALICE)
+    world.settle()
+
+
 def test_a_reconciled_document_in_suspense_is_for_a_person(world: World) -> None:
     world.set_flow(policies={"card_incomplete": "suspense"})
     row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
