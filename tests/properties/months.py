@@ -72,12 +72,20 @@ class Month:
         default_factory=list
     )  # plain pay-ins by row, to edit afterwards
     returned: int = 0
+    refunded: int = 0
     bills: int = 0
     due: dict[str, Decimal] = field(default_factory=dict)  # by invoice number: what must be left of it
+    suspends: bool = False  # card payments that nobody has completed wait on the suspense account
+    suspended: Legs = field(default_factory=Counter)
 
     def expect(self, wallet: str, day: date, amount: Decimal) -> None:
         if day >= CUTOFF:
             self.legs[wallet, day, amount] += 1
+
+    def expect_card(self, wallet: str, day: date, amount: Decimal, *, complete: bool = False) -> None:
+        self.expect(wallet, day, amount)
+        if self.suspends and not complete and day >= CUTOFF:
+            self.suspended[wallet, day, amount] += 1
 
     def balances(self) -> dict[str, Decimal]:
         found = dict.fromkeys(WALLETS, Decimal(0))
@@ -136,6 +144,13 @@ def follow(month: Month) -> None:
     assert asked is not None
     month.legs = month.legs - Counter([(wallet, day, amount)]) + Counter([(wallet, day, amount + 1)])
     month.edits.clear()
+
+
+def days_dropped(legs: Legs) -> Counter[tuple[str, Decimal]]:
+    found: Counter[tuple[str, Decimal]] = Counter()
+    for (wallet, _, amount), number in legs.items():
+        found[wallet, amount] += number
+    return found
 
 
 def bill(month: Month, drawn: list[Movement]) -> None:
@@ -212,16 +227,32 @@ def _comes_back(month: Month, it: Movement) -> None:
 
 
 def _card(month: Month, it: Movement) -> None:
-    month.world.amnis.card(merchant=it.name, **_common(it))
-    month.expect(it.wallet, it.day, -it.amount)
+    row = month.world.amnis.card(merchant=it.name, **_common(it))
+    month.expect_card(it.wallet, it.day, -it.amount, complete=_is_completed(month, it, row))
 
 
 def _refunded(month: Month, it: Movement) -> None:
-    day, back = max(it.day, CUTOFF), max(it.day, CUTOFF) + timedelta(days=3)
-    month.world.amnis.card(merchant=it.name, **{**_common(it), "executed_on": day})
-    month.world.amnis.card(merchant=it.name, refund=True, **{**_common(it), "executed_on": back})
-    month.expect(it.wallet, day, -it.amount)
-    month.expect(it.wallet, back, it.amount)
+    """The refund is coded as its purchase, also where that one is told what it was for afterwards."""
+    if month.refunded == len(RETURNED):
+        return
+    name, day = f"Kiosk {RETURNED[month.refunded]}", max(it.day, CUTOFF)
+    month.refunded += 1
+    back = day + timedelta(days=3)
+    row = month.world.amnis.card(merchant=name, **{**_common(it), "executed_on": day})
+    month.world.amnis.card(merchant=name, refund=True, **{**_common(it), "executed_on": back})
+    complete = _is_completed(month, it, row)
+    month.expect_card(it.wallet, day, -it.amount, complete=complete)
+    month.expect_card(it.wallet, back, it.amount, complete=complete)
+
+
+def _is_completed(month: Month, it: Movement, row: int) -> bool:
+    """Somebody at Amnis says, a round later, what an incomplete payment was for."""
+    if not month.suspends or it.fate != "executes":
+        return False
+    category = {"id": 7, "name": "Reisekosten", "accountingAccountNumber": "493", "externalId": None}
+    said = {"expenseCategory": category, "expenseCompletedAt": "2026-03-05T10:00:00+00:00"}
+    month.later.append(lambda: month.world.amnis.change(row, **said))
+    return True
 
 
 def _reserved(month: Month, it: Movement) -> None:
@@ -240,7 +271,7 @@ def _settle(month: Month, row: int, it: Movement) -> None:
     settled = month.world.amnis.execute(row, amount=str(final))
     detail = month.world.amnis.detail(settled) or {}
     at = datetime.fromisoformat(str(detail["settlementDate"]))
-    month.expect(it.wallet, at.astimezone(ZoneInfo("Europe/Zurich")).date(), -final)
+    month.expect_card(it.wallet, at.astimezone(ZoneInfo("Europe/Zurich")).date(), -final)
 
 
 def _fee(month: Month, it: Movement) -> None:
