@@ -50,8 +50,7 @@ TENANT = {
             *({"source": wallet, "xero": name} for wallet, name in WALLETS.items()),
             {"source": "5", "ignore": "collateral"},
         ],
-        # Every campaign's new counterparties look alike: by their likeness, each would be a person's to decide.
-        "policies": {"match_invoices": "auto", "contact_threshold": 0, "tracking_options": "create"},
+        "policies": {"match_invoices": "auto", "tracking_options": "create"},
         "defaults": {
             "income": "200",
             "expense": "400",
@@ -107,8 +106,10 @@ class Cell:
         self._made += 1
         dice, name = random.Random(trial.seed), f"{self._number}-{self._made}"
         add_movements(self._control, dice, name=name)
+        self._deeds.propose(dice, name=name)
         self._deeds.arrange(trial.target, dice, name=name)
         status, evidence = self._death(trial)
+        self._deeds.decide(dice)
         code = self._successor()
         found = self._judgement()
         new, self._before = found.since(self._before), found
@@ -179,6 +180,7 @@ class Cell:
             proof=ours["proof"],
             wallets=WALLETS,
             taken_back=self._deeds.taken_back,
+            contacts=self._deeds.contacts,
         )
 
 

@@ -66,9 +66,11 @@ def judge(
     proof: Mapping[str, Any],
     wallets: Mapping[str, str],
     taken_back: Collection[str] = (),
+    contacts: Mapping[str, str] | None = None,
 ) -> Judgement:
     """`entries` is the output of `entries --csv`, `proof` that of `proof --json`; `wallets` maps Amnis accounts to the
-    code or name of Xero accounts; `taken_back` names the rows whose documents a person removed."""
+    code or name of Xero accounts; `taken_back` names the rows whose documents a person removed, `contacts` by row the name
+    of the contact that a person decided on."""
     account_of = {wallet: _account_id(xero, name) for wallet, name in wallets.items()}
     told = list(csv.DictReader(io.StringIO(entries)))
     waiting = frozenset(_waiting(told, proof, taken_back))
@@ -79,7 +81,12 @@ def judge(
         losses=frozenset(_surplus(source - books)),
         waiting=waiting,
         problems=frozenset(
-            [*_book_problems(xero), *_entry_problems(amnis, xero, told, waiting), *_proof_problems(proof, waiting)]
+            [
+                *_book_problems(xero),
+                *_entry_problems(amnis, xero, told, waiting),
+                *_contact_problems(xero, told, contacts or {}, waiting),
+                *_proof_problems(proof, waiting),
+            ]
         ),
         cents=_differences(source, xero, account_of.values()),
     )
@@ -199,6 +206,21 @@ def _entry_problems(
             yield f"row {line['source_id']} names a document that does not exist"
         elif not line["marker"] or not reference.endswith(line["marker"]):
             yield f"row {line['source_id']} and its document carry different markers"
+
+
+def _contact_problems(
+    xero: Mapping[str, Any],
+    told: Iterable[Mapping[str, str]],
+    decided: Mapping[str, str],
+    waiting: Collection[str],
+) -> Iterator[str]:
+    """A document stands on the contact that a person decided on; one that may pay an invoice of it waits once more."""
+    stands_on = {_document_id(document): document.get("Contact", {}) for document, _ in _book_legs(xero)}
+    for line in told:
+        row = line["source_id"]
+        on = stands_on.get(line["destination_id"], {}).get("Name", "no contact")
+        if row in decided and row not in waiting and on != decided[row]:
+            yield f"row {row} stands on {on}, and a person decided on {decided[row]}"
 
 
 def _document_id(document: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """What is arranged for the calls that a pass does not make by itself: exactly one of them is due afterwards.
 
 An invoice is twice what is paid, so that a second payment would be taken by Xero; a removal is asked for by a person, and
-so is a change that Amnis made to a posted movement.
+so is a change that Amnis made to a posted movement. A payer whose name is like a known one waits for a person, who
+creates it or takes the known one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,28 @@ from tests.chaos.movements import paid
 from tests.chaos.plan import Target
 
 KNOWN = "Kessler Treuhand"
+LIKE = (
+    "Helvetia Papier {} AG"  # a contact of the world but for one word; it has no invoices that would ask for a person
+)
 
 
 class Deeds:
-    """Acts for one cell. `taken_back`: the rows whose documents a person asked to remove."""
+    """Acts for one cell. `taken_back`: the rows whose documents a person asked to remove. `contacts`: by row, the name
+    of the contact that a person decided on."""
 
     def __init__(self, control: Control, *, rest: Callable[[], object]) -> None:
         self._control, self._rest = control, rest
+        self._proposed = ""
         self.taken_back: set[str] = set()
+        self.contacts: dict[str, str] = {}
+
+    def propose(self, dice: random.Random, *, name: str) -> None:
+        """In one pass with everything else, a payer that is perhaps known. `name` has not been used in this world."""
+        self._proposed = self._like_a_known_one(dice, name, which=0)
+
+    def decide(self, dice: random.Random) -> None:
+        """A person settles what is proposed, while a dead process has left its request open."""
+        self._decide(self._proposed, create=dice.random() < 0.5)
 
     def arrange(self, target: Target, dice: random.Random, *, name: str) -> None:
         """`name` has not been used in this world."""
@@ -43,7 +58,20 @@ class Deeds:
             Target.REMOVALS: partial(self._take_back, self._receipt),
             Target.REMOVED_TRANSFERS: partial(self._take_back, self._transfer),
             Target.REMOVED_PAYMENTS: partial(self._take_back, self._part_payment),
+            Target.CONFIRMED_CONTACTS: partial(self._decided_contact, create=True),
+            Target.CHOSEN_CONTACTS: partial(self._decided_contact, create=False),
         }
+
+    def _decided_contact(self, dice: random.Random, name: str, *, create: bool) -> None:
+        row = self._like_a_known_one(dice, name, which=1)
+        self._rest()
+        self._decide(row, create=create)
+
+    def _like_a_known_one(self, dice: random.Random, name: str, *, which: int) -> str:
+        return self._control.move("pay_in", **paid(dice), payer=LIKE.format(word_of(name, which)), account=1)
+
+    def _decide(self, row: str, *, create: bool) -> None:
+        self.contacts[row] = str(worker.done(partial(worker.decide_contact, row, create=create)))
 
     def _new_option(self, dice: random.Random, name: str) -> None:
         centre = f"Projekt {name}"
@@ -98,3 +126,8 @@ def number_of(name: str) -> str:
     """ "3-12" as digits that no other name has."""
     cell, _, trial = name.partition("-")
     return f"{cell}{int(trial):03d}"
+
+
+def word_of(name: str, which: int) -> str:
+    """The same as a word without digits: names that differ in a number are never alike."""
+    return "".join("aeioulmnrs"[int(digit)] for digit in f"{which}{number_of(name)}").capitalize()

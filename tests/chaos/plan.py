@@ -45,6 +45,8 @@ class Target(StrEnum):
     REMOVALS = "removals"  # of one that is undone
     REMOVED_TRANSFERS = "removed transfers"
     REMOVED_PAYMENTS = "removed payments"
+    CONFIRMED_CONTACTS = "confirmed contacts"  # proposed, and to be created because a person said so
+    CHOSEN_CONTACTS = "chosen contacts"  # the document of a movement whose contact a person chose
 
     @property
     def endpoint(self) -> str:
@@ -58,14 +60,17 @@ class Target(StrEnum):
 
     @property
     def amends(self) -> bool:
-        return self in _ENDPOINTS
+        return self in _AMENDING
 
 
+_AMENDING = {Target.CHANGES, Target.REMOVALS, Target.REMOVED_TRANSFERS, Target.REMOVED_PAYMENTS}
 _ENDPOINTS = {
     Target.CHANGES: "BankTransactions",
     Target.REMOVALS: "BankTransactions",
     Target.REMOVED_TRANSFERS: "BankTransfers",
     Target.REMOVED_PAYMENTS: "Payments",
+    Target.CONFIRMED_CONTACTS: "Contacts",
+    Target.CHOSEN_CONTACTS: "BankTransactions",
 }
 
 

@@ -70,6 +70,7 @@ def receipt(**changed: Any) -> dict[str, Any]:
         "DateString": "2026-03-02T00:00:00",
         "Total": Decimal("100.0"),
         "BankAccount": {"AccountID": "current"},
+        "Contact": {"Name": "Beispiel AG"},
         "Reference": f"Rechnung {MARKERS[0]}",
         **changed,
     }
@@ -81,9 +82,16 @@ def judged(
     entries: str = ENTRIES,
     proof: dict[str, Any] | None = None,
     taken_back: tuple[str, ...] = (),
+    contacts: dict[str, str] | None = None,
 ) -> Judgement:
     return judge(
-        amnis=amnis(), xero=books, entries=entries, proof=proof or PROOF, wallets=WALLETS, taken_back=taken_back
+        amnis=amnis(),
+        xero=books,
+        entries=entries,
+        proof=proof or PROOF,
+        wallets=WALLETS,
+        taken_back=taken_back,
+        contacts=contacts,
     )
 
 
@@ -225,6 +233,13 @@ def test_what_a_person_took_back_must_be_out_of_the_books() -> None:
 
     assert (gone.losses, gone.duplicates, gone.cents) == (frozenset(), frozenset(), {})
     assert len(still.duplicates) == 1
+
+
+def test_a_document_on_another_contact_than_the_one_that_a_person_decided_on_is_a_problem() -> None:
+    assert judged(xero(), contacts={"1": "Beispiel AG"}).is_clean
+    assert judged(xero(), contacts={"1": "Muster AG"}).problems == {
+        "row 1 stands on Beispiel AG, and a person decided on Muster AG"
+    }
 
 
 def test_payments_are_legs_and_those_of_a_batch_are_one() -> None:

@@ -28,8 +28,8 @@ from django.db import connections  # noqa: E402
 
 from config.commands import guarded  # noqa: E402
 from config.supervisor.child import die_with_parent  # noqa: E402
-from sync import faults, proposals, undoing  # noqa: E402
-from sync.models import Amendment, Entry, PushIntent  # noqa: E402
+from sync import contacting, faults, proposals, undoing  # noqa: E402
+from sync.models import Amendment, ContactLink, Entry, PushIntent  # noqa: E402
 from sync.models.amendment import ON_THE_WAY  # noqa: E402
 from sync.selectors import flow_of  # noqa: E402
 from tenants.scoping import tenant_scope  # noqa: E402
@@ -156,6 +156,21 @@ def apply_proposal(row: str) -> None:
     tenant_id, _, entry_id = _entry_of(row)
     batch = proposals.proposal_apply(tenant_id=tenant_id, entry_id=entry_id, actor=PERSON)
     assert batch is not None, f"nothing is proposed for row {row}"
+
+
+def decide_contact(row: str, *, create: bool) -> str:
+    """A person creates the contact of this row although others are proposed, or takes the one that is most alike; the name
+    of the contact that was decided on. Nothing is sent yet."""
+    tenant_id, _, entry_id = _entry_of(row)
+    with tenant_scope(tenant_id):
+        link = ContactLink.objects.get(entries=entry_id)
+    assert link.state == ContactLink.State.REVIEW, f"nothing is proposed for row {row}: {link.state}"
+    best = link.proposals[0]
+    if create:
+        contacting.contact_create(tenant_id=tenant_id, link_id=link.pk, actor=PERSON)
+        return link.name
+    contacting.contact_choose(tenant_id=tenant_id, link_id=link.pk, contact_id=best["contact_id"], actor=PERSON)
+    return str(best["name"])
 
 
 def on_the_way() -> int:
