@@ -36,15 +36,17 @@ def is_looked_at(*, flow: Flow) -> bool:
 
 
 def look(*, tenant_id: int, flow_id: int, today: date) -> None:
-    """Read the bank transactions and transfers of the last five weeks. Raises the connectors' errors. What is read is kept as
-    any other reading; the next run reads from its own watermark all the same."""
+    """Read the bank transactions, transfers and payments of the last five weeks. Raises the connectors' errors.
+
+    What is read is kept as any other reading; the next run reads from its own watermark all the same.
+    """
     with tenant_scope(tenant_id):
         flow = Flow.objects.select_related("destination__grant").get(pk=flow_id)
     if flow.destination is None or not flow.destination.is_usable:
         return
     destination = connector_services.open_destination(flow.destination)
     try:
-        for endpoint in mirror.ENDPOINTS:
+        for endpoint in mirror.ALL_ENDPOINTS:
             for page in destination.changes(endpoint, since=None, from_date=today - LOOK_BACK):
                 if page:
                     with tenant_scope(tenant_id):

@@ -61,6 +61,8 @@ def _incoming(year: Year) -> None:
     year.note(0.09, received(amount="3300.00", payer="Exempla Handels KG", account=2, reference=text))
     year.note(0.1, received(amount="185000.00", payer="Mihon Trading KK", account=6, reference="Order 12"))
     year.note(0.11, received(amount="42500.00", payer="Vzorová Dílna s.r.o.", account=7, reference="Faktura 26001"))
+    nearly = "Helvetia Papiere AG"  # Xero's contacts hold a Helvetia Papier AG
+    year.note(0.27, received(amount="890.40", payer=nearly, reference="Retoure Muster"))
     year.note(0.3, received(amount="61200.00", payer="Hotel Beispielblick AG", reference="Grossauftrag Sommer"))
 
 

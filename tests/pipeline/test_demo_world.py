@@ -36,3 +36,15 @@ def test_every_held_row_is_listed_with_its_reason_and_nothing_else_is_missing(co
     assert len(executed) > 300
     assert shown
     assert proof["unexpected"] == []
+
+
+def test_a_newcomer_is_asked_whether_a_payer_is_a_contact_of_nearly_that_name(committed_world: World) -> None:
+    """Xero's contacts hold a Helvetia Papier AG; Helvetia Papiere AG pays 890.40. Neither taken for it nor made anew."""
+    world = committed_world
+    scenarios.seed(world.sandbox)
+    world.sync()
+
+    [held] = [entry for entry in world.entries() if entry.findings and entry.findings[0]["code"] == "contact_similar"]
+    assert (held.state, held.amount) == ("review", Decimal("890.40"))
+    assert "perhaps known there as “Helvetia Papier AG”" in held.findings[0]["message"]
+    assert not [it for it in world.books.contacts() if it["Name"] == "Helvetia Papiere AG"]

@@ -67,3 +67,27 @@ def test_a_whole_month_of_typed_documents_is_linked_at_once_and_the_other_month_
     states = sorted((entry.booking_date, entry.state) for entry in world.entries() if entry.booking_date)
     assert [state for _, state in states] == ["duplicate", "duplicate", "review"]
     assert len(world.books.bank_transactions()) == 3, "nothing is posted beside them"
+
+
+def test_payments_that_somebody_enters_on_invoices_are_seen_like_any_other_document(
+    world: World, as_bob: Client
+) -> None:
+    today = date.today()  # noqa: DTZ011
+    line = {"Description": "Ware", "Quantity": 1, "UnitAmount": 100, "AccountCode": "200", "TaxType": "NONE"}
+    for n in (2, 5, 9):
+        invoice = people(world).type_invoice(
+            Type="ACCREC", Contact={"Name": "Beispiel AG"}, Date=(today - timedelta(days=20)).isoformat(),
+            DueDate=today.isoformat(), LineItems=[line],
+        )  # fmt: skip
+        people(world).type_payment(
+            Invoice={"InvoiceID": invoice["InvoiceID"]},
+            Account={"AccountID": world.books.account("090")["AccountID"]},
+            Date=(today - timedelta(days=n)).isoformat(),
+            Amount=100,
+        )
+
+    look(tenant_id=world.tenant.pk, flow_id=world.flow_id, today=today)
+
+    page = text_of(as_bob, world, "accounts/")
+    assert page.count("Somebody else books into this bank account") == 1
+    assert "3 documents on 3 days of the last five weeks are not from Millrace" in page
