@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from connectors.contract.errors import ActionRequired, ConnectorError, OutcomeUnknown, RetryLater
 
 JITTER = 0.1
+ABSENCES = 2  # complete looks after the quarantine that found nothing
 
 
 class Move(StrEnum):
@@ -55,6 +56,20 @@ def judge(error: ConnectorError, *, attempt: int, dice: float, schedule: Schedul
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How an unknown request was looked for so far, in vain."""
+
+    last_send: datetime
+    probes: int = 0
+    absences: int = 0
+    absent_seen_at: datetime | None = None
+
+    @property
+    def prove_absence(self) -> bool:
+        return self.absences >= ABSENCES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """When an unknown request may be looked for, and from when its absence counts."""
 
@@ -74,3 +89,15 @@ class Evidence:
         if looked_at < last_send + self.quarantine:
             return False
         return absent_seen_at is None or looked_at >= absent_seen_at + self.gap
+
+    def after_look(self, looks: Looks, *, looked_at: datetime) -> Looks:
+        """One more complete look that did not find it; the first of them that counts is remembered."""
+        counts = self.counts_as_absence(
+            last_send=looks.last_send, looked_at=looked_at, absent_seen_at=looks.absent_seen_at
+        )
+        return replace(
+            looks,
+            probes=looks.probes + 1,
+            absences=looks.absences + counts,
+            absent_seen_at=(looks.absent_seen_at or looked_at) if counts else looks.absent_seen_at,
+        )

@@ -7,15 +7,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models.functions import Now
-
 from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
-from sync import faults, store
+from sync import faults, store, store_evidence
 from sync.domain import amending, documents, match
 from sync.domain.tax_amounts import tax_difference
-from sync.models import Entry, EntryState
+from sync.models import EntryState
 from sync.pipeline import findings, mirror
 from sync.pipeline.context import Context, Progress
 
@@ -28,9 +26,7 @@ LOOK_AGAIN_SECONDS = 10
 def confirm(ctx: Context) -> Progress:
     """Read the changes once, then compare every sent entry with the document that stands in the books."""
     with ctx.commit():
-        if not Entry.objects.filter(
-            flow=ctx.flow, state=EntryState.UNCONFIRMED, destination_id__isnull=False, not_before__lte=Now()
-        ).exists():
+        if not store_evidence.any_to_confirm(flow_id=ctx.flow_id):
             return Progress.nothing()
     if ctx.sent_since_read:
         mirror.read_sent(ctx)

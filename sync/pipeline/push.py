@@ -9,16 +9,12 @@ Order of events: claim (commit) -> call -> hold the organisation if the answer s
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any
-
-from django.db.models import BooleanField, ExpressionWrapper, Q
-from django.db.models.functions import Now
 
 from connectors.contract.records import (
     Answer,
@@ -29,10 +25,10 @@ from connectors.contract.records import (
     OptionDraft,
     Writable,
 )
-from sync import faults, incidents, store, store_tracking
+from sync import faults, incidents, store, store_evidence, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
-from sync.models import Entry, EntryState, Flow
+from sync.models import EntryState
 from sync.pipeline import contacts, findings, locks, mirror, tracking
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
@@ -128,10 +124,7 @@ def _may_push(ctx: Context) -> bool:
 
 def _anything_due(ctx: Context) -> bool:
     with ctx.commit():
-        ready = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, held_back=False)
-        due = ExpressionWrapper(Q(not_before__lte=Now()), output_field=BooleanField())
-        needs = ExpressionWrapper(~Q(option_ids=[]), output_field=BooleanField())
-        found = list(ready.annotate(due=due, needs=needs).values_list("destination_type", "due", "needs").distinct())
+        found = store_evidence.kinds_ready(flow_id=ctx.flow_id)
     ctx.pays = ctx.pays or any(kind in PAYMENT_TYPES for kind, _, _ in found)
     ctx.needs_options = ctx.needs_options or any(needs for _, _, needs in found)
     return any(is_due for _, is_due, _ in found)
@@ -142,7 +135,7 @@ def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
 
     One intent is one call; a few calls are claimed together.
     """
-    claimed_at = time.monotonic()
+    claimed_at = ctx.monotonic()
     with ctx.commit():
         batches = [good for good in (_fit_to_send(ctx, endpoint, rows) for rows in _due(ctx, endpoint)) if good]
         if not batches:
@@ -186,12 +179,17 @@ def _draft(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]], claimed
     """One call to be: its exact bytes and its key, not yet written."""
     items = tuple(_writable(endpoint, row) for row in rows)
     return Claim(
-        key=f"{ctx.connection.external_id}-{uuid.uuid4().hex}",  # the vendor keeps keys per app, not per organisation
+        key=new_key(ctx),
         prepared=ctx.destination.prepare(endpoint, items),
         items=items,
         subjects=tuple(rows),
         claimed_at=claimed_at,
     )
+
+
+def new_key(ctx: Context) -> str:
+    """For one attempt, never used again. The vendor keeps keys per app, not per organisation."""
+    return f"{ctx.connection.external_id}-{uuid.UUID(int=ctx.dice.getrandbits(128), version=4).hex}"
 
 
 def _due(ctx: Context, endpoint: Endpoint) -> list[list[dict[str, Any]]]:
@@ -268,7 +266,7 @@ def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:
     """Asked right before the first byte. The claim's commit stamped the send; one that is late by now must not leave."""
 
     def allowed() -> bool:
-        return time.monotonic() - claimed_at <= ctx.timing.send_deadline and not ctx.is_held
+        return ctx.monotonic() - claimed_at <= ctx.timing.send_deadline and not ctx.is_held
 
     return allowed
 
@@ -315,7 +313,5 @@ def _pause_organisation(ctx: Context, *, seconds: float) -> None:
     """A limit speaks for the whole organisation, so every flow into it waits; kept in rows, across restarts."""
     until = ctx.now() + timedelta(seconds=seconds)
     with ctx.commit():
-        ctx.connection.paused_until = until
-        ctx.connection.save(update_fields=["paused_until"])
-        Flow.objects.filter(destination=ctx.connection).update(held_until=until)
-    ctx.flow.held_until = until
+        store_evidence.pause_organisation(ctx.connection.pk, until=until)
+    ctx.connection.paused_until = ctx.flow.held_until = until

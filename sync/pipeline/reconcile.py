@@ -5,14 +5,16 @@ A look is a delta read from five minutes before the first send to the last page.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract.errors import OutcomeUnknown
-from connectors.contract.records import DestinationContact, Endpoint
-from sync import store
-from sync.domain.retry import Move, judge
-from sync.models import ContactLink, Entry, EntryState, PushIntent, PushIntentItem, TrackingLink
+from connectors.contract.records import Endpoint
+from sync import store, store_evidence
+from sync.domain.retry import Looks, Move, judge
+from sync.models import EntryState, PushIntent
 from sync.pipeline import contacts, mirror, tracking
 from sync.pipeline.context import WATERMARK_MARGIN, Context, Progress
 from sync.pipeline.settle import gave_up
@@ -28,8 +30,7 @@ def reconcile(ctx: Context) -> Progress:
     looked_at = _look(ctx, due)
     with ctx.commit():
         ctx.begin_run()
-        for intent in due:
-            _weigh(ctx, intent, looked_at)
+        _weigh(ctx, [intent["id"] for intent in due], looked_at)
     return Progress(moved=taken + len(due))
 
 
@@ -40,22 +41,16 @@ def _take_over(ctx: Context) -> int:
         return 0
     ctx.begin_run()
     unsent = [row["id"] for row in orphans if row["first_send"] is None]
-    items = PushIntentItem.objects.filter(intent__in=[row["id"] for row in orphans], open=True)
-    moves, links, options = [], [], []
-    for item in items:
-        state = EntryState.READY if item.intent_id in unsent else EntryState.UNCONFIRMED
+    moves, links = [], []
+    for item in store_evidence.open_items([row["id"] for row in orphans]):
+        state = EntryState.READY if item["intent_id"] in unsent else EntryState.UNCONFIRMED
         note = {"step": "reconcile", "left_behind": "before sending" if state == EntryState.READY else "after sending"}
-        if item.entry_id is not None:
-            moves.append({"id": item.entry_id, "state": state, "wait": 0, "note": note})
-        elif item.option_id is not None:
-            options.append((item.option_id, state))
+        if item["entry_id"] is not None:
+            moves.append({"id": item["entry_id"], "state": state, "wait": 0, "note": note})
         else:
-            links.append((item.contact_id or 0, state))
+            links.append({"contact": item["contact_id"], "option": item["option_id"], "state": state.value})
     store.move_entries(moves, run_id=ctx.run_id)
-    for contact_id, state in links:
-        ContactLink.objects.filter(pk=contact_id, state=ContactLink.State.IN_FLIGHT).update(state=state.value)
-    for option_id, state in options:
-        TrackingLink.objects.filter(pk=option_id, state=TrackingLink.State.IN_FLIGHT).update(state=state.value)
+    store_evidence.links_left_behind(links)
     if unsent:
         store.close_items(unsent, outcome="never_sent")
     return len(orphans)
@@ -75,9 +70,10 @@ def _look(ctx: Context, due: list[dict[str, Any]]) -> datetime:
 
 def _look_for_contacts(ctx: Context, intent_ids: list[int], *, since: datetime) -> None:
     """A contact is found by its number, which is our marker. One delta read for all: one call each would use up the limit."""
+    if not intent_ids:
+        return
     with ctx.commit():
-        items = PushIntentItem.objects.filter(intent__in=intent_ids, open=True)
-        wanted = {item.marker: item for item in items}
+        wanted = {item["marker"]: item for item in store_evidence.open_items(intent_ids)}
     if not wanted:
         return
     for page in ctx.destination.contacts(since=since):
@@ -85,57 +81,58 @@ def _look_for_contacts(ctx: Context, intent_ids: list[int], *, since: datetime) 
             contacts.keep(ctx, page)
             for found in page:
                 if (item := wanted.get(found.number)) is not None:
-                    _adopt_contact(item, found)
+                    store_evidence.adopt_contact(item, contact_id=found.contact_id)
 
 
-def _adopt_contact(item: PushIntentItem, found: DestinationContact) -> None:
-    ContactLink.objects.filter(pk=item.contact_id or 0).update(
-        state=ContactLink.State.LINKED, contact_id=found.contact_id, created_by_us=True, how=ContactLink.How.CREATED
-    )
-    PushIntentItem.objects.filter(pk=item.pk).update(open=False, outcome="found")
-
-
-def _weigh(ctx: Context, row: dict[str, Any], looked_at: datetime) -> None:
+def _weigh(ctx: Context, intent_ids: list[int], looked_at: datetime) -> None:
     """After a complete look: done where every item was found; else one more absence, or the proof of absence."""
-    intent = PushIntent.objects.get(pk=row["id"])
-    open_items = list(PushIntentItem.objects.filter(intent=intent, open=True))
-    intent.probes += 1
-    if intent.state != PushIntent.State.OPEN or not open_items:
-        _close(intent, PushIntent.State.DONE)
-        return
-    assert intent.last_send is not None
-    evidence = ctx.timing.evidence
-    if evidence.counts_as_absence(
-        last_send=intent.last_send, looked_at=looked_at, absent_seen_at=intent.absent_seen_at
-    ):
-        intent.absences += 1
-        intent.absent_seen_at = intent.absent_seen_at or looked_at
-    if intent.absences >= 2:
-        _prove_absence(ctx, intent, open_items)
-        return
-    intent.next_probe = evidence.next_probe(
-        last_send=intent.last_send, probes_made=intent.probes, absent_seen_at=intent.absent_seen_at
+    items: dict[int, list[dict[str, Any]]] = {}
+    for item in store_evidence.open_items(intent_ids):
+        items.setdefault(item["intent_id"], []).append(item)
+    weighed, absent = [], []
+    for row in store_evidence.still_open(intent_ids):
+        looks = _looks(row)
+        after = ctx.timing.evidence.after_look(looks, looked_at=looked_at)
+        if row["id"] not in items:
+            weighed.append(_as_weighed(ctx, row, replace(looks, probes=after.probes), PushIntent.State.DONE))
+        elif after.prove_absence:
+            weighed.append(_as_weighed(ctx, row, after, PushIntent.State.ABSENT))
+            absent.append(row["id"])
+        else:
+            weighed.append(_as_weighed(ctx, row, after, PushIntent.State.OPEN))
+    store_evidence.weighed(weighed)
+    if absent:
+        _prove_absence(ctx, absent, [item for intent_id in absent for item in items[intent_id]])
+
+
+def _looks(row: Mapping[str, Any]) -> Looks:
+    return Looks(**{name: row[name] for name in ("last_send", "probes", "absences", "absent_seen_at")})
+
+
+def _as_weighed(ctx: Context, row: Mapping[str, Any], looks: Looks, state: PushIntent.State) -> dict[str, Any]:
+    """`next_probe` while the outcome is open."""
+    probe = ctx.timing.evidence.next_probe(
+        last_send=looks.last_send, probes_made=looks.probes, absent_seen_at=looks.absent_seen_at
     )
-    intent.save(update_fields=["probes", "absences", "absent_seen_at", "next_probe"])
+    return {
+        "id": row["id"],
+        "state": state.value,
+        "probes": looks.probes,
+        "absences": looks.absences,
+        "absent_seen_at": looks.absent_seen_at and looks.absent_seen_at.isoformat(),
+        "next_probe": probe.isoformat() if state is PushIntent.State.OPEN else None,
+    }
 
 
-def _close(intent: PushIntent, state: str) -> None:
-    intent.state, intent.unknown, intent.next_probe = state, False, None
-    intent.closed_at = store.now()
-    intent.save(update_fields=["state", "unknown", "next_probe", "probes", "absences", "absent_seen_at", "closed_at"])
-
-
-def _prove_absence(ctx: Context, intent: PushIntent, items: list[PushIntentItem]) -> None:
-    """This attempt surely did nothing: the entries are ready for a new intent with a new key, or have failed."""
-    _close(intent, PushIntent.State.ABSENT)
-    store.close_items([intent.pk], outcome="absent")
-    attempts = dict(Entry.objects.filter(pk__in=[item.entry_id for item in items]).values_list("id", "attempts"))
-    moves = [_again(ctx, entry_id, made) for entry_id, made in attempts.items()]
-    store.move_entries(moves, run_id=ctx.run_id)
-    ContactLink.objects.filter(pk__in=[item.contact_id for item in items if item.contact_id]).update(
-        state=ContactLink.State.READY, not_before=store.now()
-    )
-    tracking.absent(ctx, [item.option_id for item in items if item.option_id])
+def _prove_absence(ctx: Context, intent_ids: list[int], items: list[dict[str, Any]]) -> None:
+    """These attempts surely did nothing: the entries are ready for a new intent with a new key, or have failed."""
+    store.close_items(intent_ids, outcome="absent")
+    attempts = store_evidence.attempts_of([item["entry_id"] for item in items if item["entry_id"]])
+    store.move_entries([_again(ctx, entry_id, made) for entry_id, made in attempts.items()], run_id=ctx.run_id)
+    if contacts_absent := [item["contact_id"] for item in items if item["contact_id"]]:
+        store_evidence.contacts_ready_again(contacts_absent)
+    if options := [item["option_id"] for item in items if item["option_id"]]:
+        tracking.absent(ctx, options)
 
 
 def _again(ctx: Context, entry_id: int, made: int) -> dict[str, Any]:

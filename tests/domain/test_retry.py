@@ -16,7 +16,7 @@ from connectors.contract.errors import (
     OutcomeUnknown,
     RetryLater,
 )
-from sync.domain.retry import Evidence, Move, Schedule, Verdict, judge
+from sync.domain.retry import Evidence, Looks, Move, Schedule, Verdict, judge
 
 MINUTE = timedelta(minutes=1)
 SCHEDULE = Schedule(waits=(MINUTE, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE))
@@ -107,3 +107,13 @@ def test_a_look_that_waits_longer_than_the_quarantine_is_no_early_one() -> None:
     slow = Evidence(probes=(20 * MINUTE,), quarantine=10 * MINUTE, gap=MINUTE)
 
     assert slow.next_probe(last_send=SENT, probes_made=0, absent_seen_at=None) == SENT + 10 * MINUTE
+
+
+def test_absence_is_proven_by_two_looks_after_the_quarantine_a_gap_apart() -> None:
+    looks, proven = Looks(last_send=SENT), []
+    for minutes in (1, 5, 10, 11, 12):  # the quarantine is over at 10; 11 is too soon after it; 12 is a gap later
+        looks = EVIDENCE.after_look(looks, looked_at=SENT + minutes * MINUTE)
+        proven.append(looks.prove_absence)
+
+    assert proven == [False, False, False, False, True]
+    assert (looks.probes, looks.absences, looks.absent_seen_at) == (5, 2, SENT + 10 * MINUTE)

@@ -1,0 +1,107 @@
+"""What is due, and what is known of requests whose outcome is not: the statements of push, confirm and reconcile beside the
+claim and the settling. Inside the caller's tenant scope and transaction; times are the database's clock alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sync import store
+
+
+def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
+    """(type of document, is it due, does it need tracking options) of what is ready, each combination once."""
+    found = store.rows(
+        """SELECT DISTINCT destination_type, not_before <= clock_timestamp() AS due, option_ids <> '{}' AS needs
+             FROM entry WHERE flow_id = %s AND state = 'ready' AND NOT held_back""",
+        [flow_id],
+    )
+    return [(row["destination_type"], row["due"], row["needs"]) for row in found]
+
+
+def any_to_confirm(*, flow_id: int) -> bool:
+    """Is there an entry with an id whose document should be read back now?"""
+    return bool(
+        store.rows(
+            """SELECT 1 AS one FROM entry WHERE flow_id = %s AND state = 'unconfirmed' AND destination_id IS NOT NULL
+                  AND not_before <= clock_timestamp() LIMIT 1""",
+            [flow_id],
+        )
+    )
+
+
+def pause_organisation(connection_id: int, *, until: datetime) -> None:
+    """Every flow into it waits."""
+    store.run_sql("UPDATE connection SET paused_until = %s WHERE id = %s", [until, connection_id])
+    store.run_sql("UPDATE flow SET held_until = %s WHERE destination_id = %s", [until, connection_id])
+
+
+def open_items(intent_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """What these intents still speak for."""
+    return store.rows(
+        """SELECT id, intent_id, entry_id, contact_id, option_id, marker FROM push_intent_item
+            WHERE intent_id = ANY(%s) AND open ORDER BY id""",
+        [list(intent_ids)],
+    )
+
+
+def still_open(intent_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Those that nobody has settled or adopted meanwhile."""
+    return store.rows(
+        """SELECT id, last_send, probes, absences, absent_seen_at FROM push_intent
+            WHERE id = ANY(%s) AND state = 'open' AND unknown ORDER BY id FOR UPDATE""",
+        [list(intent_ids)],
+    )
+
+
+def weighed(intents: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what a look has shown. Keys: id, state, probes, absences, absent_seen_at, next_probe (null once it is closed)."""
+    if intents:
+        store.run_sql(
+            """UPDATE push_intent SET state = x.state, probes = x.probes, absences = x.absences,
+                      absent_seen_at = x.absent_seen_at, next_probe = x.next_probe, unknown = x.state = 'open',
+                      closed_at = CASE WHEN x.state = 'open' THEN NULL ELSE clock_timestamp() END
+                 FROM jsonb_to_recordset(%s::jsonb) AS x(id bigint, state text, probes int, absences int,
+                      absent_seen_at timestamptz, next_probe timestamptz)
+                WHERE push_intent.id = x.id""",
+            [json.dumps(list(intents))],
+        )
+
+
+def attempts_of(entry_ids: Sequence[int]) -> dict[int, int]:
+    found = store.rows("SELECT id, attempts FROM entry WHERE id = ANY(%s) ORDER BY id", [list(entry_ids)])
+    return {row["id"]: row["attempts"] for row in found}
+
+
+def links_left_behind(links: Sequence[Mapping[str, Any]]) -> None:
+    """Contacts and options whose sender is gone. Keys: contact or option (the other is null), state."""
+    if not links:
+        return
+    listed = json.dumps(list(links))
+    for table, name in (("contact_link", "contact"), ("tracking_link", "option")):
+        store.run_sql(
+            f"""UPDATE {table} SET state = x.state
+                 FROM jsonb_to_recordset(%s::jsonb) AS x({name} bigint, state text)
+                WHERE {table}.id = x.{name} AND {table}.state = 'in_flight'""",
+            [listed],
+        )
+
+
+def adopt_contact(item: Mapping[str, Any], *, contact_id: str) -> None:
+    """The contact that an unknown request was to create stands in the books."""
+    store.run_sql(
+        """UPDATE contact_link SET state = 'linked', contact_id = %s, created_by_us = true, how = 'created' WHERE id = %s""",
+        [contact_id, item["contact_id"]],
+    )
+    store.run_sql("UPDATE push_intent_item SET open = false, outcome = 'found' WHERE id = %s", [item["id"]])
+
+
+def contacts_ready_again(contact_ids: Sequence[int]) -> None:
+    """They surely do not exist: each is due for a new request."""
+    store.run_sql(
+        "UPDATE contact_link SET state = 'ready', not_before = clock_timestamp() WHERE id = ANY(%s)",
+        [list(contact_ids)],
+    )
