@@ -26,8 +26,10 @@ NOTES = (RECONCILED, RECODED)
 def look(ctx: Context) -> int:
     """Read the changes if the last look is an hour old, then compare what changed with what we posted."""
     now = ctx.now()
+    is_hourly = _is_old(ctx, now)
     if not ctx.mirror_fresh and _is_due(ctx, now):
         mirror.read_changes(ctx)
+        is_hourly = True
     if not ctx.mirror_fresh:
         return 0
     with ctx.commit():
@@ -38,7 +40,7 @@ def look(ctx: Context) -> int:
             looked_at=ctx.flow.drift_looked_at,
         )
         moves = [_verdict(row) for row in rows]
-        lost = linked.lost(ctx)
+        lost = linked.lost(ctx) if is_hourly else []  # a statement that a busy run does not spend
         moves += lost
         if any(move["state"] == EntryState.REVIEW for move in moves):
             ctx.begin_run()
