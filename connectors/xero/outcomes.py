@@ -259,7 +259,7 @@ def _document(endpoint: Endpoint, currency: str, element: Wire) -> MirrorDocumen
         case Endpoint.BATCH_PAYMENTS:
             return payments.batch_payment(element, currency_of=currency_of)
         case _:
-            return reading.bank_transaction(element)
+            return reading.bank_transaction(element, with_lines=False)  # what counts is read back, lines and all
 
 
 def _id_of(endpoint: Endpoint, element: Wire) -> str:

@@ -26,7 +26,7 @@ class CodedRecord:
 
 def coded(ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHING_REMEMBERED) -> CodedRecord:
     """One record with its coding. `origin`: how the movement that it gives back was coded."""
-    transaction = normalised(ctx, record)
+    transaction = _just_read(ctx, record) or normalised(ctx, record)
     hit = match(ctx.books.rules, transaction)
     coding = code(
         transaction,
@@ -39,6 +39,15 @@ def coded(ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHI
         creates_options=ctx.books.creates_options,
     )
     return CodedRecord(record=record, transaction=transaction, coding=coding)
+
+
+def _just_read(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction | None:
+    """The movement as this slice has fetched it, so that no row is read twice; None where the table says another thing."""
+    content_hash, read = ctx.just_read.get(record.get("fingerprint", ""), ("", None))
+    same = (
+        read is not None and content_hash == record["content_hash"] and read.updated_at == record["source_updated_at"]
+    )
+    return read if same else None
 
 
 def normalised(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction:

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from connectors.contract.ports import Destination, Source
-from connectors.contract.records import Endpoint
+from connectors.contract.records import Endpoint, SourceTransaction
 from connectors.models import Connection
 from sync import store
 from sync.domain.retry import Evidence, Schedule
@@ -95,6 +95,7 @@ class Context:
     pays: bool = False  # payments wait to be sent
     needs_options: bool = False  # entries wait for tracking options that may not exist yet
     items_fresh: bool = False  # open invoices and bills were read after the last payment was sent
+    just_read: dict[str, tuple[str, SourceTransaction]] = field(default_factory=dict)  # see `sync.pipeline.coded`
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 
     @property

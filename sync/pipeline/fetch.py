@@ -35,6 +35,9 @@ def fetch(ctx: Context) -> Progress:
             found = keep(ctx, rows, reading)
             keep_deals(ctx, [row.transaction for row in read])
         ctx.store_flow(**_progress(ctx, page, reading))
+    ctx.just_read |= {
+        row["fingerprint"]: (row["content_hash"], it.transaction) for row, it in zip(rows, read, strict=True)
+    }
     ctx.source_at_end = page.at_end
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return Progress(moved=found.new + found.changed)

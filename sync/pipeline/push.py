@@ -137,21 +137,30 @@ def _claim(ctx: Context, endpoint: Endpoint) -> list[Claim]:
     """
     claimed_at = ctx.monotonic()
     with ctx.commit():
-        batches = [good for good in (_fit_to_send(ctx, endpoint, rows) for rows in _due(ctx, endpoint)) if good]
-        if not batches:
+        drafted = (_drafted(ctx, endpoint, rows, claimed_at) for rows in _due(ctx, endpoint))
+        drafts = [draft for draft in drafted if draft is not None]
+        if not drafts:
             ctx.exhausted.add(endpoint)
             return []
         ctx.begin_run()
-        drafts = [_draft(ctx, endpoint, rows, claimed_at) for rows in batches]
         ids = _write_intents(ctx, endpoint, drafts)
         return [replace(draft, intent_id=ids[draft.key]) for draft in drafts]
 
 
-def _fit_to_send(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the ones that cannot be written at all: those go to review, their neighbours are sent."""
-    if endpoint not in TYPES or _problem(ctx, endpoint, rows) == "":
-        return rows
-    problems = {row["id"]: _problem(ctx, endpoint, [row]) for row in rows}
+def _drafted(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]], claimed_at: float) -> Claim | None:
+    """The call for these rows, without the ones that cannot be written at all; None where no row is left."""
+    try:
+        return _draft(ctx, endpoint, rows, claimed_at)
+    except ValueError:
+        if endpoint not in TYPES:
+            raise
+    good = _without_unwritable(ctx, endpoint, rows)
+    return _draft(ctx, endpoint, good, claimed_at) if good else None
+
+
+def _without_unwritable(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What cannot be written goes to review, its neighbours are sent."""
+    problems = {row["id"]: _problem(ctx, endpoint, row) for row in rows}
     told = "This movement cannot be written as a document for Xero ({}). Correct its coding and retry."
     moves = [
         {
@@ -167,9 +176,9 @@ def _fit_to_send(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -
     return [row for row in rows if not problems[row["id"]]]
 
 
-def _problem(ctx: Context, endpoint: Endpoint, rows: list[dict[str, Any]]) -> str:
+def _problem(ctx: Context, endpoint: Endpoint, row: dict[str, Any]) -> str:
     try:
-        ctx.destination.prepare(endpoint, tuple(_writable(endpoint, row) for row in rows))
+        ctx.destination.prepare(endpoint, (_writable(endpoint, row),))
     except ValueError as error:
         return str(error) or type(error).__name__
     return ""

@@ -51,14 +51,16 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)
         if not records:
+            ctx.just_read.clear()
             return Progress.nothing()
         ctx.begin_run()
         rows = returned.coded_all(ctx, records)
         standing = _standing([record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=_booked(standing), rivals=rivals)
-        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, standing)]
-        outcomes = allocate(ctx, outcomes, _markers(ctx, rows, standing))
-        _write(ctx, records, outcomes, standing)
+        markers = _Markers(ctx, rows, standing)
+        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, markers)]
+        outcomes = allocate(ctx, outcomes, markers)
+        _write(ctx, records, outcomes, standing, markers)
         returned.keep(ctx, rows)
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
@@ -76,14 +78,8 @@ def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     return units.values()
 
 
-def _planned(
-    ctx: Context,
-    unit: list[CodedRecord],
-    rules: plan.Rules,
-    standing: Mapping[tuple[int, str], Mapping[str, Any]],
-) -> tuple[plan.Outcome, ...]:
-    parts = tuple(part_of(ctx, row) for row in unit)
-    return plan_unit(parts, markers=_markers(ctx, unit, standing), rules=rules)
+def _planned(ctx: Context, unit: list[CodedRecord], rules: plan.Rules, markers: _Markers) -> tuple[plan.Outcome, ...]:
+    return plan_unit(tuple(part_of(ctx, row) for row in unit), markers=markers, rules=rules)
 
 
 def part_of(ctx: Context, row: CodedRecord) -> Part:
@@ -127,20 +123,26 @@ def planning_rules(ctx: Context) -> plan.Rules:
     )
 
 
-def _markers(
-    ctx: Context, unit: Sequence[CodedRecord], standing: Mapping[tuple[int, str], Mapping[str, Any]]
-) -> dict[tuple[int, str], str]:
-    """An entry keeps the marker of its generation; what has none yet gets the first."""
-    return {
-        (row.record["id"], leg): marker(
-            row.record["payload"]["key"],
+class _Markers(dict[tuple[int, str], str]):
+    """By record and leg, made when asked for: most movements have one leg of four. An entry keeps the marker of its
+    generation; what has none yet gets the first."""
+
+    def __init__(
+        self, ctx: Context, rows: Iterable[CodedRecord], standing: Mapping[tuple[int, str], Mapping[str, Any]]
+    ) -> None:
+        self._organisation_id = ctx.connection.external_id
+        self._keys = {row.record["id"]: row.record["payload"]["key"] for row in rows}
+        self._standing = standing
+
+    def __missing__(self, place: tuple[int, str]) -> str:
+        record_id, leg = place
+        self[place] = made = marker(
+            self._keys[record_id],
             leg=leg,
-            organisation_id=ctx.connection.external_id,
-            generation=standing.get((row.record["id"], leg), {}).get("generation", 1),
+            organisation_id=self._organisation_id,
+            generation=self._standing.get(place, {}).get("generation", 1),
         )
-        for row in unit
-        for leg in (plan.MAIN, plan.SOLD, plan.BOUGHT, plan.REST)
-    }
+        return made
 
 
 # -------------------------------------------------------------------- writing
@@ -151,6 +153,7 @@ def _write(
     records: Sequence[Mapping[str, Any]],
     outcomes: Sequence[plan.Outcome],
     standing: Mapping[tuple[int, str], dict[str, Any]],
+    markers: _Markers,
 ) -> None:
     outcomes, options = with_options(ctx, outcomes)
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
@@ -162,7 +165,10 @@ def _write(
         if not rests.belongs(fresh, standing, outcome):
             continue
         old = standing.get((outcome.part.record_id, outcome.leg))
-        row = _entry_row(ctx, outcome, links, by_record, options)
+        row = {
+            **_entry_row(ctx, outcome, links, by_record, options),
+            "marker": markers[outcome.part.record_id, outcome.leg],
+        }
         if old is None or _may_rewrite(old, row):
             fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
         elif old["destination_id"] is not None or old["held_back"]:
@@ -281,7 +287,6 @@ def _entry_row(
         "movement": transaction.movement.value,
         "state": EntryState.WAITING if waits else EntryState.FETCHED,
         "wait": waits,
-        "marker": marker(record["payload"]["key"], leg=outcome.leg, organisation_id=ctx.connection.external_id),
         "destination_type": _type(outcome),
         "bank_account_id": outcome.part.bank.account_id if outcome.part.bank else "",
         "contact_id": link.pk if link else None,
