@@ -67,14 +67,16 @@ class _Writer:
             self.rows.append({"id": self._next("row"), **row})
 
     def _pay_in(self, times: Times) -> None:
-        wallet, amount = self._dice.choice(self.wallets), self._price(500, 1_300_000)
+        wallet = self._dice.choice(self.wallets)
+        amount = _payable(self._price(500, 1_300_000), wallet)
         text = f"Rechnung {self._dice.randrange(10**6)}"
         payer = self._dice.choice(_PEOPLE)
         detail = bodies.payin(currency=wallet.currency, amount=money(amount), times=times, payer=payer, text=text)
         self._put("payin", detail, times, (wallet, amount))
 
     def _payout(self, times: Times) -> None:
-        wallet, amount = self._dice.choice(self.wallets), self._price()
+        wallet = self._dice.choice(self.wallets)
+        amount = _payable(self._price(), wallet)
         name = self._dice.choice(_PEOPLE)
         detail = bodies.payout(
             account=wallet.id, currency=wallet.currency, amount=money(amount), times=times, status="executed",
@@ -131,6 +133,11 @@ class _Writer:
         )  # fmt: skip
         moves = [(wallet, -amount), *([(other, amount)] if other else [])]
         self._put("peer", detail, times, *moves)
+
+
+def _payable(amount: Decimal, wallet: _Wallet) -> Decimal:
+    """The yen has no cents."""
+    return amount.quantize(Decimal(1)) if wallet.currency == "JPY" else amount
 
 
 def add_random_movements(

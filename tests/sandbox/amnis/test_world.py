@@ -201,3 +201,11 @@ def test_random_movements_repeat_by_seed(make_bank: Callable[..., Bank]) -> None
         add_random_movements(bank.company, 50, seed=seed)
         found.append(_read(bank))
     assert found[0] == found[1] != found[2]
+
+
+def test_very_many_movements_are_payable_in_their_currency(bank: Bank) -> None:
+    add_random_movements(bank.company, 300, seed=5)
+    with bank.company.ledger() as ledger:
+        yen = [row.body["amount"] for row in ledger.rows("ck_1") if row.body["currency"] == "JPY"]
+    assert yen
+    assert all("." not in amount or amount.endswith(".00") for amount in yen)
