@@ -23,6 +23,7 @@ from connectors.contract.records import (
     ContactDraft,
     Endpoint,
     OptionDraft,
+    Transport,
     Writable,
 )
 from sync import faults, incidents, store, store_evidence, store_tracking
@@ -299,7 +300,7 @@ def _hold(ctx: Context, classified: Classified, answer: Answer) -> None:
             ctx.store_flow(failures=failures, held_until=held)
             if held is not None:
                 _tell_of_outage(ctx, answer)
-    elif ctx.flow.failures:
+    elif ctx.flow.failures and answer.transport is not Transport.WITHHELD:  # what did not leave says nothing of Xero
         with ctx.commit():
             ctx.store_flow(failures=0, held_until=None)
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,10 @@ LIMIT_SECONDS = 900.0
 
 def main() -> int:
     options = _options()
+    if options.size == "sim":
+        return subprocess.call(
+            [sys.executable, "-m", "tests.simulation.command", str(options.seed or 0), str(options.seeds)]
+        )
     seed = options.seed if options.seed is not None else random.randrange(2**31)
     trials = planned(times=options.times, seed=seed)
     sys.stderr.write(f"seed {seed}: {len(trials)} deaths, load average {os.getloadavg()[0]:.1f}\n")
@@ -41,9 +46,12 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
-    parser.add_argument("--size", choices=("crash",), default="crash")
+    parser.add_argument("--size", choices=("crash", "sim"), default="crash")
     parser.add_argument("--times", type=_count, default=20, help="deaths at each point (20)")
     parser.add_argument("--seed", type=int, help="repeat a campaign")
+    parser.add_argument(
+        "--seeds", type=_count, default=2000, help="with --size sim: scenarios from this seed on (2000)"
+    )
     parser.add_argument(
         "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
     )

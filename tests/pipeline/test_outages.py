@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -216,3 +216,19 @@ def test_after_three_slices_that_died_without_a_word_batches_are_halved(world: W
 def calls(world: World) -> int:
     with tenant_scope(world.tenant.pk):
         return PushIntent.objects.filter(endpoint="BankTransactions").count()
+
+
+def test_a_call_that_is_held_back_does_not_end_the_pause_that_holds_it(world: World) -> None:
+    """Three calls are claimed together: the first fails, Xero asks for a pause at the second, the third stays here."""
+    for number in range(101):
+        world.amnis.pay_in(amount=f"{100 + number}.00", payer="Payer AG", executed_on=date(2026, 3, 2))
+    plan = world.sandbox.xero.faults
+    plan.server_error(path="BankTransactions", methods={"PUT"})
+    plan.rate_limit("minute", retry_after=60, path="BankTransactions", methods={"PUT"})
+
+    world.sync()
+
+    held_until = world.flow().held_until
+    assert held_until is not None
+    assert held_until > datetime.now(UTC) + timedelta(seconds=30)
+    assert world.books.bank_transactions() == []
