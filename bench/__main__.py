@@ -7,17 +7,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from math import ceil
 from pathlib import Path
 
-from bench import ours
+from bench import ours, rivals
+from bench.company import COMPANY, first_day
 from bench.figures import Figures, Target
-from bench.stage import Stage, stage
+from bench.packages import NotInstalled
+from bench.stage import Stage, Vendors, stage, vendors
 from bench.table import aligned, race_json, race_table, spread
 
 ROWS, RUNS = 10_000, 3
-COMPETITORS: Mapping[str, Callable[[Stage, int], Figures]] = {"ours": lambda made, rows: ours.run(made, rows=rows)}
+TASKS_SHARE = 40  # a task for each transaction is so slow that it gets a fortieth of the rows
 
 
 def main() -> int:
@@ -34,20 +37,37 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help="ledger rows of each run")
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--only", action="append", default=[], choices=[*COMPETITORS], help="may be repeated")
+    parser.add_argument(
+        "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
+    )
     return parser.parse_args()
 
 
 def _race(made: Stage, options: argparse.Namespace) -> list[list[Figures]]:
-    """Every competitor in turn, run after run, so that a ratio compares neighbours in time."""
-    chosen = {name: run for name, run in COMPETITORS.items() if not options.only or name in options.only}
+    """Every competitor in turn in one world, run after run, so that a ratio compares neighbours in time."""
     runs: list[list[Figures]] = []
     for number in range(1, options.runs + 1):
         runs.append([])
-        for name, run in chosen.items():
-            print(f"run {number} of {options.runs}: {name}", file=sys.stderr, flush=True)
-            runs[-1].append(run(made, options.rows))
+        with vendors(made, {COMPANY: options.rows}, seed=number, first=first_day()) as world:
+            for name, compete in _competitors(made, world, options.rows).items():
+                if options.only and name.split()[0] not in options.only:
+                    continue
+                print(f"run {number} of {options.runs}: {name}", file=sys.stderr, flush=True)
+                try:
+                    runs[-1].append(compete())
+                except NotInstalled as reason:
+                    print(f"{name}: not installed here: {reason}", flush=True)
     return runs
+
+
+def _competitors(made: Stage, world: Vendors, rows: int) -> dict[str, Callable[[], Figures]]:
+    """Ours first: peers make contacts in the world that ours would have to find."""
+    few = max(100, rows // TASKS_SHARE)
+    return {
+        "ours": partial(ours.run, made, world),
+        **{rival.name: partial(rivals.run, made, world, rival) for rival in rivals.RIVALS},
+        "d a task for each": partial(rivals.run_per_task, made, rows=few),
+    }
 
 
 def _targets_of_race(runs: list[list[Figures]]) -> list[Target]:
@@ -72,7 +92,7 @@ def _targets_of_race(runs: list[list[Figures]]) -> list[Target]:
             figure=middle(lambda f: f.per_thousand(f.write_calls)),
             limit=round(allowed, 1),
         ),
-        Target(name="SQL statements per 1,000", figure=middle(lambda f: f.per_thousand(f.statements)), limit=200),
+        Target(name="SQL statements per 1,000", figure=middle(lambda f: f.per_thousand(f.statements or 0)), limit=200),
         Target(name="commits per 1,000", figure=middle(lambda f: f.per_thousand(f.commits)), limit=80),
         Target(name="memory of a worker process", figure=middle(lambda f: f.peak_megabytes), limit=160, unit="MB"),
         Target(name="duplicates and losses", figure=middle(lambda f: f.verdict.duplicates + f.verdict.losses), limit=0),

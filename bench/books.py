@@ -19,7 +19,7 @@ from sandbox.xero import problems
 from sandbox.xero.books import Books
 from sandbox.xero.contacts import as_reference, contact_of_document
 from sandbox.xero.lines import read_tracking, tax_of
-from sandbox.xero.wire import NO_ID, cents, date_string, ms_date, ms_time, new_id
+from sandbox.xero.wire import NO_ID, cents, date_string, ms_date, ms_time, new_id, read_date
 
 _DATE_FILTER = re.compile(r"Date >= DateTime\((\d+), ?(\d+), ?(\d+)\)")
 _SIX = Decimal("0.000001")
@@ -107,7 +107,7 @@ class AnswerBooks:
 
     def _transaction(self, element: Json) -> Json:
         account = self._bank_account(element.get("BankAccount"))
-        day = date.fromisoformat(str(element["Date"])[:10])
+        day = read_date(element["Date"])
         currency = str(account["CurrencyCode"])
         amounts = str(element.get("LineAmountTypes") or "Inclusive")
         lines = [self._line(line, amounts) for line in element.get("LineItems") or ()]
@@ -199,7 +199,7 @@ class AnswerBooks:
 
     def _transfer(self, element: Json) -> Json:
         source, target = (self._bank_account(element.get(f"{side}BankAccount")) for side in ("From", "To"))
-        day, now = date.fromisoformat(str(element["Date"])[:10]), self._books.clock.milliseconds()
+        day, now = read_date(element["Date"]), self._books.clock.milliseconds()
         return {
             "BankTransferID": new_id(),
             "CreatedDateUTC": ms_time(now),

@@ -22,7 +22,7 @@ class Figures:
     read_calls: int
     documents: int  # of those that 50 fit into a call, and contacts
     single_calls: int = 0  # writes that Xero takes one at a time
-    statements: int
+    statements: int | None  # None: cannot be counted there
     commits: int
     peak_megabytes: float
     verdict: Verdict

@@ -18,10 +18,10 @@ from typing import Any
 import psycopg
 
 from bench import measure
-from bench.company import COMPANY, ORGANISATION, SLUG, first_day, import_company, manage, tenant_file
+from bench.company import COMPANY, ORGANISATION, SLUG, import_company, manage, tenant_file
 from bench.figures import Figures
 from bench.judge import Verdict, judge
-from bench.stage import BenchError, Stage, Vendors, database_of, tail, vendors
+from bench.stage import BenchError, Stage, Vendors, database_of, tail
 from config.supervisor import child
 from config.supervisor.environment import ROOT
 from config.supervisor.up import WORKER
@@ -75,14 +75,14 @@ def programs(made: Stage, environ: Mapping[str, str]) -> Iterator[Programs]:
             child.stop(process, grace=3.0)
 
 
-def run(made: Stage, *, rows: int, seed: int = 7) -> Figures:
-    """One company with `rows` ledger rows, carried over by one worker."""
-    with vendors(made, {COMPANY: rows}, seed=seed, first=first_day()) as world:
-        environ = made.fresh_database(world)
-        import_company(made, world, environ)
-        world.ask("forget")
-        figures = _measured(made, world, environ)
-        made.drop(environ)
+def run(made: Stage, world: Vendors) -> Figures:
+    """The company of this world, carried over by one worker."""
+    environ = made.fresh_database(world)
+    import_company(made, world, environ)
+    world.ask("clear_books", org=ORGANISATION)
+    world.ask("forget")
+    figures = _measured(made, world, environ)
+    made.drop(environ)
     return figures
 
 

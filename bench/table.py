@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from statistics import median, quantiles
 from typing import Any
 
@@ -16,7 +17,7 @@ COLUMNS: tuple[tuple[str, Callable[[Figures], float], str], ...] = (
     ("Postgres", lambda f: f.cpu_postgres, "{:.1f} s"),
     ("vendors", lambda f: f.cpu_vendors, "{:.1f} s"),
     ("writes/1,000", lambda f: f.per_thousand(f.write_calls), "{:,.1f}"),
-    ("SQL/1,000", lambda f: f.per_thousand(f.statements), "{:,.0f}"),
+    ("SQL/1,000", lambda f: nan if f.statements is None else f.per_thousand(f.statements), "{:,.0f}"),
     ("commits/1,000", lambda f: f.per_thousand(f.commits), "{:,.0f}"),
     ("MB/process", lambda f: f.peak_megabytes, "{:.0f}"),
 )
@@ -55,6 +56,8 @@ def _line(name: str, runs: Sequence[Sequence[Figures]]) -> list[str]:
 
 def _cell(values: Sequence[float], form: str) -> str:
     found = spread(values)
+    if isnan(found.middle):
+        return "not counted"
     return form.format(found.middle) + (f" ±{form.format(found.iqr).removesuffix(' s')}" if found.iqr else "")
 
 
@@ -90,7 +93,9 @@ def _json_of(name: str, runs: Sequence[Sequence[Figures]]) -> dict[str, Any]:
     }
 
 
-def _rounded(found: Spread) -> dict[str, float]:
+def _rounded(found: Spread) -> dict[str, float] | None:
+    if isnan(found.middle):
+        return None
     return {"median": round(found.middle, 3), "iqr": round(found.iqr, 3)}
 
 

@@ -258,6 +258,10 @@ class Control:
     def do_accounts(self, org: str) -> list[dict[str, Any]]:
         return self.sandbox.xero.ledger(org).accounts()
 
+    def do_organisations(self) -> list[str]:
+        """Their ids; the first is the one of the benchmark."""
+        return [str(found["OrganisationID"]) for found in self.sandbox.xero.organisations()]
+
     def do_tokens(self, org: str) -> dict[str, Any]:
         return dict(self.sandbox.xero.issue_tokens(org))
 
