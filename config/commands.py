@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError
 from config import celery
 from config.database import as_owner
 from config.env import EnvError
+from config.logging import redact
 
 __all__ = ["celery", "execute", "guarded"]  # hints that a command sends have to find our broker
 OWNER_COMMANDS = frozenset({"migrate", "flush"})
@@ -41,7 +42,7 @@ def guarded(run: Callable[[], int]) -> int:
     except (EnvError, ImproperlyConfigured) as error:
         return _refuse(str(error))
     except CommandError as error:
-        sys.stderr.write(f"millrace: {error}\n")
+        sys.stderr.write(f"millrace: {redact(str(error))}\n")
         return error.returncode
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -54,7 +55,7 @@ def guarded(run: Callable[[], int]) -> int:
         sys.stderr.write(f"millrace: the database cannot be reached: {_first_line(error)}\n")
         return TEMPORARY
     except Exception:  # noqa: BLE001  the last door: whatever was not foreseen is a defect and says so
-        traceback.print_exc()
+        sys.stderr.write(redact(traceback.format_exc()))  # an exception's text may hold what a vendor said
         return DEFECT
 
 
@@ -73,5 +74,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _refuse(line: str) -> int:
-    sys.stderr.write(f"millrace: {line}\n")
+    sys.stderr.write(f"millrace: {redact(line)}\n")
     return WRONG_USE

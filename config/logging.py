@@ -18,7 +18,7 @@ SECRET_KEYS = re.compile(
     r"|dsn|database_url|database_admin_url|redis_url|email_url|encryption_key)"
 )
 SHAPES = re.compile(
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # JWT
+    r"eyJ(?:(?!eyJ)[\w-])+\.[\w-]+\.[\w-]*"  # JWT; stops where the next one may begin, so that it stays linear
     r"|(?i:\b(?:bearer|basic)\s+[\w.~+/=-]{8,})"
     r"|https?://hooks\.slack\.com/\S+|xox[abprs]-[\w-]+"
     r"|Atz[ar]\|[\w+/=|.-]+"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -77,15 +78,26 @@ def start(*, kind: str, tenant_id: int, user_id: int, session_key: str, connecti
 
 
 def finish(
-    *, kind: str, state: str, code: str, user_id: int, session_key: str, actor: str, error: str = ""
+    *,
+    kind: str,
+    state: str,
+    code: str,
+    user_id: int,
+    session_key: str,
+    actor: str,
+    error: str = "",
+    may_connect: Callable[[int], bool] | None = None,
 ) -> Finished:
     """Take the callback's parameters to a connection. The state is used up whatever happens next.
 
+    `may_connect` is asked about the tenant before the vendor is: whoever lost the right meanwhile connects nothing.
     Raises ConsentRefused (unknown, used or late state, another person or session, consent denied, another company than
     the one to renew), or the connectors' errors. Calls the vendor: outside of any transaction.
     """
     opening.refuse_open_scope()
     started = _consume(state=state, kind=kind, user_id=user_id, session_key=session_key)
+    if may_connect is not None and not may_connect(started.tenant_id):
+        raise ConsentRefused("You may not connect this company any more, so nothing was connected.")
     if error or not code:
         raise ConsentRefused("You did not allow the access, so nothing was connected.")
     provider = providers.provider(kind)

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
-from connectors import oauth, providers
+from connectors import faults, oauth, providers
 from connectors.contract.errors import ActionRequired, ConnectorError, RetryLater
 from connectors.contract.spec import CallRecord
 from connectors.models import Grant
@@ -124,6 +124,7 @@ class Credentials:
         except ConnectorError as error:
             self._end_lease(epoch, error=error)
             raise
+        faults.point("after_refresh_before_store")
         if not self._store(epoch, used, found):
             self._keep_candidate(found)
         return self._load().access_token

@@ -4,6 +4,7 @@ and must be called outside of any transaction; everything that changes a connect
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.db.models import Value
@@ -57,15 +58,31 @@ def connection_start(
 
 
 def connection_finish(
-    *, kind: str, state: str, code: str, user_id: int, session_key: str, actor: str, error: str = ""
+    *,
+    kind: str,
+    state: str,
+    code: str,
+    user_id: int,
+    session_key: str,
+    actor: str,
+    error: str = "",
+    may_connect: Callable[[int], bool] | None = None,
 ) -> Finished:
     """Take the callback's parameters to a connection that works, or to several to choose one from.
 
-    The state is used up whatever happens. Raises ConsentRefused (unknown, used or late state, another person or session,
-    consent denied, another company than the one to renew) or the connectors' errors.
+    The state is used up whatever happens; `may_connect` is asked about its tenant before the vendor is. Raises
+    ConsentRefused (unknown, used or late state, another person or session, a right that was lost, consent denied, another
+    company than the one to renew) or the connectors' errors.
     """
     found = consent.finish(
-        kind=kind, state=state, code=code, user_id=user_id, session_key=session_key, actor=actor, error=error
+        kind=kind,
+        state=state,
+        code=code,
+        user_id=user_id,
+        session_key=session_key,
+        actor=actor,
+        error=error,
+        may_connect=may_connect,
     )
     if not found.has_choice:
         for connection in found.connections:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Where the list separator is a semicolon (Switzerland, Germany, France), a spreadsheet begins a new cell inside our text.
+_NEW_CELL = re.compile(r"[;\t][\s\"']*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _JOINERS = frozenset("\u200c\u200d")  # invisible, but some scripts cannot be written without them
 
 
@@ -24,6 +27,8 @@ def _shown(character: str, keep_lines: bool) -> str:
 def csv_cell(value: object) -> str:
     """Text that a spreadsheet will not run: what starts like a formula gets an apostrophe in front; amounts stay amounts."""
     text = "" if value is None else clean_text(str(value))
+    if _NEW_CELL.search(text):
+        text = _NEW_CELL.sub(r"\g<0>'", text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) and not _is_amount(text) else text
 
 

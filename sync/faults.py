@@ -1,14 +1,10 @@
-"""Named crash windows. A point is a no-op unless MILLRACE_FAULT_POINT names it; then the process kills itself there.
-
-The crash campaign and the tests set the variable for one process: "after_claim_before_call", or "name:3" for the third
-time the point is passed.
-"""
+"""The crash windows of the pipeline; those of the connectors are theirs. See `connectors.faults` for what a point does."""
 
 from __future__ import annotations
 
-import os
-import signal
-from collections import Counter
+from connectors.faults import point
+
+__all__ = ["POINTS", "point"]
 
 POINTS = (
     "after_claim_before_call",
@@ -16,14 +12,3 @@ POINTS = (
     "before_confirm_commit",
     "before_amendment_done",
 )
-_wanted, _, _nth = os.environ.get("MILLRACE_FAULT_POINT", "").partition(":")
-_passed: Counter[str] = Counter()
-
-
-def point(name: str) -> None:
-    """Die here, at once and without cleaning up, if this process was started to do so."""
-    if not _wanted or name != _wanted:
-        return
-    _passed[name] += 1
-    if _passed[name] == int(_nth or 1):
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -20,7 +20,7 @@ SECRET_KEYS = (
 _JSON_SECRET = re.compile(rf'("(?:{"|".join(SECRET_KEYS)})"\s*:\s*)"[^"]*"?', re.IGNORECASE)
 _FORM_SECRET = re.compile(rf"((?:^|[?&\s])(?:{'|'.join(SECRET_KEYS)})=)[^&\s]+", re.IGNORECASE)
 _PATTERNS = (
-    re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"),
+    re.compile(r"\beyJ(?:(?!eyJ)[\w-])+\.[\w-]+(?:\.[\w-]*)?"),  # stops where the next one may begin: linear
     re.compile(r"(?i)\bbearer\s+[\w.~+/-]+=*"),
     re.compile(r"\bAtz[ar]\|[\w/+=.-]+"),
     re.compile(r"\bxox[a-z]-[\w-]+"),

@@ -11,7 +11,7 @@ from typing import Any
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 64
 _MAX_NUMBER = 40
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')  # a string that never ends is taken whole, once
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ALIKE = bytes.maketrans(b"[]{}", b"()()")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -40,6 +40,7 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
             session_key=request.session.session_key or "",
             actor=user.email,
             error=request.GET.get("error", "")[:200],
+            may_connect=lambda tenant_id: _may_connect(user, tenant_id),
         )
     except services.ConsentRefused as problem:
         return _back(request, str(problem))
@@ -51,6 +52,10 @@ def callback(request: HttpRequest, kind: str) -> HttpResponse:
     if finished.has_choice:
         return HttpResponseRedirect(tenant_url(place.tenant, "connections-choices", kind))
     return connected(member, finished.connections[0])
+
+
+def _may_connect(user: User, tenant_id: int) -> bool:
+    return any(it.tenant.pk == tenant_id and allowed(it.role, Action.CONNECT) for it in tenants_of(user))
 
 
 def _place(user: User, tenant_id: int) -> Belonging:

@@ -18,6 +18,8 @@ from sync.domain.match import account_of, signed
 LOOKALIKE_DAYS = 3
 REFERENCE_DAYS = 21  # less than a month: a standing order carries one reference every month
 _LONG, _DIGITS = 10, 6
+_WORD = re.compile(r"\w+")
+_BETWEEN = frozenset(" .-/")
 
 Side = tuple[str, Decimal]  # bank account, amount from its view
 
@@ -105,10 +107,23 @@ def claims(
 def long_references(text: str) -> frozenset[str]:
     """Words that hardly two payments share: payment slips' and creditors' references, long numbers; spaces left out."""
     runs: list[str] = []
-    for group in re.findall(r"(?:\w*\d\w*[ .\-/]?)+", text.casefold()):
-        words = re.findall(r"\w+", group)
+    for words in _groups(text.casefold()):
         runs += [*words, "".join(words)]
     return frozenset(run for run in runs if len(run) >= _LONG and sum(map(str.isdigit, run)) >= _DIGITS)
+
+
+def _groups(text: str) -> list[list[str]]:
+    """Words with a digit in them, together where at most one blank, point, dash or stroke stands between."""
+    found: list[list[str]] = []
+    end = -1
+    for word in _WORD.finditer(text):
+        if any(map(str.isdecimal, word[0])):
+            is_next = end >= 0 and text[end : word.start()] in _BETWEEN
+            found[-1].append(word[0]) if is_next else found.append([word[0]])
+            end = word.end()
+        else:
+            end = -1
+    return found
 
 
 def _pairs(key: int, entry: LedgerEntry, index: Mapping[Side, Sequence[MirrorDocument]], days: int) -> list[_Pair]:

@@ -17,7 +17,7 @@ QR_DIGITS = 27
 _QR = re.compile(r"(?<!\d)(?:\d ?){26}\d(?!\d)")
 _CREDITOR = re.compile(r"\bRF\d{2}(?: ?[A-Z0-9]{1,4}){1,6}\b")
 _DATE = re.compile(r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}-\d{2}-\d{2})(?!\d)")
-_AMOUNT = re.compile(r"(?<![\w-])\d{1,3}(?:['’ ]?\d{3})*[.,]\d{2}(?!\w)")  # noqa: RUF001
+_AMOUNT = re.compile(r"(?<![\w-])\d{1,3}(?:['’ ]?\d{3}){0,6}[.,]\d{2}(?!\w)")  # noqa: RUF001
 _WORD = re.compile(r"[^\W_]+")
 _KEYWORDS = frozenset(
     {
