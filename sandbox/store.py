@@ -3,12 +3,12 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 Json = dict[str, Any]
 
@@ -30,6 +30,9 @@ CREATE INDEX IF NOT EXISTS document_date ON document (kind, org, date);
 CREATE INDEX IF NOT EXISTS document_account ON document (kind, org, account);
 CREATE INDEX IF NOT EXISTS document_contact ON document (kind, org, contact);
 """
+
+T = TypeVar("T")
+_KEPT = 16
 
 
 def to_json(value: object) -> str:
@@ -74,6 +77,8 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._made: dict[Hashable, object] = {}
+        self._made_at: tuple[int, ...] = ()
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         # Survives a killed process; only a machine without power could lose the last writes, and these books are play.
@@ -126,6 +131,18 @@ class Store:
         """Run one statement and return all its rows."""
         with self._lock:
             return self._db.execute(sql, parameters).fetchall()
+
+    def once(self, key: Hashable, make: Callable[[], T], *, holds: Callable[[T], bool]) -> T:
+        """What `make` gave for this key; made anew after any write, by whomever, or where what it gave no longer holds."""
+        with self._lock:
+            version = (self._db.total_changes, *self.execute("PRAGMA data_version")[0])
+            if version != self._made_at or len(self._made) >= _KEPT:
+                self._made.clear()
+                self._made_at = version
+            found: Any = self._made.get(key)
+            if found is None or not holds(found):
+                found = self._made[key] = make()
+            return cast(T, found)
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         with self.transaction():

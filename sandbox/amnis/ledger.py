@@ -123,6 +123,18 @@ def detail_columns(kind: str, body: Body) -> tuple[Any, ...]:
     return (body.get("currency"), units_of(body.get("amount")), None, None, *moments, text_of(body))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _List:
+    """A list as it was put together at `since`; at `until` its next row becomes visible (microseconds)."""
+
+    ids: Sequence[int]
+    since: int
+    until: int | None
+
+    def holds_at(self, now: int) -> bool:
+        return self.since <= now and (self.until is None or now < self.until)
+
+
 class Ledger:
     """Reads and writes the books as they stand at `now`; the caller holds the transaction where it writes."""
 
@@ -297,23 +309,25 @@ class Ledger:
         self, table: str, company: str, wanted: Selection, *, kind: str | None = None, counted: bool = False
     ) -> Page:
         """One page of a list, filtered and ordered as asked; `total` is 0 unless it shall be `counted`."""
-        where, values = ["company = ?"], [company, *([kind] if kind else [])]
-        where += (["kind = ?"] if kind else []) + ["visible <= ?", *wanted.where]
-        condition = (" AND ".join(where), (*values, self.now_micros, *wanted.values))
-        order = (wanted.order, *((wanted.size, (wanted.number - 1) * wanted.size) if wanted.size else (-1, 0)))
-        ids = self._select_ids(table, condition, order)
+        kept = ["kind = ?"] if kind else []
+        values = (company, *([kind] if kind else []), *wanted.values)
+        where = " AND ".join(["company = ?", *kept, *wanted.where])
+        ids = self._listed(table, where, values, wanted.order)
+        start = (wanted.number - 1) * wanted.size
+        shown = ids[start : start + wanted.size] if wanted.size else ids
         query = f"SELECT body FROM {table} WHERE id = ?" + (" AND kind = ?" if kind else "")
-        items = [json.loads(self.store.execute(query, (found, *values[1:]))[0][0]) for found in ids]
-        total = self._count(table, condition) if counted else 0
-        return Page(items=items, number=wanted.number, size=wanted.size, total=total)
+        items = [json.loads(self.store.execute(query, (found, *([kind] if kind else [])))[0][0]) for found in shown]
+        return Page(items=items, number=wanted.number, size=wanted.size, total=len(ids) if counted else 0)
 
-    def _select_ids(
-        self, table: str, condition: tuple[str, tuple[object, ...]], order: tuple[str, int, int]
-    ) -> list[int]:
-        where, values = condition
-        query = f"SELECT id FROM {table} WHERE {where} ORDER BY {order[0]} LIMIT ? OFFSET ?"
-        return [found for (found,) in self.store.execute(query, (*values, *order[1:]))]  # from an index, however deep
+    def _listed(self, table: str, where: str, values: tuple[object, ...], order: str) -> Sequence[int]:
+        """The ids of a whole list: put together once for all pages that are turned while nothing is written."""
 
-    def _count(self, table: str, condition: tuple[str, tuple[object, ...]]) -> int:
-        where, values = condition
-        return int(self.store.execute(f"SELECT count(*) FROM {table} WHERE {where}", values)[0][0])
+        def put_together() -> _List:
+            query = f"SELECT id FROM {table} WHERE {where} AND visible <= ? ORDER BY {order}"
+            ids = [found for (found,) in self.store.execute(query, (*values, self.now_micros))]
+            later = f"SELECT min(visible) FROM {table} WHERE {where} AND visible > ?"
+            (until,) = self.store.execute(later, (*values, self.now_micros))[0]
+            return _List(ids=ids, since=self.now_micros, until=until)
+
+        key = (table, where, values, order)
+        return self.store.once(key, put_together, holds=lambda it: it.holds_at(self.now_micros)).ids

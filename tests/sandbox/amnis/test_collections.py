@@ -1,11 +1,17 @@
 """Envelopes, pages and order: reference sections 3.2 and 3.3, assumptions A7 to A10."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.sandbox.amnis.conftest import Bank
+from sandbox.amnis.app import AmnisSandbox
+from sandbox.clock import Clock
+from sandbox.core import Core
+from sandbox.faults import FaultPlan
+from sandbox.store import Store
+from tests.sandbox.amnis.conftest import NOW, Bank
 
 
 def _fill(bank: Bank, count: int) -> list[int]:
@@ -118,3 +124,24 @@ def test_latency_is_felt_in_the_clients_time_out(bank: Bank) -> None:
     bank.amnis.switch(latency_ms=5_000)
     with pytest.raises(httpx.ReadTimeout):
         client.get("/api/accounts", timeout=0.5)
+
+
+def test_a_list_shows_what_was_written_or_has_become_visible_since_its_last_page() -> None:
+    """A list is put together once for all its pages; neither a new row nor the hour of a hidden one may be missed."""
+    moment = [NOW]
+    store = Store(None)
+    amnis = AmnisSandbox(Core(store=store, clock=Clock(store, base=lambda: moment[0]), faults=FaultPlan(Clock(store))))
+    company = amnis.company("ck_1")
+    bank = Bank(amnis=amnis, clock=amnis.core.clock, company=company)
+    client = bank.client()
+
+    def shown() -> int:
+        return len(_ids(client.get("/api/transactions")))
+
+    company.pay_in(amount="1.00")
+    assert (shown(), shown()) == (1, 1)
+    company.fx(sold=(1, "1000.00"), bought=(2, "1055.30"), second_leg_at=NOW + timedelta(minutes=5))
+    assert (shown(), shown()) == (2, 2)
+    moment[0] += timedelta(minutes=5)
+    assert shown() == 3
+    bank.close()
