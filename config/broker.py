@@ -14,6 +14,7 @@ PREFIX = "broker:"
 
 def broker_settings(env: Env) -> dict[str, Any]:
     """Early acknowledgement, no results, JSON only, time limits below the lease, one queue per urgency."""
+    soft = soft_time_limit(env)
     return {
         "broker_url": env.redis_url,
         "broker_connection_retry_on_startup": True,
@@ -40,8 +41,8 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "enable_utc": True,
         "task_acks_late": False,
         "task_reject_on_worker_lost": False,
-        "task_soft_time_limit": max(1, int(env.lease_seconds * 0.625)),
-        "task_time_limit": max(2, int(env.lease_seconds * 0.75)),
+        "task_soft_time_limit": soft,
+        "task_time_limit": round(max(env.lease_seconds * 0.75, soft + (env.lease_seconds - soft) / 3), 1),
         "task_create_missing_queues": False,
         "task_default_queue": "maintenance",
         "task_queues": [_queue(name) for name in QUEUES],
@@ -58,6 +59,13 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "beat_schedule": beat_schedule(env),
     }
+
+
+def soft_time_limit(env: Env) -> float:
+    """Seconds; long enough for calls that leave at the last moment and are answered at the last moment: a slice that is cut
+    off in a call leaves a request whose outcome nobody knows."""
+    calls = env.send_deadline_seconds + env.http_timeout_seconds
+    return round(max(env.lease_seconds * 0.625, calls + (env.lease_seconds - calls) / 3), 1)
 
 
 def _queue(name: str) -> Queue:

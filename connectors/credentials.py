@@ -41,6 +41,12 @@ class Timing:
     patience: float = PATIENCE
 
 
+def token_timing(lease_seconds: float) -> Timing:
+    """A sixth of a flow's lease, and a tenth to wait for others; never more than the usual times."""
+    lease, patience = lease_seconds / 6, lease_seconds / 10
+    return Timing(lease=min(LEASE, timedelta(seconds=lease)), patience=min(PATIENCE, patience))
+
+
 class Credentials:
     """The `TokenProvider` of one grant, for one thread. Raises ActionRequired or RetryLater as its protocol says."""
 
@@ -124,7 +130,11 @@ class Credentials:
         except ConnectorError as error:
             self._end_lease(epoch, error=error)
             raise
+<<<<<<< HEAD
         faults.point("after_refresh_before_store")
+=======
+        faults.point("before_token_stored")
+>>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
         if not self._store(epoch, used, found):
             self._keep_candidate(found)
         return self._load().access_token

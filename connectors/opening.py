@@ -18,7 +18,7 @@ from connectors import providers
 from connectors.contract.errors import ActionRequired
 from connectors.contract.ports import Destination, Source
 from connectors.contract.spec import CallRecord, Wiring
-from connectors.credentials import Credentials
+from connectors.credentials import Credentials, token_timing
 from connectors.models import Call, Connection
 from connectors.registry import spec
 from connectors.throttle import Budget, Limits, connect
@@ -27,6 +27,7 @@ from tenants.models import Tenant
 from tenants.scoping import current_tenant_id, tenant_scope
 
 PATIENT_SECONDS = 75.0  # a minute's budget is whole again after a minute
+CALLS_IN_A_PLACE = 3  # a place among the concurrent calls whose owner died is free after so many time-outs
 MOST_CALLS = 2000  # of one slice; a slice that makes more has other troubles than its call log
 
 
@@ -124,6 +125,7 @@ def wiring(
             grant_id,
             record_call=recorder,
             on_lost=lambda message: connection_lost(connection=connection, message=message),
+            timing=token_timing(settings.ENV.lease_seconds),
         ),
         throttle=Budget(
             store(),
@@ -132,6 +134,7 @@ def wiring(
             limits=limits,
             paused_until=connection.paused_until,
             remember_pause=lambda until: _remember_pause(connection, until),
+            place_seconds=CALLS_IN_A_PLACE * settings.ENV.http_timeout_seconds,
         ),
         record_call=recorder,
         timezone=timezone,

@@ -23,7 +23,7 @@ from connectors.exchange import retry_after
 
 logger = logging.getLogger(__name__)
 
-LEASE_MILLISECONDS = 90_000  # a concurrency place whose owner died comes back after this
+PLACE_SECONDS = 90.0  # a concurrency place whose owner died comes back after this
 OFFLINE_SECONDS = 1.0
 CONCURRENT_PAUSE = 1.0  # Xero sends no Retry-After for too many calls at once
 
@@ -167,11 +167,13 @@ class Budget:
         limits: Limits,
         paused_until: datetime | None = None,
         remember_pause: Callable[[datetime], None] | None = None,
+        place_seconds: float = PLACE_SECONDS,
     ) -> None:
         self._acquire = store.register_script(_ACQUIRE)
         self._observe = store.register_script(_OBSERVE)
         self._store = store
         self._limits = limits
+        self._place_milliseconds = round(place_seconds * 1000)
         self._keys = _keys(f"throttle:{{{kind}:{organisation}}}")
         self._app_keys = _keys(f"throttle:{{{kind}}}:app")
         self._paused_until = paused_until
@@ -219,7 +221,7 @@ class Budget:
             if wait:
                 return wait
         own = [limits.own_calls, limits.own_day, limits.own_concurrent]
-        wait = int(self._acquire(self._keys, [*own, cost, lease, LEASE_MILLISECONDS, reserve, limits.window]))
+        wait = int(self._acquire(self._keys, [*own, cost, lease, self._place_milliseconds, reserve, limits.window]))
         if wait and limits.app_minute:
             self._store.zrem(self._app_keys[0], *(f"{lease}:{n}" for n in range(1, cost + 1)))
         return wait

@@ -10,7 +10,7 @@ from celery import shared_task
 from connectors.contract.errors import ConnectorError
 from sync import proofs, selectors, watch
 from sync.pipeline.result import NotConnected
-from sync.pipeline.run import SLICE_SECONDS, LeaseHeld, run_pass
+from sync.pipeline.run import LeaseHeld, run_pass, slice_seconds
 from tenants.tasks import TenantTask
 
 PROOF_SECONDS = 3600
@@ -32,7 +32,7 @@ def run_slice(*, tenant_id: int, flow_id: int, trigger: str = "schedule", actor:
     if not selectors.is_due(tenant_id=tenant_id, flow_id=flow_id):
         return False
     try:
-        run_pass(tenant_id=tenant_id, flow_id=flow_id, trigger=trigger, actor=actor, seconds=SLICE_SECONDS)
+        run_pass(tenant_id=tenant_id, flow_id=flow_id, trigger=trigger, actor=actor, seconds=slice_seconds())
     except LeaseHeld:
         return False
     except NotConnected as problem:

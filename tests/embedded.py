@@ -39,7 +39,7 @@ class Servers:
     """The two servers of one test run and their folder."""
 
     folder: Path
-    key: str = field(default_factory=lambda: _schema_key())
+    key: str = field(default_factory=lambda: schema_key())
     started: list[Postgres | Valkey] = field(default_factory=list)
 
     def start(self) -> dict[str, str]:
@@ -80,7 +80,7 @@ class Servers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _schema_key() -> str:
+def schema_key() -> str:
     """Changes with everything that shapes the test database."""
     files = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("tenants/*.py"), *ROOT.glob("config/*.py")]
     files += [ROOT / "requirements-dev.lock", ROOT / "config" / "supervisor" / "postgres.py", Path(__file__)]

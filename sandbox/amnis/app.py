@@ -65,7 +65,8 @@ class AmnisSandbox:
     @property
     def companies(self) -> dict[str, str]:
         """client_id -> name."""
-        return dict(NAMES)
+        known = self.core.store.execute("SELECT client_id FROM amnis_company ORDER BY rowid")
+        return {client_id: NAMES[client_id] for (client_id,) in known}
 
     @property
     def switches(self) -> Switches:
@@ -75,6 +76,11 @@ class AmnisSandbox:
         """Turn switches by name; ValueError for an unknown one."""
         with self._turning, self.core.store.transaction():
             return self._ledger().save_switches(changes)
+
+    def add_copies(self, count: int) -> None:
+        """So many more companies like the first one."""
+        with self.core.store.transaction():
+            set_up(self._ledger(), copies=count)
 
     def reopen(self) -> None:
         """Create the companies that are missing, and forget the calls; for a store that was emptied."""

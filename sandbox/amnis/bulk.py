@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from sandbox.amnis import bodies, names
 from sandbox.amnis.bodies import Merchant, Peer, Times
 from sandbox.amnis.company import Company
 from sandbox.amnis.ledger import DETAIL_KINDS
 from sandbox.amnis.rates import convert
-from sandbox.amnis.setup import COMPANIES
+from sandbox.amnis.setup import SPECS
 from sandbox.amnis.values import moment_of, money, stamp
 from sandbox.amnis.wire import Body
 
@@ -26,13 +26,18 @@ class _Wallet:
     currency: str
 
 
+def _whole(wallet: _Wallet, amount: Decimal) -> Decimal:
+    """There is no hundredth of a yen."""
+    return amount.quantize(Decimal(1), ROUND_UP) if wallet.currency == "JPY" else amount
+
+
 class _Writer:
     """Rows and details with ids counted in memory; the database sees them in slices."""
 
     def __init__(
         self, company: Company, *, ids: dict[str, int], now: datetime, dice: random.Random, history: bool
     ) -> None:
-        spec = next(spec for spec in COMPANIES if spec.client_id == company.client_id)
+        spec = SPECS[company.client_id]
         self.wallets = [_Wallet(a.id, a.currency) for a in spec.accounts if a.type == "normal"]
         self.rows: list[Body] = []
         self.details: dict[str, list[Body]] = {kind: [] for kind in DETAIL_KINDS}
@@ -68,7 +73,11 @@ class _Writer:
 
     def _pay_in(self, times: Times) -> None:
         wallet = self._dice.choice(self.wallets)
+<<<<<<< HEAD
         amount = _payable(self._price(500, 1_300_000), wallet)
+=======
+        amount = _whole(wallet, self._price(500, 1_300_000))
+>>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
         text = f"Rechnung {self._dice.randrange(10**6)}"
         payer = self._dice.choice(_PEOPLE)
         detail = bodies.payin(currency=wallet.currency, amount=money(amount), times=times, payer=payer, text=text)
@@ -76,7 +85,11 @@ class _Writer:
 
     def _payout(self, times: Times) -> None:
         wallet = self._dice.choice(self.wallets)
+<<<<<<< HEAD
         amount = _payable(self._price(), wallet)
+=======
+        amount = _whole(wallet, self._price())
+>>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
         name = self._dice.choice(_PEOPLE)
         detail = bodies.payout(
             account=wallet.id, currency=wallet.currency, amount=money(amount), times=times, status="executed",

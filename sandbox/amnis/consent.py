@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from sandbox.amnis.setup import NAMES
+from sandbox.amnis.setup import COMPANIES, NAMES
 from sandbox.amnis.tokens import Consent, Tokens, app_id
 from sandbox.web import Markup, Request, Response, page, redirect
 
@@ -50,7 +50,7 @@ class ConsentPages:
     def _question(self, asked: _Asked) -> Response:
         number = secrets.token_urlsafe(16)
         self._open[number] = asked
-        offered = [asked.client_id] if asked.client_id in NAMES else list(NAMES)
+        offered = [asked.client_id] if asked.client_id in NAMES else [spec.client_id for spec in COMPANIES]
         companies = Markup("").join(
             _COMPANY.format(key=key, name=NAMES[key], checked=Markup(" checked") if key == offered[0] else "")
             for key in offered

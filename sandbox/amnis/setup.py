@@ -1,6 +1,6 @@
 """The companies that exist before anything moves: accounts, contacts, cards, expense master data. All invented."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sandbox.amnis.ledger import Ledger, text_of
 from sandbox.amnis.references import foreign_iban, swiss_iban
@@ -82,7 +82,26 @@ COMPANIES = (
         contacts=("Exempla Trading GmbH", "Muster Handels AG"),
     ),
 )
-NAMES = {spec.client_id: spec.name for spec in COMPANIES}
+MOST_COPIES = 1_000
+
+
+def copy(number: int) -> CompanySpec:
+    """Another company like the first, for worlds with many: its accounts are numbered number * 1000 + 1 and so on."""
+    first = COMPANIES[0]
+    name = f"Muster Filiale {number} AG"
+    return replace(
+        first,
+        client_id=f"ck_{1000 + number}",
+        name=name,
+        number=1000 + number,
+        accounts=tuple(replace(account, id=number * 1000 + account.id) for account in first.accounts),
+        contacts=(name, *first.contacts[1:]),
+    )
+
+
+COPIES = tuple(copy(number) for number in range(1, MOST_COPIES + 1))  # in a world only where they were asked for
+SPECS = {spec.client_id: spec for spec in (*COMPANIES, *COPIES)}
+NAMES = {client_id: spec.name for client_id, spec in SPECS.items()}
 
 # name, account in the books, identity in the customer's other system
 CATEGORIES = (
@@ -99,10 +118,10 @@ VATS = (("Normalsatz", "8.1", "TAX001"), ("Reduzierter Satz", "2.6", "TAX002"), 
 _EXPENSE_TYPES = ["card_transaction", "fee_transaction", "payout_transaction", "payin_transaction"]
 
 
-def set_up(ledger: Ledger) -> None:
+def set_up(ledger: Ledger, *, copies: int = 0) -> None:
     """Creates whatever company is missing; safe to repeat."""
     known = {client_id for (client_id,) in ledger.store.execute("SELECT client_id FROM amnis_company")}
-    for spec in COMPANIES:
+    for spec in (*COMPANIES, *COPIES[:copies]):
         if spec.client_id not in known:
             _set_up_company(ledger, spec)
 

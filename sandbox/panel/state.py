@@ -35,7 +35,10 @@ def overview(sandbox: "Sandbox") -> Shown:
 
 def faults(sandbox: "Sandbox") -> Shown:
     hits = [{**asdict(hit), "at": hit.at.isoformat()} for hit in sandbox.faults.hits()[-200:]]
-    return {"planned": fault_list(sandbox), "held": sandbox.faults.held(), "hits": hits}
+    struck = Counter(f"{hit.vendor} {hit.effect}" for hit in sandbox.faults.hits())
+    return {"planned": fault_list(sandbox), "held": sandbox.faults.held(), "hits": hits, "struck": dict(struck)} | {
+        "over_limit": dict(sandbox.xero.limiter.refused)
+    }
 
 
 def amnis_calls(sandbox: "Sandbox") -> "Counter[str]":

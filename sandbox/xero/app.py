@@ -124,13 +124,14 @@ class XeroSandbox:
         return People(self.books(org), self.grants)
 
     def issue_tokens(self, *organisations: str, scopes: str = USUAL_SCOPES, client_id: str = CLIENT_ID) -> Json:
-        """Tokens as the token endpoint gives them, as if the first user had consented in the browser just now.
+        """Tokens as the token endpoint gives them, as if the first user who may open them had consented just now.
 
         Organisations by id or name; without one, the first.
         """
         app = self.apps[client_id]
-        user = self.grants.users()[0]["id"]
         chosen = [self.books(organisation).organisation for organisation in organisations or (None,)]
+        wanted = {organisation["OrganisationID"] for organisation in chosen}
+        user = next(user["id"] for user in self.grants.users() if wanted <= {*user["organisations"]})
         code = self.grants.consent(app, user, set(scopes.split()), chosen, {"redirect_uri": ""})
         return self.grants.exchange(app, code=code, redirect_uri="", verifier=None)
 

@@ -42,6 +42,7 @@ class Limiter:
         self.quota = quota or Quota()
         self._used: Counter[tuple[str, str, int]] = Counter()
         self._running: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()  # calls over a limit, by the header's word
         self._lock = threading.Lock()
 
     @contextmanager
@@ -50,7 +51,7 @@ class Limiter:
         subject = f"{app}|{org}"
         with self._lock:
             if self.enabled and self._running[subject] >= self.quota.concurrent:
-                raise OverLimit(problem="concurrent", retry_after=None)
+                raise self._over("concurrent", None)
             self._count(app, org)
             self._running[subject] += 1
         try:
@@ -63,11 +64,15 @@ class Limiter:
         for problem, subject, seconds, allowed in self._windows(app, org):
             window = self._window(subject, seconds)
             if self.enabled and self._used[problem, subject, window] >= allowed:
-                raise OverLimit(problem=problem, retry_after=self.seconds_left(subject, seconds))
+                raise self._over(problem, self.seconds_left(subject, seconds))
         for problem, subject, seconds, _ in self._windows(app, org):
             self._used[problem, subject, self._window(subject, seconds)] += 1
         if len(self._used) > 10_000:
             self._forget_old()
+
+    def _over(self, problem: str, retry_after: int | None) -> OverLimit:
+        self.refused[problem] += 1
+        return OverLimit(problem=problem, retry_after=retry_after)
 
     def _windows(self, app: str, org: str) -> list[tuple[str, str, int, int]]:
         return [

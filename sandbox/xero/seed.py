@@ -136,6 +136,16 @@ def seed(xero: "XeroSandbox") -> None:
         xero.core.store.put(Row(kind=USER, org="", id=ALICE, body=user | {"organisations": ids}))
 
 
+def add_copy(xero: "XeroSandbox", name: str) -> None:
+    """Another organisation with the chart of the first, and a user of its own who may open nothing else."""
+    fields = {**_ORGANISATIONS[0], "Name": name}
+    with xero.core.store.transaction():
+        _organisation(xero, fields)
+        user = {"id": fixed_id("user", name), "given_name": "Bob", "family_name": name, "email": "bob@muster.example"}
+        organisations = [_organisation_id(name)]
+        xero.core.store.put(Row(kind=USER, org="", id=user["id"], body=user | {"organisations": organisations}))
+
+
 def _organisation_id(name: str) -> str:
     return fixed_id("organisation", name)
 
@@ -152,7 +162,7 @@ def _organisation(xero: "XeroSandbox", fields: Json) -> None:
     _chart(books, name)
     for category, options in _TRACKING.items():
         books.save(TRACKING, _tracking(name, category, options))
-    for contact in _CONTACTS if name == TRADING else _CONTACTS[:1]:
+    for contact in _CONTACTS[:1] if name in (PROPERTY, EXEMPLA) else _CONTACTS:
         books.save_contact(new_contact() | {"ContactID": fixed_id(name, "contact", contact), "Name": contact})
     if name == TRADING:
         _open_documents(xero, books)
@@ -208,7 +218,7 @@ def _tax_rate(rate: _TaxRate) -> Json:
 
 
 def _chart(books: Books, name: str) -> None:
-    for code, account, currency in _BANKS[name]:
+    for code, account, currency in _BANKS.get(name, _BANKS[TRADING]):
         number = f"CH{fixed_id(name, account).replace('-', '')[:19].upper()}"
         bank = {"BankAccountNumber": number, "BankAccountType": "BANK", "CurrencyCode": currency}
         books.save(ACCOUNT, _account(name, (code, account, "BANK", "NONE", bank)))

@@ -35,6 +35,11 @@ class Schedule:
     def __len__(self) -> int:
         return len(self.waits)
 
+    @property
+    def first(self) -> timedelta:
+        """The wait after whatever stopped a whole slice; exact, because nobody shares it."""
+        return self.waits[0]
+
     def wait(self, attempt: int, dice: float) -> timedelta:
         """The wait after the `attempt`-th failure (from 0), spread by ±10 %. `dice` in [0, 1)."""
         return self.waits[min(attempt, len(self.waits) - 1)] * (1 + JITTER * (2 * dice - 1))

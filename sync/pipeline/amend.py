@@ -15,6 +15,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+from connectors import faults
 from connectors.contract.errors import Finding
 from connectors.contract.records import (
     Amending,
@@ -25,7 +26,7 @@ from connectors.contract.records import (
     MirrorDocument,
     Removal,
 )
-from sync import faults, store, store_amend
+from sync import store, store_amend
 from sync.domain import amending, documents
 from sync.models import AmendmentState, EntryState, Record, RecordState
 from sync.pipeline import findings, locks, mirror, push, returned

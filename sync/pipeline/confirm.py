@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from connectors import faults
 from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
-from sync import faults, store, store_evidence
+from sync import store, store_evidence
 from sync.domain import amending, documents, match
 from sync.domain.tax_amounts import tax_difference
 from sync.models import EntryState

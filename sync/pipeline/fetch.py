@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors import faults
 from connectors.contract.records import Cursor, Execution, FxDetail, Movement, Page, SourceTransaction
 from sync import store, store_known
 from sync.domain import plan
@@ -34,6 +35,7 @@ def fetch(ctx: Context) -> Progress:
             ctx.begin_run()
             found = keep(ctx, rows, reading)
             keep_deals(ctx, [row.transaction for row in read])
+        faults.point("after_rows_before_commit")
         ctx.store_flow(**_progress(ctx, page, reading))
     ctx.just_read |= {
         row["fingerprint"]: (row["content_hash"], it.transaction) for row, it in zip(rows, read, strict=True)

@@ -11,12 +11,11 @@ from connectors.contract.errors import ActionRequired, BudgetUsedUp, ConnectorEr
 from sync import incidents, store
 from sync.models import Flow, Run
 from sync.pipeline import deals
-from sync.pipeline.context import Context
+from sync.pipeline.context import Context, Timing
 from sync.pipeline.result import NotConnected, Result
 from tenants.scoping import tenant_scope
 
 logger = structlog.get_logger(__name__)
-SOURCE_DOWN_WAIT = timedelta(minutes=1)
 
 
 def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Result:
@@ -72,7 +71,7 @@ def defect(ctx: Context, error: Exception) -> None:
             error_class="system",
         )
         _tell_of_defect(ctx.flow, error)
-        store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=timedelta(minutes=1))
+        store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=ctx.timing.schedule.first)
 
 
 def _tell_of_defect(flow: Flow, error: Exception) -> None:
@@ -91,7 +90,7 @@ def _tell_of_defect(flow: Flow, error: Exception) -> None:
 def failed_to_open(flow: Flow, epoch: int, error: ConnectorError) -> None:
     with tenant_scope(flow.tenant_id):
         _stop_or_wait(flow, error)
-        store.end_lease(flow.pk, epoch=epoch, wait=timedelta(minutes=1))
+        store.end_lease(flow.pk, epoch=epoch, wait=Timing.from_settings().schedule.first)
 
 
 def could_not_open(flow: Flow, epoch: int, error: Exception) -> None:
@@ -99,7 +98,7 @@ def could_not_open(flow: Flow, epoch: int, error: Exception) -> None:
     with tenant_scope(flow.tenant_id):
         if not isinstance(error, NotConnected):
             _tell_of_defect(flow, error)
-        store.end_lease(flow.pk, epoch=epoch, wait=timedelta(minutes=1))
+        store.end_lease(flow.pk, epoch=epoch, wait=Timing.from_settings().schedule.first)
 
 
 def _finish(ctx: Context, failure: ConnectorError | None, *, api_calls: int, write_calls: int) -> None:
@@ -163,7 +162,7 @@ def _next_wake(ctx: Context, finished: bool, failure: ConnectorError | None) -> 
     """How long until this flow is due again: at once if work is left, else the poll interval or an earlier wake-up."""
     poll = timedelta(seconds=ctx.timing.poll or ctx.flow.frequency_minutes * 60)
     if isinstance(failure, RetryLater):
-        return min(failure.wait or SOURCE_DOWN_WAIT, poll)
+        return min(failure.wait or ctx.timing.schedule.first, poll)
     if not finished and failure is None:
         return timedelta()
     wake = store.seconds_to_next_wake(ctx.flow_id)

@@ -16,6 +16,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from connectors import faults
 from connectors.contract.records import (
     Answer,
     BankTransaction,
@@ -26,7 +27,7 @@ from connectors.contract.records import (
     Transport,
     Writable,
 )
-from sync import faults, incidents, store, store_evidence, store_tracking
+from sync import incidents, store, store_evidence, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import EntryState
@@ -43,7 +44,6 @@ TYPES = {
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
 BATCHES = 3  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
 CAUTION_AFTER = 2
-PROBE_WHILE_HELD = timedelta(minutes=1)
 
 
 def push(ctx: Context) -> Progress:
@@ -102,6 +102,8 @@ def call(ctx: Context, claim: Claim) -> Called:
     faults.point("after_claim_before_call")
     answer = ctx.destination.send(claim.prepared, key=claim.key, allowed=_in_time(ctx, claim.claimed_at))
     faults.point("after_answer_before_settle")
+    if claim.prepared.endpoint is Endpoint.CONTACTS:
+        faults.point("after_contacts_answered")
     classified = ctx.destination.classify(claim.prepared, answer, items=claim.items)
     _hold(ctx, classified, answer)
     return Called(claim=claim, answer=answer, classified=classified)
@@ -295,7 +297,7 @@ def _hold(ctx: Context, classified: Classified, answer: Answer) -> None:
         _pause_organisation(ctx, seconds=classified.pause_seconds)
     elif is_connection_failure(answer):
         failures = ctx.flow.failures + 1
-        held = ctx.now() + PROBE_WHILE_HELD if failures >= FAILURES_THAT_HOLD else None
+        held = ctx.now() + ctx.timing.schedule.first if failures >= FAILURES_THAT_HOLD else None
         with ctx.commit():
             ctx.store_flow(failures=failures, held_until=held)
             if held is not None:

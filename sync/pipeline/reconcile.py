@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors import faults
 from connectors.contract.errors import OutcomeUnknown
 from connectors.contract.records import Endpoint
 from sync import store, store_evidence
@@ -28,6 +29,7 @@ def reconcile(ctx: Context) -> Progress:
     if not due:
         return Progress(moved=taken)
     looked_at = _look(ctx, due)
+    faults.point("mid_reconcile")
     with ctx.commit():
         ctx.begin_run()
         _weigh(ctx, [intent["id"] for intent in due], looked_at)

@@ -37,10 +37,15 @@ Step = Callable[[Context], Progress]
 DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
 SENDING: tuple[tuple[str, Step], ...] = (("push", push), ("amend", amend.amend))
 SETTLING: tuple[tuple[str, Step], ...] = (("confirm", confirm), ("amend", amend.read_back), ("transform", release))
-SLICE_SECONDS = 20.0
+SLICE_SECONDS = 20.0  # at most a sixth of the lease: the task's own time limits come long after it
 FETCHES = 5  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
 logger = structlog.get_logger(__name__)
+
+
+def slice_seconds() -> float:
+    """How long one task works on a flow before the others have their turn."""
+    return min(SLICE_SECONDS, Timing.from_settings().lease / 6)
 
 
 class LeaseHeld(Exception):

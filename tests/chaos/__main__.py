@@ -1,5 +1,6 @@
-"""`./run chaos --size crash`: kill real processes at the points around a call that creates, pays,
-changes or removes, and compare both vendors' books."""
+"""`./run chaos --size smoke|pr|nightly`: many companies, real workers, and a monkey; both vendors' books are compared at
+the end. `--size crash`: kill real processes at the points around a call that creates, pays, changes or removes, and
+compare both vendors' books after each."""
 
 from __future__ import annotations
 
@@ -11,12 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from config.supervisor.failure import StartError
 from tests.chaos.campaign import CampaignError
 from tests.chaos.plan import dealt, planned
 from tests.chaos.report import Report
 from tests.chaos.stage import stage
+from tests.chaos.storm import SIZES
+from tests.chaos.storming import Storm
 
 LIMIT_SECONDS = 900.0
 
@@ -28,6 +32,23 @@ def main() -> int:
             [sys.executable, "-m", "tests.simulation.command", str(options.seed or 0), str(options.seeds)]
         )
     seed = options.seed if options.seed is not None else random.randrange(2**31)
+    return _crash(options, seed) if options.size == "crash" else _storm(options, seed)
+
+
+def _storm(options: argparse.Namespace, seed: int) -> int:
+    sys.stderr.write(f"seed {seed}, load average {os.getloadavg()[0]:.1f}\n")
+    storm = Storm(size=SIZES[options.size].at_pace(options.pace), seed=seed, keep=options.keep, progress=_tell)
+    try:
+        figures = storm.run()
+    except (CampaignError, StartError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    print(figures.table())
+    print(json.dumps(figures.as_json()))
+    return 1 if figures.missed() else 0
+
+
+def _crash(options: argparse.Namespace, seed: int) -> int:
     trials = planned(times=options.times, seed=seed)
     sys.stderr.write(f"seed {seed}: {len(trials)} deaths, load average {os.getloadavg()[0]:.1f}\n")
     started = time.monotonic()
@@ -46,7 +67,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
-    parser.add_argument("--size", choices=("crash", "sim"), default="crash")
+    parser.add_argument("--size", choices=("crash", "sim", *SIZES), default="crash")
     parser.add_argument("--times", type=_count, default=20, help="deaths at each point (20)")
     parser.add_argument("--seed", type=int, help="repeat a campaign")
     parser.add_argument(
@@ -55,7 +76,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
     )
+    parser.add_argument("--pace", type=float, default=1.0, help="so many times the time, for a busy machine (1)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where a storm's logs are kept (nowhere)")
     return parser.parse_args()
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _count(text: str) -> int:

@@ -53,24 +53,10 @@ class Campaign:
     def run(self, hands: Sequence[Sequence[Trial]], *, seconds: float, progress: Callable[[int], None]) -> Outcomes:
         """One cell for each hand of trials, all at once. Raises CampaignError when a cell breaks down or time is over."""
         with ExitStack() as stack:
-            worlds = self._vendors(stack, len(hands))
+            worlds = vendors(stack, self.environ, self.folder, ["--worlds", str(len(hands))])
             cells = [self._cell(stack, number, hand, worlds[number]) for number, hand in enumerate(hands)]
             self._wait(cells, deadline=time.monotonic() + seconds, progress=progress)
         return self._read()
-
-    def _vendors(self, stack: ExitStack, worlds: int) -> list[dict[str, str]]:
-        note = self.folder / "vendors.json"
-        argv = [sys.executable, "-m", "tests.chaos.vendors", "--worlds", str(worlds), "--note", str(note)]
-        environ = {name: value for name, value in self.environ.items() if not name.startswith("SANDBOX_")}
-        vendors = child.spawn(argv, environ=environ, log=self.folder / "vendors.log", cwd=ROOT)
-        stack.callback(child.stop, vendors)
-        deadline = time.monotonic() + VENDORS_SECONDS
-        while not note.exists():
-            if vendors.poll() is not None or time.monotonic() > deadline:
-                raise CampaignError(f"the vendors did not start: {_tail(self.folder / 'vendors.log')}")
-            time.sleep(PAUSE / 4)
-        found: list[dict[str, str]] = json.loads(note.read_text(encoding="utf-8"))
-        return found
 
     def _cell(self, stack: ExitStack, number: int, hand: Sequence[Trial], world: Mapping[str, str]) -> Popen[bytes]:
         job = self.folder / f"cell-{number}.json"
@@ -113,12 +99,28 @@ class Campaign:
             time.sleep(PAUSE)
         for number, cell in enumerate(cells):
             if cell.returncode != 0:
-                raise CampaignError(f"cell {number} broke down: {_tail(self.folder / f'cell-{number}.log')}")
+                raise CampaignError(f"cell {number} broke down: {tail(self.folder / f'cell-{number}.log')}")
 
     def _read(self) -> Outcomes:
         """Every outcome told so far."""
         lines = [line for file in self.folder.glob("*.results") for line in file.read_text("utf-8").splitlines()]
         return [json.loads(line) for line in lines]
+
+
+def vendors(stack: ExitStack, environ: Mapping[str, str], folder: Path, options: list[str]) -> list[dict[str, str]]:
+    """The vendors' process, stopped with `stack`, and the addresses of its worlds."""
+    note, log = folder / "vendors.json", folder / "vendors.log"
+    argv = [sys.executable, "-m", "tests.chaos.vendors", *options, "--note", str(note)]
+    plain = {name: value for name, value in environ.items() if not name.startswith("SANDBOX_")}
+    process = child.spawn(argv, environ=plain, log=log, cwd=ROOT)
+    stack.callback(child.stop, process)
+    deadline = time.monotonic() + VENDORS_SECONDS
+    while not note.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise CampaignError(f"the vendors did not start: {tail(log)}")
+        time.sleep(PAUSE / 4)
+    found: list[dict[str, str]] = json.loads(note.read_text(encoding="utf-8"))
+    return found
 
 
 def _copy_database(admin_url: str, template: str, name: str) -> None:
@@ -133,6 +135,6 @@ def _with_path(url: str, path: str) -> str:
     return urlsplit(url)._replace(path=f"/{path}").geturl()
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return "\n".join(lines[-30:])

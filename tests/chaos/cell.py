@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ import yaml
 
 from tests.chaos import worker
 from tests.chaos.checker import Judgement, judge
-from tests.chaos.control import COMPANY, ORGANISATION, Control
+from tests.chaos.company import Company
+from tests.chaos.control import Control
 from tests.chaos.deeds import Deeds
 from tests.chaos.movements import add_movements
 from tests.chaos.plan import Point, Target, Trial
@@ -34,35 +34,7 @@ VICTIM_SECONDS = 20.0
 HELD = {Point.DURING_CALL: "before", Point.ANSWER_UNREAD: "after"}
 CALL_NUMBER = {Target.BANK_TRANSACTIONS: 2, Target.BANK_TRANSFERS: 3}  # of the calls of one pass; others are the first
 DONE, HELD_BACK = 0, 1  # exit codes: all is at rest, and perhaps something waits for a person
-WALLETS = {"1": "090", "2": "EUR Amnis", "3": "092", "4": "093", "6": "094", "7": "095", "8": "096"}
-TENANT = {
-    "tenant": {"slug": worker.SLUG, "name": "Chaos AG", "timezone": "Europe/Zurich"},
-    "connections": {
-        "amnis": {"client_id": COMPANY, "client_secret_env": "CHAOS_AMNIS_SECRET"},
-        "xero": {"organisation": ORGANISATION, "refresh_token_env": "CHAOS_XERO_TOKEN"},
-    },
-    "flow": {
-        "source": "amnis",
-        "destination": "xero",
-        "cutoff": date(2026, 1, 1),
-        "frequency_minutes": 5,
-        "accounts": [
-            *({"source": wallet, "xero": name} for wallet, name in WALLETS.items()),
-            {"source": "5", "ignore": "collateral"},
-        ],
-        "policies": {"match_invoices": "auto", "tracking_options": "create"},
-        "defaults": {
-            "income": "200",
-            "expense": "400",
-            "fee": "404",
-            "fx_clearing": "850",
-            "suspense": "880",
-            "tax_income": "NONE",
-            "tax_expense": "NONE",
-            "tracking_category": "Region",
-        },
-    },
-}
+COMPANY = Company()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +66,7 @@ class Cell:
     def connect(self) -> None:
         """Import the tenant, as its owner would with a file. Raises RuntimeError where that is refused."""
         file = self._folder / f"cell-{self._number}.yaml"
-        file.write_text(yaml.safe_dump(TENANT, allow_unicode=True), encoding="utf-8")
+        file.write_text(yaml.safe_dump(COMPANY.file(), allow_unicode=True), encoding="utf-8")
         os.environ |= {"CHAOS_AMNIS_SECRET": "cs_demo", "CHAOS_XERO_TOKEN": self._control.refresh_token()}
         code, printed = worker.done(partial(worker.command, "tenant_import", str(file)))
         if code != 0:
@@ -178,7 +150,7 @@ class Cell:
             xero=xero,
             entries=ours["entries"],
             proof=ours["proof"],
-            wallets=WALLETS,
+            wallets=COMPANY.wallets,
             taken_back=self._deeds.taken_back,
             contacts=self._deeds.contacts,
         )

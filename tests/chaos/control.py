@@ -15,7 +15,8 @@ PATIENCE = 20.0
 class Control:
     """One world's control address. Amounts in exports come as Decimals."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, company: str = COMPANY, organisation: str = ORGANISATION) -> None:
+        self._company, self._organisation = company, organisation
         self._http = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
         self._token = str(self._get("/_sandbox/token")["token"])
 
@@ -35,22 +36,27 @@ class Control:
         return [str(made["paid"]), str(made["received"])]
 
     def _move(self, kind: str, arguments: dict[str, Any]) -> Any:
-        return self.act("amnis/movement", company=COMPANY, kind=kind, arguments=arguments)
+        return self.act("amnis/movement", company=self._company, kind=kind, arguments=arguments)
 
     def person(self, deed: str, **arguments: Any) -> None:
         """What somebody with a browser does in Xero."""
-        self.act("xero/people", org=ORGANISATION, act=deed, arguments=arguments)
+        self.act("xero/people", org=self._organisation, act=deed, arguments=arguments)
 
     def refresh_token(self) -> str:
         """As after a consent in the browser just now."""
-        return str(self.act("xero/tokens", organisations=[ORGANISATION])["refresh_token"])
+        return str(self.act("xero/tokens", organisations=[self._organisation])["refresh_token"])
 
     def exports(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Everything that stands at Amnis, and in Xero's books."""
         return (
-            self._get("/_sandbox/amnis/export", company=COMPANY),
-            self._get("/_sandbox/xero/export", org=ORGANISATION),
+            self._get("/_sandbox/amnis/export", company=self._company),
+            self._get("/_sandbox/xero/export", org=self._organisation),
         )
+
+    def faults(self) -> dict[str, Any]:
+        """What was planned, what struck, and how many calls were over a limit."""
+        found: dict[str, Any] = self._get("/_sandbox/faults")
+        return found
 
     # the gate
 

@@ -16,20 +16,24 @@ from sandbox.app import Sandbox
 from sandbox.faults import WsgiApp
 from sandbox.server import Server
 from sandbox.xero.limits import Quota
+from sandbox.xero.seed import add_copy
 from tests.chaos.gate import Gate, GateControl
 
 PLENTY = 1_000_000
+CALLS_A_MINUTE = 600  # of one organisation
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.vendors", description=__doc__)
-    parser.add_argument("--worlds", type=int, required=True)
+    parser.add_argument("--worlds", type=int, default=0)
+    parser.add_argument("--companies", type=int, default=0, help="one world more, with so many like companies")
     parser.add_argument("--note", type=Path, required=True, help="where the addresses are written")
     options = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    addresses = [_open_world() for _ in range(options.worlds)]
+    addresses = [_open_large_world(options.companies)] if options.companies else []
+    addresses += [_open_world() for _ in range(options.worlds)]
     fresh = options.note.with_suffix(".new")
     fresh.write_text(json.dumps(addresses), encoding="utf-8")
     fresh.rename(options.note)
@@ -47,6 +51,17 @@ def _open_world() -> dict[str, str]:
         "xero": _serve(gate),
         "control": _serve(GateControl(gate, sandbox.control)),
     }
+
+
+def _open_large_world(companies: int) -> dict[str, str]:
+    """One world of many companies, with the vendors' limits on: those of a day's minute are larger than Xero's, as the
+    campaign's times are shorter."""
+    sandbox = Sandbox(None)
+    sandbox.xero.limiter.quota = Quota(minute=CALLS_A_MINUTE, day=PLENTY, app_minute=PLENTY)
+    sandbox.amnis.add_copies(companies)
+    for number in range(1, companies + 1):
+        add_copy(sandbox.xero, f"Muster Filiale {number} AG")
+    return {"amnis": _serve(sandbox.amnis), "xero": _serve(sandbox.xero), "control": _serve(sandbox.control)}
 
 
 def _serve(app: WsgiApp) -> str:

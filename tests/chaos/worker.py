@@ -28,7 +28,8 @@ from django.db import connections  # noqa: E402
 
 from config.commands import guarded  # noqa: E402
 from config.supervisor.child import die_with_parent  # noqa: E402
-from sync import contacting, faults, proposals, undoing  # noqa: E402
+from connectors import faults  # noqa: E402
+from sync import contacting, proposals, undoing  # noqa: E402
 from sync.models import Amendment, ContactLink, Entry, PushIntent  # noqa: E402
 from sync.models.amendment import ON_THE_WAY  # noqa: E402
 from sync.selectors import flow_of  # noqa: E402
@@ -97,16 +98,27 @@ def done(task: Task, *, seconds: float = 30.0) -> Any:
 
 def _live(task: Task, point: str, pipe: int) -> int:
     """The child's whole life."""
+
+    def tell() -> None:
+        told = json.dumps(task()).encode()
+        while told:
+            told = told[os.write(pipe, told) :]
+
+    return live(tell, point)
+
+
+def live(task: Callable[[], object], point: str) -> int:
+    """What a forked process does to its end; its exit code."""
     try:
         die_with_parent()
         if point:
             os.environ["MILLRACE_FAULT_POINT"] = point
             importlib.reload(faults)
-        told = json.dumps(task()).encode()
-        while told:
-            told = told[os.write(pipe, told) :]
+        task()
         connections.close_all()
         return 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
     except BaseException:  # noqa: BLE001  nothing may return into the parent's code
         traceback.print_exc()
         return 1

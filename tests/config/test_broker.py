@@ -36,6 +36,14 @@ def test_time_limits_end_before_the_lease(lease: float) -> None:
     assert found["task_soft_time_limit"] < found["task_time_limit"] < lease
 
 
+@pytest.mark.parametrize("lease", [120.0, 60.0, 51.0])
+def test_no_slice_is_cut_off_in_a_call_that_left_in_time(lease: float) -> None:
+    """20 s to leave and 30 s to be answered: a request that is given up earlier has an outcome nobody knows."""
+    found = broker_settings(replace(settings.ENV, lease_seconds=lease))
+
+    assert found["task_soft_time_limit"] > 20 + 30
+
+
 def test_the_clock_sends_what_exists_and_nothing_piles_up() -> None:
     app.loader.import_default_modules()
 

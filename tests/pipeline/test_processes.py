@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from django.db import connection
 
 from sandbox import scenarios
 from sandbox.amnis.bulk import add_random_movements
+from tests.chaos.storm import COMPRESSED
 from tests.pipeline.conftest import World
 from tests.pipeline.served import ended, start, vendors_at
 
@@ -64,6 +66,38 @@ def test_two_processes_at_once_post_everything_once(committed_world: World, proc
     assert len(world.books.bank_transactions()) == 40
     assert world.books.balance("090") == sum(Decimal(number) for number in range(1, 41))
     assert set(world.states()) == {"confirmed"}
+
+
+def test_the_loop_outlives_its_session_at_the_database(committed_world: World, process_environ: dict[str, str]) -> None:
+    """It is the path for when the broker is down; the database's restart must not end it, in its first round least of all."""
+    world = committed_world
+    with vendors_at(world.sandbox) as addresses:
+        environ = {**process_environ, **addresses, **COMPRESSED, "TICK_SECONDS": "0.05", "POLL_SECONDS": "0.1"}
+        loop = start(environ, "tick", "--loop")
+        try:
+            for number in (1, 2, 3):
+                world.amnis.pay_in(amount=f"{number}.00", payer="Beispiel AG", executed_on=MARCH)
+                _await_documents(world, number)
+                _cut_every_other_session()
+            assert loop.poll() is None
+        finally:
+            loop.kill()
+            loop.communicate()
+
+
+def _await_documents(world: World, number: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(world.books.bank_transactions()) != number:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _cut_every_other_session() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
 
 
 def test_a_worker_stays_small_however_many_rows_there_are(

@@ -14,7 +14,8 @@ from django.core.management import call_command
 from django.db.models.functions import Now
 from django.test import Client
 
-from sync import faults, services, undoing
+from connectors import faults
+from sync import services, undoing
 from sync.allocating import invoice_choose, proposals_of
 from sync.linking import entry_link
 from sync.models import Amendment, Flow, Incident, PushIntent

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from sync import faults
+from connectors import faults
 from sync.models import PushIntent
 from sync.store import now
 from tenants.scoping import tenant_scope

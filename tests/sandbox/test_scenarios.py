@@ -8,8 +8,9 @@ import pytest
 
 from sandbox.app import Sandbox
 from sandbox.faults import Effect, Fault
+from sandbox.panel import state
 from sandbox.scenarios import add_random_movements, reset, seed
-from sandbox.xero.seed import TRADING
+from sandbox.xero.seed import TRADING, add_copy
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -66,3 +67,31 @@ def test_a_reset_can_leave_the_accounts_empty(sandbox: Sandbox) -> None:
     reset(sandbox, empty=True)
     assert sandbox.amnis.company().rows() == []
     assert sandbox.amnis.company().balances()[1] == Decimal("640000.00")
+
+
+def test_copies_are_companies_of_their_own_with_a_user_who_opens_nothing_else(sandbox: Sandbox) -> None:
+    sandbox.amnis.add_copies(2)
+    add_copy(sandbox.xero, "Muster Filiale 1 AG")
+
+    tokens = sandbox.xero.issue_tokens("Muster Filiale 1 AG")
+    row = sandbox.amnis.company("ck_1001").pay_in(amount="5.00", account=1001)
+
+    assert [*sandbox.amnis.companies][-2:] == ["ck_1001", "ck_1002"]
+    assert sandbox.amnis.company("ck_1001").row(row)["account"] == 1001
+    assert tokens["refresh_token"]
+    with pytest.raises(StopIteration):
+        sandbox.xero.issue_tokens("Muster Filiale 1 AG", "Muster Handels AG")
+    banks = [
+        account["Code"]
+        for account in sandbox.xero.ledger("Muster Filiale 1 AG").accounts()
+        if account["Type"] == "BANK"
+    ]
+    assert banks == [account["Code"] for account in sandbox.xero.ledger().accounts() if account["Type"] == "BANK"]
+
+
+def test_there_is_no_hundredth_of_a_yen_in_a_bulk_of_movements(sandbox: Sandbox) -> None:
+    add_random_movements(sandbox, "ck_1", 400, seed=1)
+
+    yen = [row["amount"] for row in state.amnis_export(sandbox, "ck_1")["rows"] if row["account"] == 6]
+    assert len(yen) > 10
+    assert all(Decimal(amount) == int(Decimal(amount)) for amount in yen)
