@@ -130,11 +130,7 @@ class Credentials:
         except ConnectorError as error:
             self._end_lease(epoch, error=error)
             raise
-<<<<<<< HEAD
         faults.point("after_refresh_before_store")
-=======
-        faults.point("before_token_stored")
->>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
         if not self._store(epoch, used, found):
             self._keep_candidate(found)
         return self._load().access_token

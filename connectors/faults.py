@@ -1,8 +1,7 @@
-<<<<<<< HEAD
 """Named crash windows. A point is a no-op unless MILLRACE_FAULT_POINT names it; then the process kills itself there.
 
-The crash campaign and the tests set the variable for one process: "after_refresh_before_store", or "name:3" for the third
-time the point is passed.
+The campaigns and the tests set the variable for one process: "after_claim_before_call", or "name:3" for the third
+time the point is passed. Its last words, on standard error, say where it died.
 """
 
 from __future__ import annotations
@@ -10,24 +9,6 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-
-POINTS = ("after_refresh_before_store",)
-=======
-<<<<<<<< HEAD:sync/faults.py
-"""The crash windows of the pipeline; those of the connectors are theirs. See `connectors.faults` for what a point does."""
-========
-"""Named crash windows. A point is a no-op unless MILLRACE_FAULT_POINT names it; then the process kills itself there.
-
-The campaigns and the tests set the variable for one process: "after_claim_before_call", or "name:3" for the third
-time the point is passed. Its last words, on standard error, say where it died.
-"""
->>>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared):connectors/faults.py
-
-from __future__ import annotations
-
-from connectors.faults import point
-
-__all__ = ["POINTS", "point"]
 
 POINTS = (
     "after_rows_before_commit",  # fetched rows are written; they and the watermark are not committed
@@ -37,12 +18,9 @@ POINTS = (
     "mid_reconcile",  # the books were read afresh for unknown requests, and nothing is concluded from it
     "before_confirm_commit",
     "before_amendment_done",
-    "before_token_stored",  # the vendor has rotated a token, and ours is the old one
+    "after_refresh_before_store",  # the vendor has rotated a token, and ours is the old one
 )
-<<<<<<<< HEAD:sync/faults.py
-========
 LAST_WORDS = "died at the fault point "
->>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
 _wanted, _, _nth = os.environ.get("MILLRACE_FAULT_POINT", "").partition(":")
 _passed: Counter[str] = Counter()
 
@@ -53,10 +31,5 @@ def point(name: str) -> None:
         return
     _passed[name] += 1
     if _passed[name] == int(_nth or 1):
-<<<<<<< HEAD
-        os.kill(os.getpid(), signal.SIGKILL)
-=======
         os.write(2, f"{LAST_WORDS}{name}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)
->>>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared):connectors/faults.py
->>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)

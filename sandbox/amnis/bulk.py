@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 
 from sandbox.amnis import bodies, names
 from sandbox.amnis.bodies import Merchant, Peer, Times
@@ -24,11 +24,6 @@ _PEOPLE = names.CUSTOMERS_CHF + names.CUSTOMERS_EUR
 class _Wallet:
     id: int
     currency: str
-
-
-def _whole(wallet: _Wallet, amount: Decimal) -> Decimal:
-    """There is no hundredth of a yen."""
-    return amount.quantize(Decimal(1), ROUND_UP) if wallet.currency == "JPY" else amount
 
 
 class _Writer:
@@ -73,11 +68,7 @@ class _Writer:
 
     def _pay_in(self, times: Times) -> None:
         wallet = self._dice.choice(self.wallets)
-<<<<<<< HEAD
         amount = _payable(self._price(500, 1_300_000), wallet)
-=======
-        amount = _whole(wallet, self._price(500, 1_300_000))
->>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
         text = f"Rechnung {self._dice.randrange(10**6)}"
         payer = self._dice.choice(_PEOPLE)
         detail = bodies.payin(currency=wallet.currency, amount=money(amount), times=times, payer=payer, text=text)
@@ -85,11 +76,7 @@ class _Writer:
 
     def _payout(self, times: Times) -> None:
         wallet = self._dice.choice(self.wallets)
-<<<<<<< HEAD
         amount = _payable(self._price(), wallet)
-=======
-        amount = _whole(wallet, self._price())
->>>>>>> 3a079cc (Send a storm over twenty companies: kills, outages, vendor faults, and both vendors' books compared)
         name = self._dice.choice(_PEOPLE)
         detail = bodies.payout(
             account=wallet.id, currency=wallet.currency, amount=money(amount), times=times, status="executed",

@@ -1,7 +1,7 @@
 """Real processes that run our commands: forked from one that has Django ready, so that a death costs no start.
 
 The parent holds no connection to database or broker. A child that is to die at a named point has it in its environment
-before `sync.faults` reads it.
+before `connectors.faults` reads it.
 """
 
 from __future__ import annotations
