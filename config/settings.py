@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.health.HealthMiddleware",
+    "config.sizes.BodySizeMiddleware",
     "config.hosts.PublicHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -156,6 +157,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+LARGEST_BODY = 3 * 1024 * 1024  # with its files; the largest file that any page takes is 2 MB
 
 # A browser follows a form's redirects under form-action, so the vendors' consent pages have to be named.
 _CONSENT_PAGES = [origin(url) for url in (ENV.xero_login_url, ENV.amnis_authorize_url, ENV.amazon_consent_url) if url]

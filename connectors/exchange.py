@@ -20,6 +20,7 @@ from connectors.contract.spec import CallRecord
 
 CONNECT_SECONDS = 5.0
 POOL_SECONDS = 2.0
+SMALL = 256 * 1024
 LONGEST_WAIT = 26 * 3600.0
 EXCERPT_OF_READ, EXCERPT_OF_WRITE = 500, 8000
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -53,6 +54,35 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
 def shared_transport(base_url: str) -> httpx.BaseTransport:
     """One pool of connections per vendor and process: TLS is set up once, not once per slice of work."""
     return _transport(base_url, os.getpid())
+
+
+class SmallAnswers(httpx.BaseTransport):
+    """For sign-in addresses, whose answers are a few kilobytes: nothing packed is taken, and no more than `SMALL` bytes."""
+
+    def __init__(self, inner: httpx.BaseTransport | None) -> None:
+        self._inner = inner or httpx.HTTPTransport(trust_env=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers["Accept-Encoding"] = "identity"
+        response = self._inner.handle_request(request)
+        try:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise TooLong("the answer is packed", request=request)
+            return httpx.Response(response.status_code, headers=response.headers, content=_few_bytes(response, request))
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _few_bytes(response: httpx.Response, request: httpx.Request) -> bytes:
+    found = bytearray()
+    for chunk in (response.content,) if response.is_stream_consumed else response.iter_raw():
+        found += chunk
+        if len(found) > SMALL:
+            raise TooLong("the answer is too large", request=request)
+    return bytes(found)
 
 
 class Exchange:

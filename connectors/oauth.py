@@ -24,7 +24,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from connectors.contract.errors import ActionRequired, ContractBroken, RetryLater
 from connectors.contract.redact import redact
 from connectors.contract.spec import CallRecord
-from connectors.exchange import retry_after
+from connectors.exchange import SmallAnswers, retry_after
 
 TOKEN_SECONDS = 10.0  # a refresh holds a lease, so it has to end well before the lease does
 DEFAULT_LIFETIME = 1800
@@ -147,7 +147,7 @@ def read_claims(token: str) -> Mapping[str, Any]:
         return {}
     try:
         found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, binascii.Error, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -164,7 +164,7 @@ def _form_client(provider: Provider) -> Any:
         revocation_endpoint_auth_method="client_secret_basic",
         code_challenge_method="S256",
         timeout=TOKEN_SECONDS,
-        transport=provider.transport,
+        transport=SmallAnswers(provider.transport),
         follow_redirects=False,
         trust_env=False,
     )
@@ -184,7 +184,7 @@ def _ask_form(provider: Provider, ask: Callable[[Any], Mapping[str, Any]]) -> To
     except (httpx.RequestError, OSError) as error:
         _log(provider, 0, started)
         raise _unreachable(provider, error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RetryLater(f"{provider.title}'s sign-in answered with something unreadable.") from error
     _log(provider, 200, started)
     return found
@@ -196,7 +196,7 @@ def _ask_json(provider: Provider, **grant: str) -> TokenSet:
     body = {**grant, "client_id": provider.client_id, "client_secret": provider.client_secret}
     try:
         with httpx.Client(
-            timeout=TOKEN_SECONDS, transport=provider.transport, follow_redirects=False, trust_env=False
+            timeout=TOKEN_SECONDS, transport=SmallAnswers(provider.transport), follow_redirects=False, trust_env=False
         ) as client:
             response = client.post(provider.token_url, json=body, headers={"Accept": "application/json"})
     except (httpx.RequestError, OSError) as error:
@@ -211,7 +211,7 @@ def _read_json(provider: Provider, response: httpx.Response) -> TokenSet:
         raise _out_of_order(provider, response)
     try:
         found = response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RetryLater(f"{provider.title}'s sign-in answered with something unreadable.") from error
     if response.is_success and isinstance(found, dict):
         return _token_set(provider, found)

@@ -9,6 +9,7 @@ import unicodedata
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Where the list separator is a semicolon (Switzerland, Germany, France), a spreadsheet begins a new cell inside our text.
 _NEW_CELL = re.compile(r"[;\t][\s\"']*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_BREAKS = frozenset("\n\t\r\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")  # invisible, but some scripts cannot be written without them
 
 
@@ -18,8 +19,8 @@ def clean_text(value: str, *, keep_lines: bool = False) -> str:
 
 
 def _shown(character: str, keep_lines: bool) -> str:
-    if character in "\n\t\r":
-        return character if keep_lines and character != "\r" else " "
+    if character in _BREAKS:
+        return character if keep_lines and character in "\n\t" else " "
     hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in _JOINERS
     return "" if hidden else character
 

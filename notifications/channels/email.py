@@ -34,7 +34,8 @@ class Email:
     def _mail(self, letter: Letter) -> EmailMultiAlternatives:
         context = {"message": letter.message, "url": letter.url}
         mail = EmailMultiAlternatives(
-            subject=letter.message.subject,
+            # What looks like an encoded word would be decoded by the reader's program, line breaks and all.
+            subject=letter.message.subject.replace("=?", "= ?"),
             body=render_to_string("notifications/email.txt", context),
             to=[self._address],
             headers={**HEADERS, "Message-ID": f"<{letter.reference}>"},
