@@ -83,6 +83,7 @@ class Env:
     quarantine_seconds: float
     probe_seconds: tuple[float, ...]
     probe_gap_seconds: float
+    read_back_seconds: float
     send_deadline_seconds: float
     http_timeout_seconds: float
     watchdog_seconds: float
@@ -143,6 +144,7 @@ def load(environ: Mapping[str, str]) -> Env:
         quarantine_seconds=read.seconds("QUARANTINE_SECONDS", 600),
         probe_seconds=read.second_list("PROBE_SECONDS", (60, 300)),
         probe_gap_seconds=read.seconds("PROBE_GAP_SECONDS", 120),
+        read_back_seconds=read.seconds("READ_BACK_SECONDS", 60),
         send_deadline_seconds=read.seconds("SEND_DEADLINE_SECONDS", 20),
         http_timeout_seconds=read.seconds("HTTP_TIMEOUT_SECONDS", 30),
         watchdog_seconds=read.seconds("WATCHDOG_SECONDS", 10),

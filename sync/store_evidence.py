@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sync import store
@@ -22,13 +22,13 @@ def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
     return [(row["destination_type"], row["due"], row["needs"]) for row in found]
 
 
-def any_to_confirm(*, flow_id: int) -> bool:
-    """Is there an entry with an id whose document should be read back now?"""
+def any_to_confirm(*, flow_id: int, waiting: timedelta = timedelta()) -> bool:
+    """Is there an entry with an id whose document should be read back now, and that has been `waiting` for it so long?"""
     return bool(
         store.rows(
             """SELECT 1 AS one FROM entry WHERE flow_id = %s AND state = 'unconfirmed' AND destination_id IS NOT NULL
-                  AND not_before <= clock_timestamp() LIMIT 1""",
-            [flow_id],
+                  AND not_before <= clock_timestamp() AND changed_at <= clock_timestamp() - %s LIMIT 1""",
+            [flow_id, waiting],
         )
     )
 

@@ -49,6 +49,12 @@ def confirm(ctx: Context) -> Progress:
     return Progress(moved=moved + _ask_singly(ctx, unseen))
 
 
+def is_overdue(ctx: Context) -> bool:
+    """Does a document wait longer for its confirmation than it should?"""
+    with ctx.commit():
+        return store_evidence.any_to_confirm(flow_id=ctx.flow_id, waiting=ctx.timing.read_back)
+
+
 def verdict(row: dict[str, Any], found: MirrorDocument, *, compare_tax: bool = True) -> dict[str, Any]:
     """Confirmed where the document is live and `match.differences` finds none; otherwise a person compares.
 

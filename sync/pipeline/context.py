@@ -37,6 +37,7 @@ class Timing:
     poll: float | None
     schedule: Schedule
     evidence: Evidence
+    read_back: timedelta  # so long may a document wait for its confirmation while the source has more
 
     @classmethod
     def from_settings(cls) -> Timing:
@@ -53,6 +54,7 @@ class Timing:
                 quarantine=quarantine,
                 gap=timedelta(seconds=env.probe_gap_seconds),
             ),
+            read_back=timedelta(seconds=env.read_back_seconds),
         )
 
 

@@ -27,9 +27,9 @@ def fetch(ctx: Context) -> Progress:
     began = _moment(ctx.flow.cursor.get("began")) if cursor.page > 1 else None
     page = ctx.source.read(cursor, pages=PAGES)  # no transaction is open
     reading = Reading(began=began or ctx.now(), since=cursor.since, whole=cursor.page == 1 and page.at_end)
-    read = keyed(ctx, page, reading)
-    rows = [row_of(ctx, row) for row in read]
     with ctx.commit():
+        read = keyed(ctx, page, reading)
+        rows = [row_of(ctx, row) for row in read]
         found = store.Fetched(new=0, changed=0, unchanged=0)
         if rows:
             ctx.begin_run()

@@ -18,10 +18,9 @@ from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
 from sync.models import Flow, Run
-from sync.pipeline import amend, contact_changes, drift, log
+from sync.pipeline import amend, confirm, contact_changes, drift, log
 from sync.pipeline.backfill import backfill
 from sync.pipeline.books import load_books
-from sync.pipeline.confirm import confirm
 from sync.pipeline.context import Context, LeaseLost, Progress, Timing
 from sync.pipeline.dependents import release
 from sync.pipeline.fetch import fetch
@@ -36,7 +35,11 @@ from tenants.scoping import tenant_scope
 Step = Callable[[Context], Progress]
 DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
 SENDING: tuple[tuple[str, Step], ...] = (("push", push), ("amend", amend.amend))
-SETTLING: tuple[tuple[str, Step], ...] = (("confirm", confirm), ("amend", amend.read_back), ("transform", release))
+SETTLING: tuple[tuple[str, Step], ...] = (
+    ("confirm", confirm.confirm),
+    ("amend", amend.read_back),
+    ("transform", release),
+)
 SLICE_SECONDS = 20.0  # at most a sixth of the lease: the task's own time limits come long after it
 FETCHES = 5  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
@@ -169,6 +172,8 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             if ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
                 drift.look(ctx)
                 return True, failure
+            if confirm.is_overdue(ctx):  # a long first sync is confirmed as it goes, not at its end
+                _each(ctx, SETTLING)
     except ConnectorError as error:
         return False, error
     return False, failure

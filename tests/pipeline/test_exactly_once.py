@@ -18,9 +18,9 @@ from django.db import connection
 
 from config.database import as_owner
 from sandbox.amnis.bulk import add_random_movements
-from sync.models import PushAttempt, PushIntent
+from sync.models import Event, PushAttempt, PushIntent
 from tenants.scoping import tenant_scope
-from tests.pipeline.conftest import World
+from tests.pipeline.conftest import CUTOFF, World
 
 
 def add_pay_ins(world: World, count: int = 3) -> None:
@@ -210,3 +210,16 @@ def test_every_send_leaves_an_attempt_and_no_body_is_ever_rebuilt(world: World) 
     with tenant_scope(world.tenant.pk):
         attempts = list(PushAttempt.objects.order_by("id").values_list("outcome", flat=True))
     assert attempts == ["applied", "unknown"]  # the contacts, then the call whose answer was lost
+
+
+def test_a_long_first_sync_confirms_what_it_posted_before_the_source_is_at_its_end(world: World, settings: Any) -> None:
+    """Else a year's back-fill would stand unconfirmed for hours, and every slice would leave it so."""
+    settings.ENV = replace(settings.ENV, read_back_seconds=0.0)
+    add_random_movements(world.amnis, 1200, seed=3, first=CUTOFF)
+
+    world.sync()
+
+    with tenant_scope(world.tenant.pk):
+        confirmed = Event.objects.filter(to_state="confirmed").order_by("id").values_list("id", flat=True)[0]
+        fetched = Event.objects.filter(to_state="fetched", step="fetch").order_by("-id").values_list("id", flat=True)[0]
+    assert confirmed < fetched

@@ -372,12 +372,12 @@ class Memory:
 
     # ----------------------------------------------------------------- confirm
 
-    def any_to_confirm(self, *, flow_id: int) -> bool:
+    def any_to_confirm(self, *, flow_id: int, waiting: timedelta = timedelta()) -> bool:
         now = self.now()
-        return any(
-            row["state"] == "unconfirmed" and row["destination_id"] is not None and row["not_before"] <= now
-            for row in self.entries.values()
+        sent = (
+            row for row in self.entries.values() if row["state"] == "unconfirmed" and row["destination_id"] is not None
         )
+        return any(row["not_before"] <= now and row["changed_at"] <= now - waiting for row in sent)
 
     def entries_to_confirm(self, *, flow_id: int, connection_id: int, limit: int) -> list[Row]:
         names = ("id", "marker", "document", "destination_id", "changed_at", "posted_rate", "findings")

@@ -55,6 +55,7 @@ TIMING = Timing(
     poll=None,
     schedule=Schedule(waits=(MINUTE, 5 * MINUTE, 30 * MINUTE, 120 * MINUTE)),
     evidence=Evidence(probes=(MINUTE, 5 * MINUTE), quarantine=10 * MINUTE, gap=2 * MINUTE),
+    read_back=MINUTE,
 )
 HORIZON = 24 * 3600.0
 TRIES = 5  # the first and one after each wait of the schedule
