@@ -69,19 +69,18 @@ def run_pass(
     Raises LeaseHeld and NotConnected before anything happened. Defects are recorded and raised.
     """
     ctx = opened(tenant_id=tenant_id, flow_id=flow_id, trigger=trigger, actor=actor, seconds=seconds)
-    failure: ConnectorError | None = None
     try:
         if always_record:
             with ctx.commit():
                 ctx.begin_run()
         finished, failure = _work(ctx)
+        return log.close(ctx, finished=finished, failure=failure)
     except LeaseLost:
         logger.warning("lease_lost", flow_id=flow_id)
         return Result(run_id=ctx.run_id, counts=dict(ctx.counts), finished=False)
     except Exception as defect:
         log.defect(ctx, defect)
         raise
-    return log.close(ctx, finished=finished, failure=failure)
 
 
 def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: float | None) -> Context:

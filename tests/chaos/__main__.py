@@ -27,6 +27,8 @@ LIMIT_SECONDS = 900.0
 
 def main() -> int:
     options = _options()
+    if options.bugs is not None:
+        return subprocess.call([sys.executable, "-m", "tests.chaos.seeded", *options.bugs])
     if options.size == "sim":
         return subprocess.call(
             [sys.executable, "-m", "tests.simulation.command", str(options.seed or 0), str(options.seeds)]

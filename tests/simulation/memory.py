@@ -25,7 +25,7 @@ MOVES = frozenset(
         ("ready", "duplicate"), ("ready", "unconfirmed"),
         ("in_flight", "unconfirmed"), ("in_flight", "ready"), ("in_flight", "review"), ("in_flight", "failed"),
         ("unconfirmed", "confirmed"), ("unconfirmed", "ready"), ("unconfirmed", "failed"), ("unconfirmed", "review"),
-        ("confirmed", "review"),
+        ("confirmed", "review"), ("duplicate", "review"),
     }
 )  # fmt: skip
 KEPT = ("findings", "document", "destination_id", "posted_rate", "read_back", "contact_id", "attempts", "batch_limit")

@@ -1,0 +1,34 @@
+"""A process may die at any of its statements: what comes after it finds every row, and books each once."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db.models.functions import Now
+
+from sync.models import Flow, PushIntent
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import World, kept_company, sandbox, world
+from tests.simulation.machine import Killed, dies_at
+
+__all__ = ["kept_company", "sandbox", "world"]
+
+
+@pytest.mark.parametrize("statement", range(1, 40, 2))
+def test_a_death_at_any_statement_of_a_first_pass_loses_nothing(world: World, statement: int) -> None:
+    """Every commit has at least two statements before the next one, so that each gap between two commits is met."""
+    for number in range(3):
+        world.amnis.pay_in(amount=f"{100 + number}.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+    with dies_at(statement), pytest.raises(Killed):
+        world.sync()
+    with tenant_scope(world.tenant.pk):
+        Flow.objects.update(lease_until=Now())
+        PushIntent.objects.filter(lease_until__isnull=False).update(lease_until=Now())
+    world.sandbox.xero.idempotency.forget_everything()
+
+    world.settle(seconds=20)
+
+    assert sorted(Decimal(str(it["Total"])) for it in world.books.bank_transactions()) == [100, 101, 102]
+    assert world.states() == ["confirmed"] * 3
