@@ -72,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", choices=("crash", "sim", *SIZES), default="crash")
     parser.add_argument("--times", type=_count, default=20, help="deaths at each point (20)")
     parser.add_argument("--seed", type=int, help="repeat a campaign")
+    parser.add_argument("--bugs", nargs="*", metavar="NAME", help="seed each known bug, or these: all must be caught")
     parser.add_argument(
         "--seeds", type=_count, default=2000, help="with --size sim: scenarios from this seed on (2000)"
     )

@@ -12,7 +12,7 @@ MACHINE = "tests/simulation/test_flow_machine.py"
 MODEL = "tests/simulation/test_memory.py::test_the_memory_answers_and_keeps_what_postgres_does"
 DEATHS = "tests/simulation/test_deaths.py"
 CLAIMS = "tests/simulation/test_claims.py"
-ONCE = "tests/pipeline/test_exactly_once.py"
+ONCE = "tests/pipeline/test_exactly_once.py::test_each_movement_is_posted_once_whatever_happens_to_the_call"
 HTTP = "tests/connectors/test_http.py"
 SCOPING = "tests/tenants/test_scoping.py"
 

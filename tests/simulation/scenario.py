@@ -61,8 +61,8 @@ class Scenario:
 def drawn(seed: int) -> Scenario:
     """A scenario: fifty to eighty movements, about one call in four goes wrong."""
     dice = random.Random(seed)
-    count = dice.choice((50, 50, 55, 60, 80))
-    spread = dice.choice((1.0, 60.0, 1800.0))
+    count = dice.choice((50, 50, 50, 60, 80))
+    spread = dice.choice((1.0, 60.0, 600.0))
     return Scenario(
         seed=seed,
         movements=tuple(_movement(dice, number, spread) for number in range(count)),
@@ -74,7 +74,7 @@ def drawn(seed: int) -> Scenario:
             for _ in range(dice.randrange(4))
         ),
         workers=dice.choice((1, 2, 2, 3)),
-        batch=dice.choice((5, 20, 50)),
+        batch=dice.choice((10, 25, 50)),
         lag=dice.choice((0.0, 0.0, 20.0, 100.0)),
     )
 

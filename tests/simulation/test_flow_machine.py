@@ -14,7 +14,7 @@ from tests.simulation.machine import FlowMachine
 
 __all__ = ["kept_company", "worlds"]
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "300" if NIGHTLY else "6"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "300" if NIGHTLY else "5"))
 
 
 def test_whatever_happens_in_whatever_order_each_movement_is_booked_once(worlds: Worlds, request: Any) -> None:
