@@ -22,8 +22,9 @@ from django.db.models.functions import Now
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from connectors import faults
 from connectors.models import Connection, Grant
-from sync import faults, services, store, undoing
+from sync import services, store, undoing
 from sync.models import Amendment, Entry, Event, Flow, PushIntent, PushIntentItem
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import AT_REST
