@@ -39,8 +39,8 @@ def run(names: Sequence[str]) -> int:
     """The table, the JSON line and the exit code, for these bugs or for all."""
     started = time.monotonic()
     chosen = [BUGS[name] for name in names] or list(BUGS.values())
-    plain = [_tried("", rig) for rig in sorted({bug.rig for bug in chosen})]
     trials = [_tried(bug.name, bug.rig) for bug in chosen]
+    plain = [_tried("", rig) for rig in sorted({bug.rig for bug in chosen})]
     for trial in (*plain, *trials):
         _print(trial)
     missed = [trial.bug for trial in trials if trial.code != CAUGHT]
