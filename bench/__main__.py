@@ -8,18 +8,23 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from math import ceil
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-from bench import ours, rivals
+from bench import faults, growth, lag, ours, rivals, scale
 from bench.company import COMPANY, first_day
 from bench.figures import Figures, Target
 from bench.packages import NotInstalled
 from bench.stage import Stage, Vendors, stage, vendors
 from bench.table import aligned, race_json, race_table, spread
 
-ROWS, RUNS = 10_000, 3
+ROWS, RUNS = 5_000, 3
+GIANT, GIANT_FULL = 10_000, 500_000
+BACKGROUND, BACKGROUND_FULL = 100_000, 10_000_000
 TASKS_SHARE = 40  # a task for each transaction is so slow that it gets a fortieth of the rows
 
 
@@ -27,10 +32,91 @@ def main() -> int:
     options = _arguments()
     began = time.monotonic()
     with stage() as made:
-        runs = _race(made, options)
-        targets = _targets_of_race(runs)
-        _tell(runs, targets, seconds=time.monotonic() - began)
+        runs = [] if options.scale else _race(made, options)
+        targets, answer = _targets_of_race(runs), dict[str, Any]()
+        for part in _parts(options):
+            more, told = part(made, options)
+            targets += more
+            answer |= told
+        _tell(runs, targets, answer, seconds=time.monotonic() - began)
     return 0
+
+
+Part = Callable[[Stage, argparse.Namespace], tuple[list[Target], dict[str, Any]]]
+
+
+def _parts(options: argparse.Namespace) -> list[Part]:
+    """What is measured besides the race."""
+    if options.scale:
+        return [_scale]
+    if options.only:
+        return []
+    return [_faults, _neighbour, _lag, _growth, *([_scale] if options.full else [])]
+
+
+def _neighbour(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    print("a small tenant beside a giant", file=sys.stderr, flush=True)
+    found = lag.measure_neighbour(made, giant=GIANT_FULL if options.full else GIANT, trials=9)
+    fresh = lag.freshness(found)
+    targets = [
+        Target(
+            name="small tenant beside a giant back-fill, to idle",
+            figure=found.ratio,
+            limit=1.2,
+            unit="x",
+            remark=f"{median(found.idle):.2f} s idle, {median(found.beside):.2f} s beside",
+        ),
+        Target(
+            name="freshness p95 with a poll of 60 s",
+            figure=fresh[1],
+            limit=75,
+            unit="s",
+            remark=f"p50 {fresh[0]:.0f} s, p99 {fresh[2]:.0f} s: an even wait and what was measured from due on",
+        ),
+        Target(name="cold start of a worker to its first claim", figure=found.cold_start, limit=2, unit="s"),
+    ]
+    return targets, {"neighbour": asdict(found), "freshness": fresh}
+
+
+def _faults(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    print("under faults", file=sys.stderr, flush=True)
+    found = faults.measure_faults(made, rows=10_000 if options.full else 1000, kills=10 if options.full else 3)
+    print("\n".join(faults.table(found)), end="\n\n")
+    wrong = sum(one.verdict.duplicates + one.verdict.losses for one in found if one.name == "ours")
+    return [Target(name="duplicates and losses under faults", figure=wrong, limit=0)], {
+        "faults": [
+            {**asdict(one), "verdict": {**asdict(one.verdict), "cents": str(one.verdict.cents)}} for one in found
+        ]
+    }
+
+
+def _growth(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    print("in large tables", file=sys.stderr, flush=True)
+    rows, background = (100_000, BACKGROUND_FULL) if options.full else (2000, BACKGROUND)
+    found = growth.measure_growth(made, rows=rows, background=background)
+    target = Target(
+        name=f"CPU seconds per 1,000 among {background:,} rows, to alone",
+        figure=found.ratio,
+        limit=1.2,
+        unit="x",
+        remark=f"{found.small:.2f} s alone, {found.large:.2f} s among them",
+    )
+    return [target], {"growth": asdict(found)}
+
+
+def _lag(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    if options.full:
+        return [], {}  # `_scale` measures it, too
+    print("a thousand tenants", file=sys.stderr, flush=True)
+    found = lag.measure_lag(made, tenants=1000, poll=60.0, seconds=40.0)
+    return [scale.lag_target(found)], {"lag": asdict(found)}
+
+
+def _scale(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    print("a hundred thousand tenants", file=sys.stderr, flush=True)
+    found = scale.measure_scale(made)
+    print("\n".join(scale.table(found)), end="\n\n")
+    return scale.targets(found), {"scale": scale.as_json(found)}
 
 
 def _arguments() -> argparse.Namespace:
@@ -40,7 +126,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.full and options.rows == ROWS:
+        options.rows = 100_000
+    return options
 
 
 def _race(made: Stage, options: argparse.Namespace) -> list[list[Figures]]:
@@ -101,12 +190,13 @@ def _targets_of_race(runs: list[list[Figures]]) -> list[Target]:
     ]
 
 
-def _tell(runs: list[list[Figures]], targets: list[Target], *, seconds: float) -> None:
-    print("\n".join(race_table(runs)))
-    print()
+def _tell(runs: list[list[Figures]], targets: list[Target], more: dict[str, Any], *, seconds: float) -> None:
+    if runs:
+        print("\n".join(race_table(runs)), end="\n\n")
     print("\n".join(aligned([["target", "wanted", "measured", ""], *(_target_line(target) for target in targets)])))
     answer = {
         "bench": race_json(runs),
+        **more,
         "targets": {it.name: {"figure": it.figure, "limit": it.limit, "reached": it.is_reached} for it in targets},
         "cores": os.cpu_count(),
         "load": Path("/proc/loadavg").read_text(encoding="ascii").split()[:3],

@@ -15,6 +15,7 @@ from bench.stage import BenchError, Stage, Vendors, tail
 from config.supervisor.environment import ROOT
 
 SLUG, COMPANY, ORGANISATION = "demo", "ck_1", "Muster Handels AG"
+SMALL, SMALL_ORGANISATION = "ck_2", "Muster Immobilien AG"
 DEMO = ROOT / "sync" / "tenantfile" / "demo.yaml"
 DAYS = 90
 MORE_RULES = [
@@ -52,12 +53,23 @@ def _rule(name: str, kind: str, word: str, account: str) -> dict[str, Any]:
     return {"name": name, "when": {"all": wanted}, "then": {"account": account, "tax": "NONE"}}
 
 
-def import_company(made: Stage, vendors: Vendors, environ: Mapping[str, str]) -> None:
-    file = made.folder / f"tenant-{made.made}.yaml"
-    file.write_text(yaml.safe_dump(tenant_file(), allow_unicode=True), encoding="utf-8")
+def small_file() -> dict[str, Any]:
+    """A second, small company: one wallet, the same rules."""
+    found = tenant_file(slug="small")
+    found["tenant"]["name"] = found["connections"]["xero"]["organisation"] = SMALL_ORGANISATION
+    found["connections"]["amnis"]["client_id"] = SMALL
+    found["flow"]["accounts"] = [{"source": "21", "xero": "090"}, {"source": "22", "ignore": "no account"}]
+    return found
+
+
+def import_company(made: Stage, vendors: Vendors, environ: Mapping[str, str], *, small: bool = False) -> None:
+    file = made.folder / f"tenant-{made.made}-{small}.yaml"
+    content = small_file() if small else tenant_file()
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    organisation = SMALL_ORGANISATION if small else ORGANISATION
     secrets = {
         "BENCH_AMNIS_SECRET": "cs_demo",
-        "BENCH_XERO_TOKEN": str(vendors.tokens(ORGANISATION)["refresh_token"]),
+        "BENCH_XERO_TOKEN": str(vendors.tokens(organisation)["refresh_token"]),
     }
     code, said = manage(made, {**environ, **secrets}, "tenant_import", str(file))
     if code != 0:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -59,10 +60,9 @@ class Programs:
 
 
 @contextmanager
-def programs(made: Stage, environ: Mapping[str, str]) -> Iterator[Programs]:
-    """A worker of two processes and one clock, until the block is left."""
-    folder = made.folder / f"programs-{made.made}"
-    folder.mkdir()
+def programs(made: Stage, environ: Mapping[str, str], *, kill: bool = False) -> Iterator[Programs]:
+    """A worker of two processes and one clock, until the block is left: stopped, or killed without a word."""
+    folder = Path(tempfile.mkdtemp(prefix="programs-", dir=made.folder))
     log = made.folder / "worker.log"
     beat = ["celery", "-A", "config.beat", "beat", f"--schedule={folder / 'schedule'}", "--pidfile=",
             "--loglevel=WARNING"]  # fmt: skip
@@ -72,6 +72,8 @@ def programs(made: Stage, environ: Mapping[str, str]) -> Iterator[Programs]:
         yield Programs(worker=started[0], beat=started[1], counts=folder)
     finally:
         for process in started:
+            if kill:
+                child.kill_group(process)
             child.stop(process, grace=3.0)
 
 
@@ -81,12 +83,13 @@ def run(made: Stage, world: Vendors) -> Figures:
     import_company(made, world, environ)
     world.ask("clear_books", org=ORGANISATION)
     world.ask("forget")
-    figures = _measured(made, world, environ)
+    figures = measured(made, world, environ)
     made.drop(environ)
     return figures
 
 
-def _measured(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures:
+def measured(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures:
+    """From due to rest, judged. The database has the company, and no worker runs yet."""
     database = database_of(environ)
     with made.superuser() as looking, made.superuser(database) as inside:
         inside.execute("UPDATE flow SET next_at = now() + interval '1 day'")

@@ -242,7 +242,6 @@ class Control:
     def do_forget(self) -> None:
         self._amnis.calls.clear()
         self._xero.calls.clear()
-        self._weather.struck.clear()
 
     def do_clear_books(self, org: str) -> None:
         """Empty books for the next competitor."""
@@ -283,13 +282,14 @@ class Control:
     def do_add(self, company: str, rows: int, seed: int, history: bool = False, first: str = "") -> int:
         start = date.fromisoformat(first) if first else None
         made = self.sandbox.amnis.company(company)
-        added = add_random_movements(made, rows, seed=seed, history=history, first=start)
+        added = add_random_movements(made, rows, seed=seed, history=history, first=start) if rows else 0
         self._amnis.pages.setdefault(company, RowPages(self.sandbox.store, company)).refresh()
         return added
 
-    def do_pay_in(self, company: str, amount: str, payer: str) -> str:
+    def do_pay_in(self, company: str, account: int, amount: str, payer: str) -> str:
         """One movement of this moment."""
-        number = str(self.sandbox.amnis.company(company).pay_in(amount=amount, payer=payer))
+        made = self.sandbox.amnis.company(company)
+        number = str(made.pay_in(amount=amount, account=account, payer=payer))
         self._amnis.pages.setdefault(company, RowPages(self.sandbox.store, company)).refresh()
         return number
 
