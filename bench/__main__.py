@@ -34,12 +34,33 @@ def main() -> int:
     with stage() as made:
         runs = [] if options.scale else _race(made, options)
         targets, answer = _targets_of_race(runs), dict[str, Any]()
+        if runs and not options.only:
+            targets.append(_memory(made, options, runs))
         for part in _parts(options):
-            more, told = part(made, options)
+            try:
+                more, told = part(made, options)
+            except Exception as problem:  # noqa: BLE001  one part that fails takes no other figure with it
+                print(f"{part.__name__.strip('_')} was not measured: {problem!r}"[:1000], flush=True)
+                answer.setdefault("not_measured", []).append(part.__name__.strip("_"))
+                continue
             targets += more
             answer |= told
         _tell(runs, targets, answer, seconds=time.monotonic() - began)
     return 0
+
+
+def _memory(made: Stage, options: argparse.Namespace, runs: list[list[Figures]]) -> Target:
+    """A worker process after a tenth of the rows, and after all of them."""
+    print("memory", file=sys.stderr, flush=True)
+    with vendors(made, {COMPANY: options.rows // 10}, first=first_day()) as world:
+        few = ours.run(made, world)
+    many = spread([figures.peak_megabytes for run in runs for figures in run if figures.name == "ours"]).middle
+    return Target(
+        name=f"memory after {options.rows:,} rows less after {few.rows:,}",
+        figure=many - few.peak_megabytes,
+        limit=10,
+        unit="MB",
+    )
 
 
 Part = Callable[[Stage, argparse.Namespace], tuple[list[Target], dict[str, Any]]]
