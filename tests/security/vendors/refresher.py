@@ -19,6 +19,8 @@ LEASE = 0.15  # seconds; what a dead child leaves behind ends soon
 def main(grant_id: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
+    from connectors import credentials  # noqa: F401  once, before any child is made: it is most of what a child costs
+
     for line in sys.stdin:
         reader, writer = os.pipe()
         child = os.fork()

@@ -69,6 +69,7 @@ def test_a_kill_between_refresh_and_store_never_costs_the_connection(
                 assert Grant.objects.get(pk=grant.pk).status == Grant.Status.ACTIVE
             assert other.use("live") == (0, "")
             lived += 1
+            print(f"{killed} kills, {lived} refreshes that lived", flush=True)
             assert _opens(addresses["XERO_API_URL"], Grant.objects.get(pk=grant.pk)), "the stored token opens nothing"
             if killed == KILLS:
                 break
