@@ -117,7 +117,11 @@ class Money:
         return Money(amount=abs(self.amount), currency=self.currency)
 
     def __str__(self) -> str:
-        return f"{self.currency} {self.amount:,f}"
+        """As people read it: no zeros behind the currency's own digits (a table keeps four)."""
+        text, digits = f"{self.amount:,f}", max(2, minor_units(self.currency))
+        whole, point, fraction = text.partition(".")
+        kept = fraction[:digits] + fraction[digits:].rstrip("0")
+        return f"{self.currency} {whole}{point}{kept}"
 
     def _same(self, other: Money) -> Decimal:
         if not isinstance(other, Money) or other.currency != self.currency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sync.pipeline import findings
 from sync.pipeline.context import Context
 
 FRESH = timedelta(minutes=10)
+_TOLD = re.compile(r"\(booked \d\d\.\d\d\.\d{4}\)$")
 REFERENCE_ROOM = 83  # of 100, beside the marker: the original date must not be what is cut off
 
 
@@ -80,7 +82,8 @@ def locked(entry_id: int, document: dict[str, Any], *, lock_date: date, policy: 
 
 
 def redated(document: dict[str, Any], day: date) -> dict[str, Any]:
-    """The document on another day, its original date told in the reference."""
-    told = f"(booked {date.fromisoformat(document['date']):%d.%m.%Y})"
-    kept = document["reference"][: REFERENCE_ROOM - len(told) - 1].strip()
+    """The document on another day, its original date told in the reference: once, and the first one."""
+    before = _TOLD.search(document["reference"])
+    told = before[0] if before else f"(booked {date.fromisoformat(document['date']):%d.%m.%Y})"
+    kept = _TOLD.sub("", document["reference"])[: REFERENCE_ROOM - len(told) - 1].strip()
     return {**document, "date": day.isoformat(), "reference": f"{kept} {told}".strip()}

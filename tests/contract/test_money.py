@@ -67,6 +67,20 @@ def test_an_amount_survives_its_text(amount: Decimal) -> None:
     assert decimal_of(amount) == amount
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("86.4000", "CHF", "CHF 86.40"),
+        ("1234.5", "CHF", "CHF 1,234.5"),
+        ("12.3450", "CHF", "CHF 12.345"),
+        ("1.2300", "KWD", "KWD 1.230"),
+        ("500", "JPY", "JPY 500"),
+    ],
+)
+def test_people_read_no_zeros_behind_the_digits_of_a_currency(amount: str, currency: str, shown: str) -> None:
+    assert str(Money.of(amount, currency)) == shown
+
+
 def test_a_negative_zero_is_zero() -> None:
     assert str(decimal_of("-0.00")) == "0.00"
     assert str((-Money.of("0.00", "CHF")).amount) == "0.00"

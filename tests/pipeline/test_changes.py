@@ -170,6 +170,14 @@ def test_a_document_is_redated_with_its_own_date_in_the_text() -> None:
     }
 
 
+def test_a_document_that_is_redated_twice_tells_its_first_date_once() -> None:
+    document: dict[str, Any] = {"date": "2026-03-02", "reference": "Rechnung 1"}
+
+    twice = redated(redated(document, date(2026, 4, 1)), date(2026, 5, 1))
+
+    assert twice == {"date": "2026-05-01", "reference": "Rechnung 1 (booked 02.03.2026)"}
+
+
 def an_hour_later(world: World) -> None:
     world.set_flow(mirror_read_at=world.sandbox.clock.now() - timedelta(minutes=56))
     world.sync()
