@@ -6,7 +6,7 @@ Every file that leaves is written down, so that a second one can tell what was i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -99,8 +99,10 @@ def statement_export(
     actor: str,
     part: int | None = None,
     as_of: datetime | None = None,
+    deliver: Callable[[StatementFile], object] | None = None,
 ) -> StatementFile:
-    """The file's text; that it left is written down with its lines. Two exports at once see each other. `part`: of the
+    """The file's text; that it left is written down with its lines, after `deliver` has put it where it belongs: what that
+    raises leaves nothing exported. Two exports at once see each other. `part`: of the
     month in files of as many lines as Xero takes, this one alone, counted from 1.
 
     The first part cuts the month, the others are parts of the newest cut (or of that of `as_of`), whatever was posted in
@@ -113,6 +115,10 @@ def statement_export(
         lines = told.lines if part is None or cut is None else cut.part(told.lines, part)
         lines = tuple(line for line in lines if line in told.since.new) if only_new else lines
         text = statement.to_csv(lines)
+        at, parts = (cut.at, len(cut.parts)) if cut is not None else (None, 1)
+        made = StatementFile(statement=told, lines=lines, text=text, cut_at=at, parts=parts)
+        if deliver is not None:
+            deliver(made)
         kept = StatementExport.objects.create(
             tenant_id=tenant_id,
             flow=flow,
@@ -120,7 +126,7 @@ def statement_export(
             month=told.month,
             only_new=only_new,
             lines=[line.to_json() for line in lines],
-            cut=cut.markers if cut is not None and cut.is_new else None,
+            cut=cut.keys if cut is not None and cut.is_new else None,
             cut_at=cut.at if cut is not None else None,
             total=statement.sum_of(lines),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -135,28 +141,27 @@ def statement_export(
             "sha256": kept.sha256,
         }
         audit.record("export", target="statement", actor=actor, after=after)
-        at, parts = (cut.at, len(cut.parts)) if cut is not None else (None, 1)
-        return StatementFile(statement=told, lines=lines, text=text, cut_at=at, parts=parts)
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cut:
-    """A month cut into parts at one moment, by the markers of its lines."""
+    """A month cut into parts at one moment, by its movements: one that is posted again stays in its part."""
 
-    markers: list[str]
+    keys: list[str]
     at: datetime
     is_new: bool
 
     @property
     def parts(self) -> list[tuple[str, ...]]:
-        return statement.in_parts(self.markers)
+        return statement.in_parts(self.keys)
 
     def part(self, lines: Sequence[StatementLine], number: int) -> tuple[StatementLine, ...]:
         """What of this part stands in the books today."""
         if not 1 <= number <= len(self.parts):
             raise ValueError(f"the month has {len(self.parts)} parts")
         wanted = frozenset(self.parts[number - 1])
-        return tuple(line for line in lines if line.marker in wanted)
+        return tuple(line for line in lines if line.key in wanted or line.marker in wanted)
 
 
 def _cut(told: Statement, *, begins: bool, as_of: datetime | None) -> _Cut:
@@ -166,9 +171,9 @@ def _cut(told: Statement, *, begins: bool, as_of: datetime | None) -> _Cut:
         if not known:
             raise ValueError(f"nothing was cut into parts at {as_of.isoformat()}")
     if not known or (begins and as_of is None):
-        return _Cut(markers=[line.marker for line in told.lines], at=store.now(), is_new=True)
-    markers, at = known[-1]
-    return _Cut(markers=markers, at=at, is_new=False)
+        return _Cut(keys=[line.key for line in told.lines], at=store.now(), is_new=True)
+    keys, at = known[-1]
+    return _Cut(keys=keys, at=at, is_new=False)
 
 
 def bank_account_of(flow: Flow, source_account_id: str) -> AccountMapping | None:
@@ -191,6 +196,7 @@ def _line(row: Mapping[str, Any], bank_account_id: str) -> StatementLine:
     payee, description = _texts(documents.from_json(dict(row["document"]))) if row["document"] else ("", "")
     return StatementLine(
         marker=row["marker"],
+        entry=str(row["entry"]),
         date=found.date,
         amount=_seen_from(found, bank_account_id),
         payee=payee,

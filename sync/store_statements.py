@@ -24,7 +24,7 @@ def posted_on(
 ) -> list[dict[str, Any]]:
     """Live documents of our entries that move this bank account in [since, before), with the entry's own texts."""
     return rows(
-        "SELECT entry.marker, entry.document, to_jsonb(mirror) AS found"
+        "SELECT entry.id AS entry, entry.marker, entry.document, to_jsonb(mirror) AS found"
         + _LIVE
         + """ AND mirror.date >= %(since)s AND mirror.date < %(before)s
               AND (mirror.account_id = %(account)s OR mirror.other_account_id = %(account)s)

@@ -27,17 +27,28 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """One movement of the bank account; `amount` is signed from its view. `marker` tells it from every other line."""
+    """One movement of the bank account; `amount` is signed from its view. `marker` tells it from every other line, `entry`
+    also where the movement was posted again, which gives it another marker and moves the bank account no second time."""
 
     marker: str
+    entry: str = ""
     date: date
     amount: Decimal
     payee: str = ""
     description: str = ""
     reference: str = ""
 
+    @property
+    def key(self) -> str:
+        return self.entry or self.marker
+
     def to_json(self) -> dict[str, str]:
-        return {"marker": self.marker, "date": self.date.isoformat(), "amount": f"{self.amount:.2f}"}
+        return {
+            "marker": self.marker,
+            "entry": self.entry,
+            "date": self.date.isoformat(),
+            "amount": f"{self.amount:.2f}",
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +62,18 @@ class Since:
 
 
 def since_last(lines: Sequence[StatementLine], exported: Iterable[Mapping[str, Any]]) -> Since:
-    """Compare with every line that ever left for this account and month; of one marker the last export counts."""
-    before = {line["marker"]: line for line in exported}
-    known = [line for line in lines if line.marker in before]
-    same = tuple(line for line in known if _reads_like(line, before[line.marker]))
+    """Compare with every line that ever left for this account and month; of one movement the last export counts."""
+    entry_of = {line.marker: line.key for line in lines}
+    before: dict[str, Mapping[str, Any]] = {}
+    for line in exported:  # an early one says no more than its marker
+        before[line.get("entry") or entry_of.get(line["marker"], line["marker"])] = line
+    now = {line.key for line in lines}
+    known = [(line, before[line.key]) for line in lines if line.key in before]
     return Since(
-        new=tuple(line for line in lines if line.marker not in before),
-        same=same,
-        changed=tuple((line, before[line.marker]) for line in known if line not in same),
-        gone=tuple(line for marker, line in before.items() if marker not in {now.marker for now in lines}),
+        new=tuple(line for line in lines if line.key not in before),
+        same=tuple(line for line, left in known if _reads_like(line, left)),
+        changed=tuple((line, left) for line, left in known if not _reads_like(line, left)),
+        gone=tuple(line for key, line in before.items() if key not in now),
     )
 
 

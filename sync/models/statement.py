@@ -10,8 +10,8 @@ from tenants.models import TenantModel
 class StatementExport(TenantModel):
     """A statement file that left: which lines of which bank account and month, so that none is imported twice.
 
-    `lines`: marker, date and amount of each line, as they were then. `cut`: the markers of the whole month, on the export
-    that began a set of parts; `cut_at`: when, on each export of that set.
+    `lines`: marker, entry, date and amount of each line, as they were then. `cut`: the entries (early ones: the markers) of
+    the whole month, on the export that began a set of parts; `cut_at`: when, on each export of that set.
     """
 
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="statement_exports")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from sync import statements
+from sync import statements, undoing
 from sync.domain import statement
 from sync.domain.statement import StatementLine
+from sync.models import StatementExport
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 from tests.pipeline.test_linking import link, typed
+from tests.pipeline.test_undo import carry_out
 
 D = Decimal
 MARCH = date(2026, 3, 1)
@@ -255,3 +258,105 @@ def test_all_parts_are_written_at_once(
         call_command(*arguments)
     with tenant_scope(month.tenant.pk):
         assert AuditEvent.objects.filter(action="export").count() == 1, "one moment, one export"
+
+
+# ------------------------------------------------------------- a write that fails; movements that are posted again
+
+
+def files_of(month: World, folder: Path) -> None:
+    call_command(
+        "statement", "muster", "--account", "1", "--month", "2026-03", "--files", str(folder), "--only-new", "--json"
+    )
+
+
+def test_a_write_that_fails_is_one_line_and_nothing_counts_as_exported(
+    month: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The disk is full when the second of two files is written: neither is left behind."""
+    monkeypatch.setattr(statement, "MOST_LINES", 3)
+    synced: list[int] = []
+
+    def full(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 2:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with pytest.raises(CommandError, match="No space left on device") as refused:
+            files_of(month, tmp_path)
+
+    assert refused.value.returncode == 2
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+    with tenant_scope(month.tenant.pk):
+        assert StatementExport.objects.count() == 0
+        assert not AuditEvent.objects.filter(action="export").exists()
+    files_of(month, tmp_path)
+    read = [list(csv.DictReader(io.StringIO(path.read_text()))) for path in sorted(tmp_path.iterdir())]
+    # 1500.00 - 300.00 - 200.50 - 9.00
+    assert sum(amounts([row for rows in read for row in rows])) == D("990.50")
+
+
+def test_a_folder_that_takes_no_files_is_wrong_use(month: World) -> None:
+    with pytest.raises(CommandError, match="could not be written") as refused:
+        files_of(month, Path("/proc"))
+
+    assert refused.value.returncode == 2
+    with tenant_scope(month.tenant.pk):
+        assert StatementExport.objects.count() == 0
+
+
+def posted_again(world: World, amount: str) -> None:
+    """Undone, and posted again by the same person: another document with another marker."""
+    entry = next(it for it in world.entries() if it.amount == D(amount))
+    undoing.undo(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=undoing.Selection(entry=entry.pk), actor=ACTOR
+    )
+    world.settle()
+    carry_out(world)
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ACTOR)
+    world.settle()
+    world.settle()
+
+
+def test_a_movement_that_is_posted_again_after_its_export_is_no_second_line(month: World) -> None:
+    export(month, "090")
+    before = month.books.balance("090")
+    posted_again(month, "1500.00")
+    assert month.books.balance("090") == before
+
+    with tenant_scope(month.tenant.pk):
+        told = statements.statement_of(
+            month.flow(), bank_account_id=month.books.account("090")["AccountID"], month=MARCH
+        )
+    assert [len(it) for it in (told.since.new, told.since.same, told.since.changed, told.since.gone)] == [0, 4, 0, 0]
+    assert export(month, "090", only_new=True) == [], "the bank account moved once"
+
+
+def test_a_line_that_is_posted_again_between_two_parts_stays_in_its_part(
+    month: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statement, "MOST_LINES", 2)
+
+    def part(number: int) -> list[Decimal]:
+        made = statements.statement_export(
+            tenant_id=month.tenant.pk, flow_id=month.flow_id, month=MARCH, only_new=False, actor=ACTOR, part=number,
+            bank_account_id=month.books.account("090")["AccountID"],
+        )  # fmt: skip
+        return amounts(list(csv.DictReader(io.StringIO(made.text))))
+
+    first = part(1)
+    posted_again(month, "-200.50")
+
+    assert (first, part(2)) == ([D("-300.00"), D("1500.00")], [D("-200.50"), D("-9.00")])
+
+
+def test_lines_that_left_before_entries_were_kept_are_known_by_their_marker() -> None:
+    line = StatementLine(marker="MR-1", entry="17", date=MARCH, amount=D("5.00"))
+    early = {"marker": "MR-1", "date": "2026-03-01", "amount": "5.00"}
+    gone = {"marker": "MR-2", "date": "2026-03-01", "amount": "6.00"}
+
+    told = statement.since_last([line], [early, gone])
+
+    assert (told.new, told.same, told.changed, told.gone) == ((), (line,), (), (gone,))

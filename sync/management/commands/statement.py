@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 from argparse import ArgumentTypeError
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -58,10 +61,20 @@ class Command(TenantCommand):
         there = sorted(found.name for found in files.glob(f"{name.removesuffix('.csv')}*.csv"))
         if there:
             raise CommandError(f"{files} holds {there[0]} already: name another folder", returncode=WRONG_USE)
-        made = self._made(tenant, flow, told, **options)
-        names = file_names(options["account"], told.month, files=len(made.files))
-        for name, text in zip(names, made.files, strict=True):
-            (files / name).write_text(text, encoding="utf-8", newline="")
+        names: list[str] = []
+
+        def deliver(made: statements.StatementFile) -> None:
+            names.extend(file_names(options["account"], told.month, files=len(made.files)))
+            put_all(files, dict(zip(names, made.files, strict=True)))
+
+        try:
+            made = self._made(tenant, flow, told, deliver=deliver, **options)
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            raise CommandError(
+                f"{files} could not be written ({why}). Nothing counts as exported: name another folder, or make room",
+                returncode=WRONG_USE,
+            ) from None
         return self._remarks(made, **options), {**_shown(told), "files": [str(files / name) for name in names]}
 
     def _write(self, tenant: Tenant, flow: Flow, told: statements.Statement, **options: Any) -> int:
@@ -80,7 +93,15 @@ class Command(TenantCommand):
         self.stdout.write(made.text, ending="")
         return max(self._remarks(made, **options), FINDINGS if files > 1 else DONE)
 
-    def _made(self, tenant: Tenant, flow: Flow, told: statements.Statement, **options: Any) -> statements.StatementFile:
+    def _made(
+        self,
+        tenant: Tenant,
+        flow: Flow,
+        told: statements.Statement,
+        *,
+        deliver: Callable[[statements.StatementFile], None] | None = None,
+        **options: Any,
+    ) -> statements.StatementFile:
         if options["as_of"] is not None and options["part"] is None:
             raise CommandError("--as-of goes with --part", returncode=WRONG_USE)
         try:
@@ -93,6 +114,7 @@ class Command(TenantCommand):
                 actor=OPERATOR,
                 part=options["part"],
                 as_of=options["as_of"],
+                deliver=deliver,
             )
         except ValueError as problem:
             raise CommandError(str(problem), returncode=WRONG_USE) from None
@@ -105,6 +127,26 @@ class Command(TenantCommand):
         if moved:
             self.stderr.write(f"{moved} lines exported before read otherwise now: correct them by hand in Xero")
         return FINDINGS if twice or moved else DONE
+
+
+def put_all(folder: Path, texts: Mapping[str, str]) -> None:
+    """All of these files, or none: written to the disk under other names first, then given theirs. Raises OSError."""
+    waiting = {folder / f".{name}.unfinished": folder / name for name in texts}
+    done: list[Path] = []
+    try:
+        for (path, _), text in zip(waiting.items(), texts.values(), strict=True):
+            with path.open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, final in waiting.items():
+            path.rename(final)
+            done.append(final)
+    except BaseException:
+        for path in (*waiting, *done):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 def _moment(text: str) -> datetime:
