@@ -340,6 +340,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "duplicated": _w(_("More than once in Xero")),
         "unexpected": _w(_("In Xero without a movement")),
         "held_items": _w(_("Held here")),
+        "moved_days": _w(_("On another day in Xero, no difference")),
         "accepted": _w(_("Accepted by a person")),
         "skipped": _w(_("Without an amount, left out")),
         "unproved": _w(_("Posted from a wallet that is not mapped any more")),

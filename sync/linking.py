@@ -6,7 +6,7 @@ carry: two equal movements never share one document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from connectors.contract.records import MirrorDocument
 from sync import services, store, store_links
 from sync.domain import documents, lookalikes
 from sync.domain.rests import UNIT
-from sync.models import Entry, EntryState, Leg, Record
+from sync.models import AccountMapping, Entry, EntryState, Leg, Record
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import foreign, rests
 from sync.pipeline.confirm import from_mirror
@@ -60,10 +60,10 @@ def entries_link(*, tenant_id: int, entry_ids: Sequence[int], actor: str, docume
         entries = _linkable(entry_ids)
         named = {entry.pk: (document_id or offered_to(entry)).split("+") for entry in entries}
         known = _documents(entries, [one for names in named.values() for one in names])
-        linked = []
+        linked, mapped = [], _mapped(entries)
         for entry in entries:
             try:
-                _link(entry, [known[name] for name in named[entry.pk] if name in known])
+                _link(entry, [known[name] for name in named[entry.pk] if name in known], mapped)
             except NotPossible as problem:
                 done.refused.append(str(problem))
             else:
@@ -118,13 +118,13 @@ def _connections(flow_ids: Iterable[int]) -> list[int]:
     return [pk for pk in found if pk is not None]
 
 
-def _link(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
+def _link(entry: Entry, chosen: Sequence[MirrorDocument], mapped: Collection[str]) -> None:
     """Raises NotPossible where the documents are not this movement, to the cent and on its account."""
     if not chosen:
         raise NotPossible("The document is not known here. Sync once, then try again.")
     if entry.leg == Leg.REST:
         raise NotPossible("This is the rest of a payment. Link the payment: it stands for the whole movement.")
-    _refuse_misfit(entry, chosen)
+    _refuse_misfit(entry, chosen, mapped)
     ids = [document.document_id for document in chosen]
     if store_links.linked_documents(ids, organisation_id=entry.organisation_id):
         raise NotPossible("This document already stands for another movement. Each document counts once.")
@@ -140,7 +140,7 @@ def _link(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
         raise NotPossible("This document already stands for another movement. Each document counts once.") from error
 
 
-def _refuse_misfit(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
+def _refuse_misfit(entry: Entry, chosen: Sequence[MirrorDocument], mapped: Collection[str]) -> None:
     dead = next((document for document in chosen if not document.is_live), None)
     if dead is not None:
         raise NotPossible("The document was deleted in Xero meanwhile.")
@@ -152,6 +152,18 @@ def _refuse_misfit(entry: Entry, chosen: Sequence[MirrorDocument]) -> None:
     amount = entry.record.amount or ZERO
     if lookalikes.missing_effects(posted, bank_account_id=entry.bank_account_id, amount=amount, documents=chosen):
         raise NotPossible("The document has another amount or stands on another account than the movement.")
+    if lookalikes.surplus_effects(
+        posted, bank_account_id=entry.bank_account_id, amount=amount, documents=chosen, mapped=mapped
+    ):
+        raise NotPossible(
+            "The document moves another wallet as well, and this movement does not. Correct it in Xero to move this wallet only."
+        )
+
+
+def _mapped(entries: Sequence[Entry]) -> frozenset[str]:
+    """The bank accounts of wallets."""
+    known = AccountMapping.objects.filter(flow__in={entry.flow_id for entry in entries}, ignored=False)
+    return frozenset(known.exclude(destination_account_id="").values_list("destination_account_id", flat=True))
 
 
 def _tell(

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
-from connectors.contract.ports import Destination, Source
-from connectors.contract.records import MirrorDocument
 from sync import incidents, store, store_links, store_proofs
-from sync.domain import plan
-from sync.domain.booking import booking_date
-from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
-from sync.domain.proof import Acceptance, Ours, SourceRow, Wallet, in_parts, legs, prove, report, rest_key
+from sync.domain.pairing import Span
+from sync.domain.proof import Acceptance, Wallet, prove, report
 from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
-from sync.pipeline import mirror
-from sync.pipeline.books import DEFAULT_POLICIES
+from sync.proof_reading import Progress, Reader
 from tenants.scoping import tenant_scope
 
-Progress = Callable[[str, int, int], None]  # step (books, source), how many were read, how many there are about
 FOREIGN_DAYS = 3  # documents of others on so many days of five weeks are no slip
 
 
@@ -45,7 +37,6 @@ def flow_prove(
         flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
         wallets, began = _wallets(flow), store.now()
         start = max(since or flow.cutoff, flow.cutoff)
-        read_from = max(store.earliest_redated(flow_id, since=start) or start, flow.cutoff) if since else start
         records, documents = store.known_sizes(flow_id=flow_id, connection_id=flow.destination_id or 0)
     assert flow.source is not None
     assert flow.destination is not None
@@ -53,22 +44,27 @@ def flow_prove(
     background = trigger == "schedule"
     destination = connector_services.open_destination(flow.destination, background=background, patient=True)
     source = connector_services.open_source(flow.source, background=background, patient=True)
+    span = Span(since=start, until=until)
+    reader = Reader(
+        flow=flow,
+        source=source,
+        destination=destination,
+        wallets=wallets,
+        span=span,
+        start=start,
+        began=began,
+        told=told,
+    )
     try:
-        # The books first: a movement that is posted afterwards is one of `moving`, and no document without a row.
-        books = legs(_counted(_documents(destination, start, until), "books", documents, told))
-        mapped = {wallet.source_account_id for wallet in wallets}
-        found = _counted(_source_rows(source, flow, read_from, until), "source", records, told)
-        rows = [row for row in found if row.account_id in mapped]
+        read = reader.read(records=records, documents=documents)
     finally:
         connector_services.store_calls(tenant_id, connector_services.take_calls(source, destination))
     with tenant_scope(tenant_id):
-        known = store.posted_by_fingerprint(flow_id, since=began)
-        ours = {_key(row): _ours(row) for row in known}
-        rows = [part for row in named_as_ours(rows, known) for part in in_parts(row, ours)]
-        rows = [row for row in rows if _is_inside(row, ours.get(row.fingerprint), start, until)]
         balance = prove(
-            wallets=wallets, rows=rows, ours=ours, books=books, accepted=_accepted(flow), strays=_strays(flow, mapped)
-        )
+            wallets=wallets, rows=read.rows, ours=read.ours, books=read.books, accepted=_accepted(flow),
+            strays=_strays(flow, [wallet.source_account_id for wallet in wallets]), span=span,
+            not_looked_up=read.not_looked_up,
+        )  # fmt: skip
         result = report(balance, wallets)
         kept = Proof.objects.create(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
@@ -159,15 +155,6 @@ def _is_off(row: dict[str, Any]) -> bool:
     return bool(row["difference"] != "0.00")
 
 
-def _counted(pages: Iterable[list[Any]], step: str, total: int, told: Progress) -> Iterator[Any]:
-    done = 0
-    told(step, 0, total)
-    for page in pages:
-        yield from page
-        done += len(page)
-        told(step, done, max(total, done))
-
-
 def _wallets(flow: Flow) -> list[Wallet]:
     """The mapped wallets with their bank accounts. Inside the tenant's scope."""
     assert flow.destination is not None
@@ -182,59 +169,6 @@ def _wallets(flow: Flow) -> list[Wallet]:
         )
         for mapping in mapped
     ]
-
-
-def _source_rows(source: Source, flow: Flow, start: date, until: date | None) -> Iterator[list[SourceRow]]:
-    """Page by page the executed movements that are booked in the range; each once, however often it is shown."""
-    policies = {**DEFAULT_POLICIES, **flow.policies}
-    seen: set[str] = set()
-    equals: Counter[str] = Counter()
-    for page in source.executed(since=start, until=until):
-        found = []
-        for key, it in zip(natural_keys(source.kind, page, equals=equals), page, strict=True):
-            day = booking_date(it, card_date=policies["card_date"], fx_date=policies["fx_date"])
-            if key in seen or day is None or day < start or (until is not None and day > until):
-                continue
-            seen.add(key)
-            found.append(
-                SourceRow(
-                    fingerprint=fingerprint(key),
-                    source_id=it.source_id,
-                    account_id=it.account_id,
-                    booking_date=day,
-                    amount=it.amount.amount,
-                    currency=it.amount.currency,
-                    says="" if it.raw is None else content_hash(source.normalise(it.raw)),
-                )
-            )
-        yield found
-
-
-def named_as_ours(rows: Sequence[SourceRow], known: Sequence[Mapping[str, Any]]) -> list[SourceRow]:
-    """Rows that we know under another fingerprint get that one: their account changed, or they have no number."""
-    read, told = {row.fingerprint for row in rows}, {row["fingerprint"] for row in known}
-    others: dict[tuple[str, ...], list[str]] = {}
-    for row in known:
-        if row["fingerprint"] not in read and row["leg"] != plan.REST:
-            says = ("id", row["source_id"]) if row["source_id"] else ("", row["account_id"], row["content_hash"])
-            others.setdefault(says, []).append(row["fingerprint"])
-    named = []
-    for it in rows:
-        mine = others.get(("id", it.source_id) if it.source_id else ("", it.account_id, it.says), [])
-        named.append(replace(it, fingerprint=mine.pop(0)) if mine and it.fingerprint not in told else it)
-    return named
-
-
-def _is_inside(row: SourceRow, mine: Ours | None, start: date, until: date | None) -> bool:
-    """By the day of its document, where a lock date moved that on purpose."""
-    day = (mine.day if mine is not None and mine.document_id else None) or row.booking_date
-    return day >= start and (until is None or day <= until)
-
-
-def _documents(destination: Destination, start: date, until: date | None) -> Iterator[list[MirrorDocument]]:
-    for endpoint in mirror.ALL_ENDPOINTS:
-        for page in destination.changes(endpoint, since=None, from_date=start, with_lines=False):
-            yield [it for it in page if it.date >= start and (until is None or it.date <= until)]
 
 
 def _strays(flow: Flow, mapped: Iterable[str]) -> list[Stray]:
@@ -264,21 +198,3 @@ def _accepted(flow: Flow) -> dict[tuple[str, str], Acceptance]:
         (it.document_id, it.account_id): Acceptance(day=it.date, amount=it.amount, reason=it.reason, by=it.accepted_by)
         for it in standing
     }
-
-
-def _key(row: dict[str, Any]) -> str:
-    return rest_key(row["fingerprint"]) if row["leg"] == plan.REST else str(row["fingerprint"])
-
-
-def _ours(row: dict[str, Any]) -> Ours:
-    return Ours(
-        state=row["state"],
-        reason=row["reason"] or "",
-        document_id=row["destination_id"] or "",
-        other_document_id=row["other_destination_id"] or "",
-        marker=row["marker"] or "",
-        record=row["record"],
-        moving=row["moving"],
-        day=date.fromisoformat(row["day"]) if row["day"] else None,
-        share=None if row["share"] is None else row["share"].normalize(),
-    )

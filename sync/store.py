@@ -657,21 +657,12 @@ def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> lis
                    CASE WHEN entry.state <> 'undone' THEN entry.other_destination_id END AS other_destination_id,
                    coalesce(entry.changed_at >= %(since)s, false) AS moving, entry.document ->> 'date' AS day,
                    coalesce(entry.leg, '') AS leg, CASE WHEN entry.unit LIKE 'rest:%%' THEN entry.amount END AS share,
-                   record.source_id, record.account_id, record.content_hash
+                   record.source_id, record.account_id, record.content_hash, entry.destination_type,
+                   entry.booking_date AS booked, record.booking_date AS record_day
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s""",
         {"flow": flow_id, "since": since},
     )
-
-
-def earliest_redated(flow_id: int, *, since: date) -> date | None:
-    """The first booking date of a movement from before `since` whose document was dated on or after it."""
-    found = rows(
-        """SELECT min(booking_date) AS day FROM entry
-            WHERE flow_id = %(flow)s AND booking_date < %(since)s AND (document ->> 'date') >= %(since)s::text""",
-        {"flow": flow_id, "since": since.isoformat()},
-    )[0]["day"]
-    return found if isinstance(found, date) else None
 
 
 def known_sizes(*, flow_id: int, connection_id: int) -> tuple[int, int]:

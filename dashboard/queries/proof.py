@@ -24,7 +24,7 @@ SHOWN = 100
 HISTORY = 30
 FRESH = timedelta(minutes=30)
 OPEN = ("missing", "different", "duplicated", "unexpected", "unproved")
-KINDS = (*OPEN, "held_items", "accepted", "skipped")
+KINDS = (*OPEN, "held_items", "moved_days", "accepted", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ def typed_pairs(*, flow: Flow) -> list[Pair]:
         Pair(
             entry=entry,
             documents=[known[one] for one in names[entry.pk] if one in known],
-            can_link=not any("one side of this transfer" in it["message"] for it in entry.findings),
+            can_link=foreign.can_link(entry.findings),
         )
         for entry in entries
     ]

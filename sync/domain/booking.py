@@ -26,6 +26,17 @@ def booking_date(transaction: SourceTransaction | ExecutedMovement, *, card_date
     return transaction.execution_date
 
 
+def possible_days(transaction: SourceTransaction | ExecutedMovement) -> frozenset[date]:
+    """Every day on which a policy would book it, where policies may choose; empty where there is one day only."""
+    if transaction.movement in CARD_MOVEMENTS:
+        days = {transaction.settlement_date, transaction.execution_date}
+    elif transaction.movement is Movement.FX:
+        days = {transaction.deal_date, transaction.value_date, transaction.execution_date}
+    else:
+        return frozenset()
+    return frozenset(day for day in days if day is not None)
+
+
 def is_locked(day: date, *, lock_date: date | None) -> bool:
     return lock_date is not None and day <= lock_date
 

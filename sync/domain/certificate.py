@@ -15,7 +15,17 @@ VERSION = "v1"
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 FIGURES = ("movements", "documents", "source_sum", "held", "xero_sum", "accepted", "difference")
-LISTS = ("held_items", "skipped", "accepted", "missing", "duplicated", "different", "unexpected", "unproved")
+LISTS = (
+    "held_items",
+    "skipped",
+    "accepted",
+    "missing",
+    "duplicated",
+    "different",
+    "unexpected",
+    "unproved",
+    "moved_days",
+)
 _ITEM = (
     "source", "source_id", "document", "type", "booking_date", "date", "amount", "xero_amount", "currency", "state",
     "reference", "marker", "documents", "reason", "explanation", "accepted_by",

@@ -51,6 +51,8 @@ _LISTS = {
     "unexpected": ("In Xero without a movement", ("source", "date", "type", "amount", "reference", "explanation")),
     "unproved": ("Posted from a wallet that is not mapped any more", (
         "source", "source_id", "booking_date", "amount", "marker", "explanation")),
+    "moved_days": ("On another day in Xero, no difference", (
+        "source", "source_id", "booking_date", "amount", "explanation")),
 }  # fmt: skip
 _OPEN = ("missing", "duplicated", "different", "unexpected", "unproved")
 _HOW = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 _OPENING = re.compile(r"opening balance|conversion balance|eröffnung|saldovortrag|anfangsbestand", re.IGNORECASE)
 _NEXT = {
@@ -17,6 +18,10 @@ _ON_ITS_WAY = "Nothing: it is on its way into the books."
 NOT_FETCHED = "not fetched yet"
 FETCH = "Fill the gap: it is read with the next sync."
 MISSING = "Somebody removed the document in Xero. Open the movement: post it anew, or leave it out with a reason."
+GONE_OR_EARLIER = (
+    "It does not stand in Xero on the days that were read: somebody removed it there, or gave it an earlier date. Open the "
+    "movement, and look at its document in Xero."
+)
 ELSEWHERE = (
     "The document stands on another bank account. Open the movement: apply the change, or correct the document in Xero."
 )
@@ -37,6 +42,70 @@ def moved_away(*, source_id: str, wallet: str, why: str, is_held: bool) -> tuple
     else:
         step = "Open the movement and undo it, or map the wallet to a bank account."
     return "moved", said, step
+
+
+_WHY = {
+    "linked": "The document that somebody entered in Xero has another date than the movement.",
+    "lock": "The period was locked in Xero, so it was posted on another day on purpose.",
+    "transfer": "The two halves of this transfer are of two days, and it is booked on the day on which the money left.",
+    "source": "Amnis moved the movement to another day after it was posted.",
+    "books": "Somebody gave the document another date in Xero.",
+}
+_STEP = {
+    "linked": "Nothing, if that date is right; else correct it in Xero.",
+    "lock": "Nothing: the original date stands in its reference.",
+    "transfer": "Nothing: Xero keeps one date for a transfer.",
+    "source": "Open the movement: apply the change, or leave the document as it is.",
+    "books": "Nothing, if that date is right; else correct it in Xero.",
+}
+
+
+def moved_day(*, why: str, stands: date, counts: bool, own_counts: bool) -> tuple[str, str]:
+    """(explanation, next step) of a movement whose document stands on another day. `counts`: is that day proved,
+    `own_counts`: is the movement's own?"""
+    if not counts:
+        place = f"It stands in Xero on {stands:%d.%m.%Y}, outside the days of this proof, and counts there."
+    elif not own_counts:
+        place = f"It counts here, on {stands:%d.%m.%Y}, as Xero says."
+    else:
+        place = f"Both count on {stands:%d.%m.%Y}, as Xero says."
+    return f"{_WHY[why]} {place}", _STEP[why]
+
+
+def known(
+    *,
+    source_id: str,
+    wallet: str,
+    day: date | None,
+    is_linked: bool,
+    is_its_document: bool,
+    is_read: bool,
+    is_claimed: bool,
+) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document of a movement that we know, on an account where no row claims it.
+
+    `is_its_document`: by its id, not by its marker alone; `is_read`: this reading of the source showed the movement;
+    `is_claimed`: the other side of the document is that movement's.
+    """
+    movement = f"movement {source_id}" if source_id else "a movement without a number"
+    movement += f" of {day:%d.%m.%Y}" if day else ""
+    made = "It is linked to" if is_linked and is_its_document else "It was posted for"
+    if is_read and not is_its_document:
+        said = f"It carries the marker of {movement} on wallet {wallet}, which has another document by now."
+        return "own_twin", said, "Open the movement, and decide which of the two documents stays in Xero."
+    if is_claimed:
+        said = f"{made} {movement} on wallet {wallet}. That explains one side of it: no movement of this wallet is the other."
+        step = "take the link back, or correct the document in Xero" if is_linked else "apply the change, or undo it"
+        return "other_side", said, f"Open the movement: {step}."
+    if is_read:
+        said = f"{made} {movement} on wallet {wallet}, and stands on this wallet's bank account now."
+        return "elsewhere", said, ELSEWHERE.partition(". ")[2]
+    said = (
+        f"{made} {movement}. Amnis did not show that movement as executed in this reading: it was withdrawn there, or lies "
+        "further back than what was read."
+    )
+    step = "take the link back" if is_linked else "undo it"
+    return "not_shown", said, f"Open the movement, and look it up at Amnis: if it did not take place, {step}."
 
 
 def unexpected(

@@ -28,13 +28,15 @@ Side = tuple[str, Decimal]  # bank account, amount from its view
 class Claim:
     """The document that may be a movement's own. `other`: the second one, where a transfer was typed as two documents.
 
-    `covers_all` is False where only one side of a transfer stands in the books.
+    `covers_all` is False where only one side of a transfer stands in the books, `does_more` true where the document moves
+    another wallet as well, which the movement does not.
     """
 
     document: MirrorDocument
     other: MirrorDocument | None = None
     same_reference: bool = False
     covers_all: bool = True
+    does_more: bool = False
 
     @property
     def detail(self) -> str:
@@ -76,17 +78,33 @@ def missing_effects(
     return frozenset(wanted - there)
 
 
+def surplus_effects(
+    posted: LedgerEntry | None,
+    *,
+    bank_account_id: str,
+    amount: Decimal,
+    documents: Iterable[MirrorDocument],
+    mapped: Collection[str],
+) -> frozenset[Side]:
+    """What these documents do to the bank accounts of wallets (`mapped`) that the movement does not do: who takes them for
+    the movement leaves that without one."""
+    wanted = {(bank_account_id, amount)} if posted is None else set(wanted_effects(posted))
+    return frozenset(side for document in documents for side in effects(document) if side[0] in mapped) - wanted
+
+
 def claims(
     wanted: Mapping[int, LedgerEntry],
     documents: Iterable[MirrorDocument],
     *,
     days: int = LOOKALIKE_DAYS,
     strays: Collection[str] = (),
+    mapped: Collection[str] = (),
 ) -> dict[int, Claim]:
     """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
 
     Same account, direction and amount, and either the same long reference within three weeks or a date within `days`.
-    `strays`: markers that no movement has; a document that carries one may be anybody's.
+    `strays`: markers that no movement has; a document that carries one may be anybody's. `mapped`: the bank accounts of
+    wallets, where every side of a document needs a movement.
     """
     index: dict[Side, list[MirrorDocument]] = {}
     for document in documents:
@@ -101,7 +119,7 @@ def claims(
             chosen[pair.wanted, pair.side] = pair
             taken.add(pair.taken)
     found = {key: [chosen.get((key, n)) for n, _ in enumerate(wanted_effects(entry))] for key, entry in wanted.items()}
-    return {key: _claim(sides) for key, sides in found.items() if any(sides)}
+    return {key: _claim(sides, wanted[key], mapped) for key, sides in found.items() if any(sides)}
 
 
 def long_references(text: str) -> frozenset[str]:
@@ -149,14 +167,18 @@ def _pairs(key: int, entry: LedgerEntry, index: Mapping[Side, Sequence[MirrorDoc
     return found
 
 
-def _claim(sides: Sequence[_Pair | None]) -> Claim:
+def _claim(sides: Sequence[_Pair | None], entry: LedgerEntry, mapped: Collection[str]) -> Claim:
     there = [pair for pair in sides if pair is not None]
     first, last = there[0].document, there[-1].document
+    surplus = surplus_effects(
+        entry, bank_account_id="", amount=ZERO, documents=[pair.document for pair in there], mapped=mapped
+    )
     return Claim(
         document=first,
         other=last if last.document_id != first.document_id else None,
         same_reference=any(pair.same_reference for pair in there),
         covers_all=len(there) == len(sides),
+        does_more=bool(surplus),
     )
 
 

@@ -19,55 +19,8 @@ from sync.domain import explaining
 from sync.domain.explaining import held_action
 from sync.domain.lookalikes import LOOKALIKE_DAYS
 from sync.domain.match import signed
+from sync.domain.pairing import EVER, Leg, Ours, SourceRow, Span, known_of, own_day, pair, planned_day
 from sync.domain.unproved import Stray, says, unproved, verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRow:
-    """An executed movement on a mapped wallet, booked on or after the cut-off; or the rest of one that became a payment and
-    a rest, which is no movement more. `says`: a digest, of one without a number."""
-
-    fingerprint: str
-    source_id: str
-    account_id: str
-    booking_date: date
-    amount: Decimal
-    currency: str
-    is_rest: bool = False
-    says: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ours:
-    """What we say about one row: its state, why it is held (if it is), the document we posted (if any)."""
-
-    state: str
-    reason: str
-    document_id: str
-    marker: str
-    other_document_id: str = ""  # a linked transfer that somebody typed as two documents
-    record: int | None = None
-    moving: bool = False  # it changed while the vendors were read: what was read may be older than what we say
-    day: date | None = None  # of the document: another than the booking date where a lock date moved it on purpose
-    share: Decimal | None = None  # of a movement that became a payment and a rest: what the payment takes
-
-    @property
-    def documents(self) -> tuple[str, ...]:
-        return tuple(one for one in (self.document_id, self.other_document_id) if one)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
-    """One document's effect on one bank account, signed from the account's view."""
-
-    document_id: str
-    account_id: str
-    day: date
-    amount: Decimal
-    marker: str
-    reference: str
-    kind: str
-    reconciled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +60,8 @@ class Wallet:
 @dataclass(slots=True, kw_only=True)
 class Balance:
     """The result. Balanced: there is an account, every difference is 0.00, and nothing is missing, duplicated, unexpected,
-    different or left unproved. `skipped`: movements without an amount, which move nothing and wait for nobody."""
+    different or left unproved. `skipped`: movements without an amount, which move nothing and wait for nobody.
+    `moved_days`: movements whose document stands on another day; told and no difference, because both count on that day."""
 
     accounts: dict[str, Line] = field(default_factory=dict)
     days: dict[str, dict[date, Line]] = field(default_factory=dict)
@@ -119,6 +73,7 @@ class Balance:
     accepted: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
     unproved: list[dict[str, Any]] = field(default_factory=list)
+    moved_days: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def balanced(self) -> bool:
@@ -152,9 +107,6 @@ def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
     return found
 
 
-Standing = dict[tuple[str, str], Leg]
-
-
 def rest_key(fingerprint: str) -> str:
     """Under which the rest of a movement is told, beside its payment."""
     return f"{fingerprint}:rest"
@@ -180,32 +132,43 @@ def prove(
     books: Sequence[Leg],
     accepted: Mapping[tuple[str, str], Acceptance] | None = None,
     strays: Sequence[Stray] = (),
+    span: Span = EVER,
+    not_looked_up: frozenset[str] = frozenset(),
 ) -> Balance:
     """`ours` by fingerprint; `accepted` by document and account; `strays`: what we posted from other wallets. A row we
-    know nothing of counts as held and is listed."""
+    know nothing of counts as held and is listed.
+
+    A movement and its document are one pair, and a pair belongs to the day of the document: the balance of an account on a
+    day is what Xero says of that day. `rows` and `books` may reach beyond `span`, so that a pair over its border is seen.
+    `not_looked_up`: documents that may stand before what was read of the books.
+    """
     result = Balance(
         accounts={wallet.source_account_id: Line() for wallet in wallets},
         days={wallet.source_account_id: defaultdict(Line) for wallet in wallets},
     )
-    standing = {(leg.document_id, leg.account_id): leg for leg in books}  # a list that shifted shows some twice
-    books = list(standing.values())
-    by_marker = {(leg.marker, leg.account_id): leg for leg in books if leg.marker}
+    books = list({leg.side: leg for leg in books}.values())  # a list that shifted shows some twice
     bank_of = {wallet.source_account_id: wallet.bank_account_id for wallet in wallets}
-    told = _Told(standing={leg.document_id for leg in books})
-    for row in rows:
-        _count_row(result, told, row, ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id])
+    told = _Told(span=span, standing={leg.document_id for leg in books}, not_looked_up=not_looked_up)
+    for row, found in zip(rows, pair(rows, ours, books, bank_of), strict=True):
+        _count_row(result, told, row, ours.get(row.fingerprint), found, bank_of[row.account_id])
     told.strays = {document: stray for stray in strays for document in stray.documents}
-    _count_books(result, told, wallets, books, accepted or {})
-    result.unproved = unproved(strays, standing=standing, proved=bank_of.values())
+    _count_books(result, told, wallets, books, ours, accepted or {})
+    inside = [leg.side for leg in books if leg.day in span]
+    result.unproved = unproved(strays, standing=inside, proved=bank_of.values())
     return result
 
 
 @dataclass(slots=True, kw_only=True)
 class _Told:
-    """What the rows said: whose documents are expected, and which amounts are held or posted on which days."""
+    """What the rows said: which sides of documents are theirs, and which amounts are held or posted on which days."""
 
-    standing: set[str] = field(default_factory=set)
-    documents: set[str] = field(default_factory=set)
+    span: Span
+    standing: set[str]
+    not_looked_up: frozenset[str]
+    read: set[str] = field(default_factory=set)  # fingerprints of the rows
+    claimed: set[tuple[str, str]] = field(default_factory=set)
+    claimed_documents: set[str] = field(default_factory=set)
+    known: dict[str, list[tuple[str, Ours]]] = field(default_factory=dict)
     strays: dict[str, Stray] = field(
         default_factory=dict
     )  # by document: posted movements of wallets that are not proved
@@ -217,25 +180,13 @@ class _Told:
     )
 
 
-def _count_row(
-    result: Balance,
-    told: _Told,
-    row: SourceRow,
-    mine: Ours | None,
-    standing: Standing,
-    by_marker: Mapping[tuple[str, str], Leg],
-    bank: str,
-) -> None:
-    found = _document_of(mine, standing, by_marker, bank)
-    posted = found is not None or (mine is not None and mine.document_id != "" and not mine.moving)
-    day = (found.day if found else mine.day if mine is not None and posted else None) or row.booking_date
-    for line in (result.accounts[row.account_id], result.days[row.account_id][day]):
-        line.source_sum += row.amount
-        line.movements += not row.is_rest
-        if posted:
-            line.ours += row.amount
-        else:
-            line.held += row.amount
+def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, found: Leg | None, bank: str) -> None:
+    told.read.add(row.fingerprint)
+    if found is not None:
+        told.claimed.add(found.side)
+        told.claimed_documents.add(found.document_id)
+    gone = found is None and mine is not None and mine.document_id != "" and not mine.moving
+    day = found.day if found else planned_day(row, mine) if gone and mine is not None else row.booking_date
     item: dict[str, Any] = {
         "source": row.account_id,
         "source_id": row.source_id,
@@ -244,39 +195,58 @@ def _count_row(
         "currency": row.currency,
         "record": mine.record if mine else None,
     }
+    if found is not None and mine is not None:
+        _tell_day(result, told, item, row, mine, found)
+    if day not in told.span:
+        return
+    posted = found is not None or gone
+    for line in (result.accounts[row.account_id], result.days[row.account_id][day]):
+        line.source_sum += row.amount
+        line.movements += not row.is_rest
+        if posted:
+            line.ours += row.amount
+        else:
+            line.held += row.amount
     (told.posted if posted else told.held)[bank, row.amount].append((day, row.source_id, item["record"]))
-    if mine is not None:
-        told.documents.update(mine.documents)
-    if not posted:
+    if found is not None:
+        _compare(result, item, row, found)
+    elif gone and mine is not None:
+        step = {"document": mine.document_id, "marker": mine.marker, "action": _step_of_missing(told, mine)}
+        result.missing.append({**item, **step})
+    else:
         state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
         told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
         told_of.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
-    elif found is None:
-        assert mine is not None
-        action = explaining.MISSING if told.standing.isdisjoint(mine.documents) else explaining.ELSEWHERE
-        gone = {"document": mine.document_id, "marker": mine.marker, "action": action}
-        result.missing.append({**item, **gone})
-    else:
-        told.documents.add(found.document_id)
-        _compare(result, item, row, found)
 
 
-def _document_of(
-    mine: Ours | None, standing: Standing, by_marker: Mapping[tuple[str, str], Leg], bank: str
-) -> Leg | None:
-    """What stands in the books for a row: the document we know, or the one that carries its marker (sent, and its answer
-    lost or still on the way)."""
-    if mine is None:
-        return None
-    known = (standing.get((one, bank)) for one in mine.documents)
-    found = next((leg for leg in known if leg is not None), None)
-    if found is not None or mine.documents:
-        return found
-    return by_marker.get((mine.marker, bank)) if mine.marker else None
+def _step_of_missing(told: _Told, mine: Ours) -> str:
+    if not told.standing.isdisjoint(mine.documents):
+        return explaining.ELSEWHERE
+    return explaining.MISSING if told.not_looked_up.isdisjoint(mine.documents) else explaining.GONE_OR_EARLIER
+
+
+def _tell_day(result: Balance, told: _Told, item: Mapping[str, Any], row: SourceRow, mine: Ours, found: Leg) -> None:
+    """A movement whose document stands on another day, where either of the two is proved."""
+    own = own_day(row, mine)
+    if found.day == own or (found.day not in told.span and own not in told.span):
+        return
+    why = (
+        "linked" if mine.is_linked
+        else "transfer" if found.day == mine.booked and found.kind == DocumentKind.BANK_TRANSFER and found.amount > 0
+        else "source" if found.day == mine.booked
+        else "lock" if found.day == mine.day
+        else "books"
+    )  # fmt: skip
+    explanation, action = explaining.moved_day(
+        why=why, stands=found.day, counts=found.day in told.span, own_counts=own in told.span
+    )
+    says = {"document": found.document_id, "type": found.kind, "date": found.day.isoformat(), "marker": found.marker}
+    counted = {"counted": found.day in told.span, "explanation": explanation, "action": action}
+    result.moved_days.append({**item, "booking_date": own.isoformat(), **says, **counted})
 
 
 def _compare(result: Balance, item: Mapping[str, Any], row: SourceRow, found: Leg) -> None:
-    """A document that says another amount than its movement. The day is compared by the sums of each day."""
+    """A document that says another amount than its movement. Of the day `moved_days` tells."""
     if found.amount != row.amount:
         says = {"document": found.document_id, "xero_amount": _text(found.amount), "action": explaining.DIFFERENT}
         result.different.append({**item, **says})
@@ -287,20 +257,23 @@ def _count_books(
     told: _Told,
     wallets: Sequence[Wallet],
     books: Sequence[Leg],
+    ours: Mapping[str, Ours],
     accepted: Mapping[tuple[str, str], Acceptance],
 ) -> None:
     source_of = {wallet.bank_account_id: wallet for wallet in wallets}
     legs_here = [leg for leg in books if leg.account_id in source_of]
     markers = Counter((leg.marker, leg.account_id) for leg in legs_here if leg.marker)
-    for leg in legs_here:
+    inside = [leg for leg in legs_here if leg.day in told.span]
+    told.known = known_of((leg for leg in inside if leg.side not in told.claimed), ours)
+    for leg in inside:
         wallet = source_of[leg.account_id]
         lines = (result.accounts[wallet.source_account_id], result.days[wallet.source_account_id][leg.day])
         for line in lines:
             line.xero_sum += leg.amount
             line.documents += 1
-        if leg.document_id in told.documents:
+        if leg.side in told.claimed:
             continue
-        said = accepted.get((leg.document_id, leg.account_id))
+        said = accepted.get(leg.side)
         if said is not None and (said.day, said.amount) == (leg.day, leg.amount):
             for line in lines:
                 line.accepted += leg.amount
@@ -308,10 +281,11 @@ def _count_books(
         else:
             twin = markers[leg.marker, leg.account_id] > 1
             result.unexpected.append({**_described(leg, wallet), **_explained(leg, told, twin=twin)})
+    shown = {(leg.marker, leg.account_id) for leg in inside}
     result.duplicated = [
         {"marker": marker, "documents": n, "action": explaining.DUPLICATED}
-        for (marker, _), n in sorted(markers.items())
-        if n > 1
+        for (marker, account), n in sorted(markers.items())
+        if n > 1 and (marker, account) in shown
     ]
 
 
@@ -322,6 +296,9 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
             source_id=stray.source_id, wallet=stray.account_id, why=stray.why, is_held=stray.state == "review"
         )
         return {"cause": cause, "explanation": explanation, "action": action, "record": stray.record}
+    known = None if twin else _known(leg, told)
+    if known is not None:
+        return known
     waits, posted = (_near(found[leg.account_id, leg.amount], leg.day) for found in (told.held, told.posted))
     cause, explanation, action = explaining.unexpected(
         kind=leg.kind,
@@ -334,6 +311,24 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
     )
     like = waits or posted
     return {"cause": cause, "explanation": explanation, "action": action, "record": like[2] if like else None}
+
+
+def _known(leg: Leg, told: _Told) -> dict[str, Any] | None:
+    """What our own tables say about a side of a document that no row claims."""
+    found = told.known.get(leg.document_id) or told.known.get(leg.marker)
+    if not found:
+        return None
+    fingerprint, mine = min(found, key=lambda it: it[0] not in told.read)  # of a transfer the row that was read
+    cause, explanation, action = explaining.known(
+        source_id=mine.source_id,
+        wallet=mine.account_id,
+        day=mine.booked,
+        is_linked=mine.is_linked,
+        is_its_document=leg.document_id in mine.documents,
+        is_read=fingerprint in told.read,
+        is_claimed=leg.document_id in told.claimed_documents,
+    )
+    return {"cause": cause, "explanation": explanation, "action": action, "record": mine.record}
 
 
 def _near(found: Sequence[tuple[date, str, int | None]], day: date) -> tuple[date, str, int | None] | None:
@@ -387,6 +382,7 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
         "accepted": result.accepted,
         "skipped": result.skipped,
         "unproved": result.unproved,
+        "moved_days": result.moved_days,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.contract.ports import Source
 from connectors.contract.records import RawRecord, SourceTransaction
 from sync.domain.coding import Coding, code
 from sync.domain.coding_case import NOTHING_REMEMBERED, Remembered
@@ -52,8 +53,13 @@ def _just_read(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction | N
 
 def normalised(ctx: Context, record: Mapping[str, Any]) -> SourceTransaction:
     """The stored payload as a movement, exactly as it was when it was fetched."""
+    return of_record(ctx.source, record)
+
+
+def of_record(source: Source, record: Mapping[str, Any]) -> SourceTransaction:
+    """The same outside a run."""
     payload = {name: value for name, value in record["payload"].items() if name != "key"}
-    return ctx.source.normalise(
+    return source.normalise(
         RawRecord(
             account_id=record["account_id"],
             source_id=record["source_id"],

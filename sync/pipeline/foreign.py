@@ -19,6 +19,7 @@ from sync.pipeline import confirm, findings
 from sync.pipeline.context import Context
 
 CODE = "already_in_xero"
+ONE_SIDE, MORE = "It is one side of this transfer only", "It moves another wallet as well, which this movement does not"
 
 
 def claims(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> dict[int, Claim]:
@@ -29,12 +30,21 @@ def claims(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntr
         return {}
     found = _of_others(ctx, wanted)
     strays = {document.marker for document in found if document.marker}
-    return lookalikes.claims(wanted, found, days=int(ctx.books.policy("duplicate_days")), strays=strays)
+    mapped = {wallet.bank_account_id for wallet in ctx.books.wallets.values() if not wallet.ignored} - {""}
+    days = int(ctx.books.policy("duplicate_days"))
+    return lookalikes.claims(wanted, found, days=days, strays=strays, mapped=mapped)
 
 
 def finding(claim: Claim | None) -> list[dict[str, Any]]:
     """What a person is told, and the documents' ids as the finding's detail."""
     return [] if claim is None else findings.review(CODE, told(claim), detail=claim.detail)
+
+
+def can_link(findings_of_entry: Iterable[Mapping[str, Any]]) -> bool:
+    """Can what was found stand for the whole movement, and for nothing else?"""
+    return not any(
+        it["code"] == CODE and (ONE_SIDE in it["message"] or MORE in it["message"]) for it in findings_of_entry
+    )
 
 
 def told(claim: Claim) -> str:
@@ -46,9 +56,11 @@ def told(claim: Claim) -> str:
         f"{_whose(document)}{text}."
     )
     if not claim.covers_all:
+        return f"{found} {ONE_SIDE}: complete the other side in Xero or delete the document there, then try again."
+    if claim.does_more:
         return (
-            f"{found} It is one side of this transfer only: complete the other side in Xero or delete the document there, "
-            "then try again."
+            f"{found} {MORE}. If it is meant to be this movement, correct it in Xero to move this wallet only, then try again; "
+            "else accept."
         )
     return f"{found} If it is the same movement, link it; else accept."
 

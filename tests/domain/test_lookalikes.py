@@ -85,6 +85,18 @@ def test_a_transfer_typed_in_xero_explains_the_money_that_arrives() -> None:
     assert seen(receive, typed) == "d-1"
 
 
+def test_a_transfer_between_two_wallets_does_more_than_a_plain_receipt() -> None:
+    """Its side on bank-chf is the side of a wallet too, and no movement of that wallet is offered with it."""
+    receive = replace(SPEND, kind=DocumentKind.RECEIVE, bank_account_id="bank-reserve")
+    typed = found(kind=DocumentKind.BANK_TRANSFER, marker="", other_account_id="bank-reserve")
+
+    assert claims({1: receive}, [typed], mapped={"bank-chf", "bank-reserve"})[1].does_more
+    assert not claims({1: receive}, [typed], mapped={"bank-reserve"})[1].does_more, (
+        "the other one is no wallet's account"
+    )
+    assert not claims({1: TRANSFER}, [typed], mapped={"bank-chf", "bank-reserve"})[1].does_more
+
+
 def test_a_payment_on_an_invoice_explains_the_money_that_arrives() -> None:
     receive = replace(SPEND, kind=DocumentKind.RECEIVE)
     paid = found(kind=DocumentKind.PAYMENT, marker="", incoming=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
-from sync.domain.proof import Acceptance, Balance, Leg, Ours, SourceRow, Wallet, legs, prove, report
+from sync.domain.pairing import Leg, Ours, SourceRow, Span
+from sync.domain.proof import Acceptance, Balance, Wallet, legs, prove, report
 from sync.domain.unproved import Stray, says, verdict
 
 CHF = Wallet(source_account_id="1", bank_account_id="bank-chf", currency="CHF")
@@ -186,7 +188,17 @@ def test_the_two_halves_of_a_transfer_count_once_each() -> None:
 def test_the_report_has_the_promised_keys_and_decimal_strings() -> None:
     result = report(balance([row(1, "100.5")], {1: posted(1)}, document(1, "100.50")), [CHF, RESERVE])
 
-    lists = {"held_items", "missing", "duplicated", "unexpected", "different", "accepted", "skipped", "unproved"}
+    lists = {
+        "held_items",
+        "missing",
+        "duplicated",
+        "unexpected",
+        "different",
+        "accepted",
+        "skipped",
+        "unproved",
+        "moved_days",
+    }
     assert set(result) == {"balanced", "verdict", "says", "accounts", *lists}
     assert (result["verdict"], result["says"]) == ("balanced", "In balance")
     first, counts = result["accounts"][0], {"movements": 1, "documents": 1}
@@ -372,3 +384,153 @@ def test_every_amount_of_an_item_has_its_two_decimals(amount: str, shown: str) -
 
     items = [*result.missing, *result.unexpected, *result.held_items]
     assert [item["amount"] for item in items] == [shown] * 3
+
+
+# ------------------------------------------------------------------------ sides, days, what we know
+
+
+def transfer(number: int, amount: str, **fields: Any) -> MirrorDocument:
+    return document(number, amount, kind="BANKTRANSFER", marker="", **{"other_account_id": "bank-reserve", **fields})
+
+
+def linked(number: int, **fields: Any) -> Ours:
+    return posted(number, state="duplicate", record=number, source_id=str(number), account_id="1", **fields)
+
+
+def test_the_other_sides_of_two_transfers_are_named_although_they_cancel_out() -> None:
+    """A payout and a pay-in of 250.00, each linked to a transfer: +250.00 and -250.00 on the reserve moved for nobody."""
+    there = transfer(1, "250.00")
+    back = transfer(2, "250.00", account_id="bank-reserve", other_account_id="bank-chf")
+
+    result = balance([row(1, "-250.00"), row(2, "250.00")], {1: linked(1), 2: linked(2)}, there, back)
+
+    assert {line.difference for line in result.accounts.values()} == {D(0)}
+    assert not result.balanced
+    assert [(it["source"], it["amount"], it["cause"], it["record"]) for it in result.unexpected] == [
+        ("8", "250.00", "other_side", 1),
+        ("8", "-250.00", "other_side", 2),
+    ]
+    assert {it["action"] for it in result.unexpected} == {
+        "Open the movement: take the link back, or correct the document in Xero."
+    }
+
+
+def test_one_side_is_never_two_rows_own_and_goes_to_the_one_with_its_amount() -> None:
+    """Amnis says that the receiving half of the transfer stands on the sending wallet now."""
+    mine = {1: posted(1), 2: posted(1)}
+
+    result = balance([row(2, "40.00"), row(1, "-40.00")], mine, transfer(1, "40.00"))
+
+    assert [(it["source_id"], it["action"].partition(".")[0]) for it in result.missing] == [
+        ("2", "The document stands on another bank account")
+    ]
+    assert result.different == []
+    assert [(it["source"], it["cause"]) for it in result.unexpected] == [("8", "other_side")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"state": "duplicate", "booked": DAY}, "The document that somebody entered in Xero has another date"),
+        ({"booked": DAY, "day": NEXT}, "The period was locked in Xero"),
+        ({"booked": NEXT, "day": NEXT}, "Amnis moved the movement"),
+        ({"booked": DAY, "day": DAY}, "Somebody gave the document another date"),
+    ],
+    ids=["linked", "lock date", "moved at the source", "moved in the books"],
+)
+def test_a_pair_counts_on_the_day_of_its_document_and_the_other_day_is_told(fields: dict[str, Any], why: str) -> None:
+    result = balance([row(1, "100.00")], {1: posted(1, **fields)}, document(1, "100.00", day=NEXT))
+
+    assert result.balanced
+    assert {day: (line.source_sum, line.xero_sum) for day, line in result.days["1"].items()} == {NEXT: (D(100), D(100))}
+    [item] = result.moved_days
+    assert (item["booking_date"], item["date"], item["counted"]) == ("2026-03-02", "2026-03-03", True)
+    assert item["explanation"].startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("span", "total", "counted"),
+    [
+        (Span(until=DAY), 0, [False]),
+        (Span(since=NEXT), 100, [True]),
+        (Span(since=date(2026, 3, 4)), 0, []),
+    ],
+    ids=["the movement's day", "the document's day", "neither"],
+)
+def test_a_pair_over_the_border_is_taken_whole(span: Span, total: int, counted: list[bool]) -> None:
+    result = prove(
+        wallets=[CHF], rows=[row(1, "100.00")], ours={"v1:1": posted(1)}, books=legs([document(1, "100.00", day=NEXT)]),
+        span=span,
+    )  # fmt: skip
+
+    assert result.balanced
+    assert (result.accounts["1"].source_sum, result.accounts["1"].xero_sum) == (D(total), D(total))
+    assert [it["counted"] for it in result.moved_days] == counted
+
+
+def test_the_half_of_a_transfer_that_arrives_a_day_later_is_told_as_such() -> None:
+    """Money left on the 2nd and arrived on the 3rd: one document, of the 2nd."""
+    rows = [row(1, "-40.00"), row(2, "40.00", account="8", day=NEXT)]
+    mine = posted(1, booked=DAY, day=DAY)
+
+    result = balance(
+        rows, {1: mine, 2: mine}, document(1, "40.00", kind="BANKTRANSFER", other_account_id="bank-reserve")
+    )
+
+    assert result.balanced
+    [item] = result.moved_days
+    assert (item["source"], item["booking_date"], item["date"]) == ("8", "2026-03-03", "2026-03-02")
+    assert item["explanation"].startswith("The two halves of this transfer are of two days")
+
+
+def test_what_was_posted_under_another_setting_is_not_moved() -> None:
+    card = replace(row(1, "-60.00", day=DAY), days=frozenset({DAY, NEXT}))
+    mine = {"v1:1": posted(1, booked=NEXT, day=NEXT)}
+
+    result = prove(
+        wallets=[CHF], rows=[card], ours=mine, books=legs([document(1, "60.00", kind="SPEND", day=NEXT)]),
+        span=Span(since=NEXT),
+    )  # fmt: skip
+
+    assert (result.balanced, result.accounts["1"].source_sum, result.moved_days) == (True, D(-60), [])
+
+
+@pytest.mark.parametrize(
+    ("mine", "cause", "said"),
+    [
+        (linked(7, booked=DAY), "not_shown", "It is linked to movement 7 of 02.03.2026. Amnis did not show"),
+        (
+            posted(7, record=7, source_id="7", account_id="1"),
+            "not_shown",
+            "It was posted for movement 7. Amnis did not",
+        ),
+    ],
+)
+def test_a_document_of_a_movement_that_was_not_shown_is_no_strangers(mine: Ours, cause: str, said: str) -> None:
+    [item] = balance([], {7: mine}, document(7, "12.00")).unexpected
+
+    assert (item["cause"], item["record"]) == (cause, 7)
+    assert item["explanation"].startswith(said)
+    assert "elete" not in item["action"]
+
+
+def test_a_marker_of_ours_beside_a_linked_document_is_named_with_its_movement() -> None:
+    mine = linked(1)
+    typed_one = document(9, "100.00", marker="", document_id="typed")
+
+    [item] = balance(
+        [row(1, "100.00")], {1: replace(mine, document_id="typed")}, typed_one, document(1, "100.00")
+    ).unexpected
+
+    assert (item["cause"], item["document"], item["record"]) == ("own_twin", "d1", 1)
+
+
+def test_a_document_that_was_not_looked_up_is_not_said_to_be_removed() -> None:
+    def told(left: frozenset[str]) -> str:
+        [item] = prove(
+            wallets=[CHF], rows=[row(1, "5.00")], ours={"v1:1": posted(1)}, books=[], not_looked_up=left
+        ).missing
+        return str(item["action"])
+
+    assert told(frozenset()).startswith("Somebody removed the document in Xero.")
+    assert "or gave it an earlier date" in told(frozenset({"d1"}))

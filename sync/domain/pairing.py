@@ -1,0 +1,143 @@
+"""Which document is which movement's: each side of a document stands for one movement at most. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """An executed movement on a mapped wallet; or the rest of one that became a payment and a rest, which is no movement
+    more. `says`: a digest, of one without a number. `days`: the days on which other settings would book it."""
+
+    fingerprint: str
+    source_id: str
+    account_id: str
+    booking_date: date
+    amount: Decimal
+    currency: str
+    is_rest: bool = False
+    says: str = ""
+    days: frozenset[date] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """What we say about one row: its state, why it is held (if it is), the document we posted (if any)."""
+
+    state: str
+    reason: str
+    document_id: str
+    marker: str
+    other_document_id: str = ""  # a linked transfer that somebody typed as two documents
+    record: int | None = None
+    moving: bool = False  # it changed while the vendors were read: what was read may be older than what we say
+    day: date | None = None  # of the document: another than the booking date where a lock date moved it on purpose
+    share: Decimal | None = None  # of a movement that became a payment and a rest: what the payment takes
+    booked: date | None = None  # the booking date under which it was posted
+    source_id: str = ""
+    account_id: str = ""
+    kind: str = ""  # of the document
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        return tuple(one for one in (self.document_id, self.other_document_id) if one)
+
+    @property
+    def is_linked(self) -> bool:
+        """Its document is one that somebody else made."""
+        return self.state == "duplicate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One document's effect on one bank account, signed from the account's view."""
+
+    document_id: str
+    account_id: str
+    day: date
+    amount: Decimal
+    marker: str
+    reference: str
+    kind: str
+    reconciled: bool = False
+
+    @property
+    def side(self) -> tuple[str, str]:
+        return self.document_id, self.account_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The days that are proved; open at an end that is None."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def __contains__(self, day: date) -> bool:
+        return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
+
+
+EVER = Span()
+
+
+def pair(
+    rows: Sequence[SourceRow], ours: Mapping[str, Ours], books: Iterable[Leg], bank_of: Mapping[str, str]
+) -> list[Leg | None]:
+    """For each row the side of a document that is its own. No side is two rows' own: one whose amount it has comes first."""
+    standing = {leg.side: leg for leg in books}
+    by_marker = {(leg.marker, leg.account_id): leg for leg in standing.values() if leg.marker}
+    found = [
+        document_of(ours.get(row.fingerprint), standing, by_marker, bank_of[row.account_id], amount=row.amount)
+        for row in rows
+    ]
+    taken: set[tuple[str, str]] = set()
+    for exact in (True, False):
+        for number, (row, leg) in enumerate(zip(rows, found, strict=True)):
+            if leg is None or (leg.amount == row.amount) is not exact:
+                continue
+            if leg.side in taken:
+                found[number] = None
+            taken.add(leg.side)
+    return found
+
+
+def document_of(
+    mine: Ours | None,
+    standing: Mapping[tuple[str, str], Leg],
+    by_marker: Mapping[tuple[str, str], Leg],
+    bank: str,
+    *,
+    amount: Decimal,
+) -> Leg | None:
+    """What stands in the books for a row: the document we know, or the one that carries its marker (sent, and its answer
+    lost or still on the way)."""
+    if mine is None:
+        return None
+    known = [leg for one in mine.documents if (leg := standing.get((one, bank))) is not None]
+    if known or mine.documents:
+        return next((leg for leg in known if leg.amount == amount), known[0] if known else None)
+    return by_marker.get((mine.marker, bank)) if mine.marker else None
+
+
+def own_day(row: SourceRow, mine: Ours | None) -> date:
+    """The movement's day: the one it was posted under, where the settings of today would choose another."""
+    return mine.booked if mine is not None and mine.booked in row.days and mine.booked else row.booking_date
+
+
+def planned_day(row: SourceRow, mine: Ours) -> date:
+    """On which day its document should stand."""
+    return mine.day or own_day(row, mine)
+
+
+def known_of(legs: Iterable[Leg], ours: Mapping[str, Ours]) -> dict[str, list[tuple[str, Ours]]]:
+    """By document id and marker of these legs: the movements of ours that we say are behind them, with fingerprints."""
+    wanted = {name for leg in legs for name in (leg.document_id, leg.marker) if name}
+    found: dict[str, list[tuple[str, Ours]]] = {}
+    for fingerprint, mine in ours.items() if wanted else ():
+        for name in {*mine.documents, mine.marker} & wanted:
+            found.setdefault(name, []).append((fingerprint, mine))
+    return found

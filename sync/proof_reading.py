@@ -1,0 +1,200 @@
+"""Reads both sides of a proof afresh: what lies in its days, and what over their border belongs to that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from connectors.contract.ports import Destination, Source
+from connectors.contract.records import DocumentKind, MirrorDocument
+from sync import store
+from sync.domain import plan
+from sync.domain.booking import booking_date, possible_days
+from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
+from sync.domain.pairing import Leg, Ours, SourceRow, Span, own_day, planned_day
+from sync.domain.proof import Wallet, in_parts, legs, rest_key
+from sync.models import Flow, Record
+from sync.pipeline import coded, mirror
+from sync.pipeline.books import DEFAULT_POLICIES
+from tenants.scoping import tenant_scope
+
+Progress = Callable[[str, int, int], None]  # step (books, source), how many were read, how many there are about
+MOST_MISSED = 1000  # movements that belong into the proof and were not read, asked for the days to read further
+MOST_LOOKED_UP = 50  # documents that are not among what was read, each a call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Both sides, and what we say about them. `not_looked_up`: documents that may stand before what was read."""
+
+    rows: list[SourceRow]
+    books: list[Leg]
+    ours: dict[str, Ours]
+    not_looked_up: frozenset[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Reader:
+    """One proof's reading. `began`: what changed since then is moving."""
+
+    flow: Flow
+    source: Source
+    destination: Destination
+    wallets: Sequence[Wallet]
+    span: Span
+    start: date
+    began: datetime
+    told: Progress
+    _seen: set[str] = field(default_factory=set)
+    _equals: Counter[str] = field(default_factory=Counter)
+
+    def read(self, *, records: int, documents: int) -> Reading:
+        """Raises the connectors' errors. `records` and `documents`: how many there are, about.
+
+        The books come first: a movement that is posted afterwards is one of `moving`, and no document without a row.
+        """
+        books = legs(_counted(_documents(self.destination, self.start), "books", documents, self.told))
+        rows = list(_counted(self._rows(self.start, self.span.until), "source", records, self.told))
+        with tenant_scope(self.flow.tenant_id):
+            known = store.posted_by_fingerprint(self.flow.pk, since=self.began)
+        ours = {_key(row): _ours(row) for row in known}
+        named = named_as_ours(rows, known)
+        further = [row for since, until in self._unread(named, books, ours) for row in self._further(since, until)]
+        named = named_as_ours([*rows, *further], known) if further else named
+        parts = [part for row in named for part in in_parts(row, ours)]
+        found, left = self._looked_up(parts, books, ours)
+        return Reading(rows=parts, books=[*books, *found], ours=ours, not_looked_up=left)
+
+    def _rows(self, since: date, until: date | None) -> Iterator[list[SourceRow]]:
+        """Page by page the executed movements of the proved wallets; each once, however often it is shown."""
+        policies = {**DEFAULT_POLICIES, **self.flow.policies}
+        mapped = {wallet.source_account_id for wallet in self.wallets}
+        for page in self.source.executed(since=since, until=until):
+            found = []
+            for key, it in zip(natural_keys(self.source.kind, page, equals=self._equals), page, strict=True):
+                day = booking_date(it, card_date=policies["card_date"], fx_date=policies["fx_date"])
+                if key in self._seen or day is None or it.account_id not in mapped:
+                    continue
+                self._seen.add(key)
+                found.append(
+                    SourceRow(
+                        fingerprint=fingerprint(key),
+                        source_id=it.source_id,
+                        account_id=it.account_id,
+                        booking_date=day,
+                        amount=it.amount.amount,
+                        currency=it.amount.currency,
+                        says="" if it.raw is None else content_hash(self.source.normalise(it.raw)),
+                        days=possible_days(it),
+                    )
+                )
+            yield found
+
+    def _further(self, since: date, until: date) -> list[SourceRow]:
+        """Rows with a number only: one without is told apart by counting, which begins anew with a second reading."""
+        return [row for page in self._rows(since, until) for row in page if row.source_id]
+
+    def _unread(
+        self, rows: Iterable[SourceRow], books: Iterable[Leg], ours: Mapping[str, Ours]
+    ) -> list[tuple[date, date]]:
+        """The days beyond what was read on which movements were executed that belong into the proof: a card that settled
+        months later, a document that stands in the proved days and whose movement does not."""
+        read = {row.fingerprint for row in rows}
+        mapped = {wallet.source_account_id for wallet in self.wallets}
+        banks = {wallet.bank_account_id for wallet in self.wallets}
+        inside = [leg for leg in books if leg.day in self.span and leg.account_id in banks]
+        standing = {name for leg in inside for name in (leg.document_id, leg.marker) if name}
+        unread = (mine for key, mine in ours.items() if key not in read and mine.account_id in mapped)
+        days = self._executed_on([mine for mine in unread if self._is_asked(mine, standing)])
+        first, last = min(days, default=self.start), max(days, default=self.start)
+        until = self.span.until
+        before = [(first, self.start)] if first < self.start else []
+        return before + ([(until, last)] if until is not None and last > until else [])
+
+    def _executed_on(self, missed: Sequence[Ours]) -> list[date]:
+        """On which days these were executed, by what the source said of them last."""
+        if not missed:
+            return []
+        with tenant_scope(self.flow.tenant_id):
+            known = list(Record.objects.filter(pk__in=[mine.record for mine in missed[:MOST_MISSED]]).values())
+        days = [coded.of_record(self.source, record).execution_date for record in known]
+        return [day for day in days if day is not None]
+
+    def _is_asked(self, mine: Ours, standing: set[str]) -> bool:
+        if not standing.isdisjoint((*mine.documents, mine.marker)):
+            return True
+        return mine.state not in ("skipped", "undone") and mine.booked is not None and mine.booked in self.span
+
+    def _looked_up(
+        self, rows: Iterable[SourceRow], books: Iterable[Leg], ours: Mapping[str, Ours]
+    ) -> tuple[list[Leg], frozenset[str]]:
+        """Documents that should stand in the proved days and do not, read by their ids: do they stand before? And those
+        that were too many to ask."""
+        standing = {leg.document_id for leg in books}
+        wanted: dict[str, str] = {}
+        for row in rows:
+            mine = ours.get(row.fingerprint)
+            if mine is None or mine.moving or not standing.isdisjoint(mine.documents):
+                continue
+            if mine.document_id and (planned_day(row, mine) in self.span or own_day(row, mine) in self.span):
+                wanted |= dict.fromkeys(mine.documents, mine.kind)
+        asked = [(one, kind) for one, kind in wanted.items() if kind in set(DocumentKind)][:MOST_LOOKED_UP]
+        found = [self.destination.document(DocumentKind(kind), one) for one, kind in asked]
+        left = frozenset(wanted) - {one for one, _ in asked}
+        return legs(document for document in found if document is not None), left
+
+
+def named_as_ours(rows: Sequence[SourceRow], known: Sequence[Mapping[str, Any]]) -> list[SourceRow]:
+    """Rows that we know under another fingerprint get that one: their account changed, or they have no number."""
+    read, told = {row.fingerprint for row in rows}, {row["fingerprint"] for row in known}
+    others: dict[tuple[str, ...], list[str]] = {}
+    for row in known:
+        if row["fingerprint"] not in read and row["leg"] != plan.REST:
+            says = ("id", row["source_id"]) if row["source_id"] else ("", row["account_id"], row["content_hash"])
+            others.setdefault(says, []).append(row["fingerprint"])
+    named = []
+    for it in rows:
+        mine = others.get(("id", it.source_id) if it.source_id else ("", it.account_id, it.says), [])
+        named.append(replace(it, fingerprint=mine.pop(0)) if mine and it.fingerprint not in told else it)
+    return named
+
+
+def _documents(destination: Destination, start: date) -> Iterator[list[MirrorDocument]]:
+    """From the first day on, to the end: Xero is asked by the first day only, and what stands later explains a border."""
+    for endpoint in mirror.ALL_ENDPOINTS:
+        for page in destination.changes(endpoint, since=None, from_date=start, with_lines=False):
+            yield [it for it in page if it.date >= start]
+
+
+def _counted(pages: Iterable[list[Any]], step: str, total: int, told: Progress) -> Iterator[Any]:
+    done = 0
+    told(step, 0, total)
+    for page in pages:
+        yield from page
+        done += len(page)
+        told(step, done, max(total, done))
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    return rest_key(row["fingerprint"]) if row["leg"] == plan.REST else str(row["fingerprint"])
+
+
+def _ours(row: Mapping[str, Any]) -> Ours:
+    return Ours(
+        state=row["state"],
+        reason=row["reason"] or "",
+        document_id=row["destination_id"] or "",
+        other_document_id=row["other_destination_id"] or "",
+        marker=row["marker"] or "",
+        record=row["record"],
+        moving=row["moving"],
+        day=date.fromisoformat(row["day"]) if row["day"] else None,
+        share=None if row["share"] is None else row["share"].normalize(),
+        booked=row["booked"] or row["record_day"],
+        source_id=row["source_id"],
+        account_id=row["account_id"],
+        kind=row["destination_type"] or "",
+    )
