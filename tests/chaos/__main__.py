@@ -39,7 +39,12 @@ def main() -> int:
 
 def _storm(options: argparse.Namespace, seed: int) -> int:
     sys.stderr.write(f"seed {seed}, load average {os.getloadavg()[0]:.1f}\n")
-    storm = Storm(size=SIZES[options.size].at_pace(options.pace), seed=seed, keep=options.keep, progress=_tell)
+    storm = Storm(
+        size=SIZES[options.size].scaled(part=options.part, pace=options.pace),
+        seed=seed,
+        keep=options.keep,
+        progress=_tell,
+    )
     try:
         figures = storm.run()
     except (CampaignError, StartError) as problem:
@@ -80,6 +85,7 @@ def _options() -> argparse.Namespace:
         "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
     )
     parser.add_argument("--pace", type=float, default=1.0, help="so many times the time, for a busy machine (1)")
+    parser.add_argument("--part", type=float, default=1.0, help="so much of a storm: 0.1 is a tenth (1)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where a storm's logs are kept (nowhere)")
     return parser.parse_args()
 

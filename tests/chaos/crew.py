@@ -149,11 +149,11 @@ class Crew:
         return int(told)
 
     def _point(self) -> str:
-        """Every second worker is told to die at the point that was hit least."""
+        """More than every second worker is told to die, at one of the points that were not hit often enough."""
         if not self.arms or self.dice.random() < 0.4:
             return ""
         self.count_hits()
-        name = min(POINTS, key=lambda point: self.hits[point] + self.dice.random() / 2)
+        name = self.dice.choice([point for point in POINTS if self.hits[point] < self.each_point] or POINTS)
         return f"{name}:{self.dice.choice((1, 1, 2))}"
 
     def count_hits(self) -> Counter[str]:

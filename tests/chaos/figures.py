@@ -76,6 +76,7 @@ class Figures:
         return {
             "size": self.size.name,
             "seed": self.seed,
+            "part": self.size.part,
             "pace": self.size.pace,
             "version": version(),
             "tenants": self.size.tenants,

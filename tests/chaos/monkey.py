@@ -71,6 +71,7 @@ class Monkey:
             Act.FILL_DISK: self._fill_disk,
             Act.WRONG_CLOCK: self._wrong_clock,
             Act.FAULT: self._fault,
+            Act.EXPIRE: self._expire,
             Act.MOVE: self._move,
             Act.CHANGE: self._change,
         }
@@ -301,9 +302,24 @@ class Monkey:
     # ------------------------------------------------------------- vendors
 
     def _fault(self) -> bool:
-        fault = api_faults.drawn(self.dice)
-        self._any_control().act("faults/add", **fault, seed=self.dice.randrange(2**31))
+        return self._plan(api_faults.drawn(self.dice))
+
+    def _plan(self, fault: dict[str, Any]) -> bool:
+        """A second expired token in a row, right after a renewal that worked, is what a vendor says to a stranger: it stops
+        the flow until a person reconnects. So only one of them waits at each vendor."""
+        control = self._any_control()
+        waiting = [(it["vendor"], it["effect"]) for it in control.faults()["planned"]]
+        if fault["effect"] == "expired_token" and (fault["vendor"], "expired_token") in waiting:
+            return False
+        control.act("faults/add", **fault, seed=self.dice.randrange(2**31))
         return True
+
+    def _expire(self) -> bool:
+        """At both vendors, for whoever reads next."""
+        asked = [
+            {"vendor": vendor, "effect": "expired_token", "methods": api_faults.READS} for vendor in ("amnis", "xero")
+        ]
+        return any([self._plan(fault) for fault in asked])
 
     def _any_control(self) -> Control:
         return next(iter(self.controls.values()))
@@ -313,14 +329,13 @@ class Monkey:
         company = min(self.controls, key=lambda one: (self.moved[one], one.number))
         control, most = self.controls[company], -(-self.size.movements // self.size.tenants)
         count = min(-(-self.size.movements // self.size.arrivals), most - self.moved[company])
-        if count <= 0:
-            return False
-        seed = self.dice.randrange(2**31)
-        control.act("amnis/random", company=company.client_id, count=max(1, count - 1), seed=seed)
+        if count > 1:
+            seed = self.dice.randrange(2**31)
+            control.act("amnis/random", company=company.client_id, count=count - 1, seed=seed)
         self._number += 1
         payer = f"Neukunde {company.number}-{self._number} AG"
         control.move("pay_in", **paid(self.dice), payer=payer, account=company.account(self.dice.choice((1, 2, 3))))
-        self.moved[company] += count
+        self.moved[company] += max(1, count)
         return True
 
     def _change(self) -> bool:

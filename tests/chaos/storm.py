@@ -43,6 +43,7 @@ class Act(StrEnum):
     FILL_DISK = "fill disk"
     WRONG_CLOCK = "wrong clock"  # a worker that is an hour off
     FAULT = "api fault"
+    EXPIRE = "expired tokens"  # of whoever asks next
     MOVE = "movements"
     CHANGE = "change"  # Amnis corrects a posted row, and a person lets the document follow
 
@@ -59,11 +60,21 @@ class Size:
     least: dict[Act, int]
     each_point: int
     rest_seconds: float = 120.0
+    part: float = 1.0
     pace: float = 1.0
 
-    def at_pace(self, factor: float) -> Size:
-        """The same, with so many times the time for it: for a machine that has other work too."""
-        return replace(self, pace=factor, seconds=self.seconds * factor, storm_seconds=self.storm_seconds * factor)
+    def scaled(self, *, part: float, pace: float) -> Size:
+        """A part of it, with `pace` times the time for that: for a machine that has other work too."""
+        return replace(
+            self,
+            part=part,
+            pace=pace,
+            movements=round(self.movements * part),
+            seconds=max(self.seconds * part, self.rest_seconds * 2) * pace,
+            storm_seconds=self.storm_seconds * part * pace,
+            least={act: max(1, round(least * part)) for act, least in self.least.items()},
+            each_point=round(self.each_point * part),
+        )
 
     @property
     def arrivals(self) -> int:

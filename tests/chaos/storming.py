@@ -29,6 +29,7 @@ from tests.chaos.vendors import CALLS_A_MINUTE
 
 PAUSE = 0.1
 LOOK_SECONDS = 0.5
+LONGEST = 1.3  # so many times the planned length, where something has not hit often enough
 Progress = Callable[[str], None]
 
 
@@ -112,16 +113,18 @@ class Storm:
     def _rage(self, monkey: Monkey) -> None:
         """The plan, evenly over the storm's time; then again what has not hit often enough, until it has."""
         began = time.monotonic()
+        deadline = began + min(self.size.storm_seconds * LONGEST, self.size.seconds - self.size.rest_seconds)
         acts = planned(self.size, seed=self.seed)
         for number, act in enumerate(acts):
             due = began + number / len(acts) * self.size.storm_seconds
             while time.monotonic() < due:
                 monkey.keep_up()
                 time.sleep(min(PAUSE, max(0.0, due - time.monotonic())))
+            if time.monotonic() > deadline and act is not Act.MOVE:
+                continue  # what arrives arrives; for everything else the time is over
             monkey.carry_out(act)
             if number % 50 == 0:
                 self.progress(f"{number} of {len(acts)} acts, {time.monotonic() - began:.0f} s, {dict(monkey.counts)}")
-        deadline = began + self.size.seconds - self.size.rest_seconds
         for act in self._still_wanted(monkey):
             if time.monotonic() > deadline:
                 break
@@ -137,12 +140,22 @@ class Storm:
                 if (struck if act is Act.FAULT else monkey.counts[act]) < least
                 and (act is not Act.FILL_DISK or monkey.ground.small_disk is not None)
             ]
-            hits = monkey.crew.count_hits()
-            if any(hits[point] < self.size.each_point for point in POINTS):
-                wanted += [Act.FAULT, Act.CHANGE, Act.DEPLOY]
+            wanted += self._for_the_points(monkey)
             if not wanted:
                 return
             yield from wanted
+
+    def _for_the_points(self, monkey: Monkey) -> list[Act]:
+        """What brings workers to the points that were not hit often enough: new workers, and occasions."""
+        hits = monkey.crew.count_hits()
+        missing = {point for point in POINTS if hits[point] < self.size.each_point}
+        occasions = {
+            "before_amendment_done": Act.CHANGE,
+            "after_refresh_before_store": Act.EXPIRE,
+            "after_contacts_answered": Act.MOVE,
+        }
+        found = [act for point, act in occasions.items() if point in missing]
+        return [*found, Act.MOVE, Act.DEPLOY] if missing else []
 
     def _come_to_rest(self, monkey: Monkey) -> float | None:
         """No fault any more, every worker well: how long until nothing moves? None: it never came to rest."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections import Counter
 from decimal import Decimal
 
 from connectors.faults import POINTS
 from tests.chaos.checker import Judgement
 from tests.chaos.company import Company
+from tests.chaos.crew import SKEW
 from tests.chaos.figures import Figures
 from tests.chaos.storm import SIZES, Act, planned
 from tests.chaos.verdict import Told, shared, summed_up
@@ -87,3 +93,19 @@ def test_a_marker_or_document_of_two_companies_is_a_problem() -> None:
         "destination_id d-1 belongs to ['chaos-1', 'chaos-2']",
     ]
     assert shared([told(lines=(LINE, LINE))]) == [], "an own transfer is told in two lines"
+
+
+def test_a_wrong_clock_is_an_hour_off_for_dates_and_right_for_durations() -> None:
+    script = (
+        "import json, time; from datetime import UTC, datetime; print(json.dumps([time.time(), time.monotonic(),"
+        " datetime.now(UTC).timestamp(), isinstance(datetime.fromisoformat('2026-01-01T00:00:00+00:00'), datetime)]))"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(SKEW), "CHAOS_CLOCK_OFF_SECONDS": "3600"}
+    before, began = time.time(), time.monotonic()
+    told = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    stamp, monotonic, now, is_datetime = json.loads(told.stdout)
+
+    assert before + 3600 <= stamp <= time.time() + 3600
+    assert before + 3600 <= now <= time.time() + 3600
+    assert began <= monotonic <= time.monotonic()
+    assert is_datetime
