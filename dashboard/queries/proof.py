@@ -157,8 +157,10 @@ def _shown(flow: Flow, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fits(item: dict[str, Any], account: str, month: str) -> bool:
-    day = str(item.get("booking_date") or item.get("date") or "")
-    return (not account or item.get("source", account) == account) and (not month or not day or day.startswith(month))
+    """An item of two days (a document on another day than its movement) belongs to both months."""
+    days = [str(item[name]) for name in ("booking_date", "date") if item.get(name)]
+    here = not month or not days or any(day.startswith(month) for day in days)
+    return here and (not account or item.get("source", account) == account)
 
 
 def _year(accounts: Sequence[dict[str, Any]], account: str, wanted: str) -> dict[str, Any]:

@@ -156,3 +156,19 @@ def test_what_is_unproved_is_named_and_the_months_are_shown_by_year(as_alice: Cl
     assert "year=2025" in middle
     assert "year=2027" in middle
     assert "2027-02" in page(as_alice, world, "?year=rubbish")
+
+
+def test_a_document_on_another_day_is_told_in_both_months_and_is_no_difference(as_alice: Client, world: World) -> None:
+    moved = {**ROW, "document": "d-9", "type": "RECEIVE", "date": "2026-04-02", "marker": "MR-9", "counted": True}
+    says = {"explanation": "Somebody gave the document another date.", "action": "Nothing, if that date is right."}
+    even = {**FIGURES, "xero_sum": "1.00", "difference": "0.00"}
+    accounts = [{"source": "1", "currency": "CHF", **even, "days": [{"date": "2026-04-02", **even}]}]
+    result = {"balanced": True, "accounts": accounts, "moved_days": [{**moved, **says}]}
+    with tenant_scope(world.tenant.pk):
+        Proof.objects.create(tenant_id=world.tenant.pk, flow=world.flow, balanced=True, result=result)
+
+    told = [page(as_alice, world, f"?account=1&month={month}") for month in ("2026-03", "2026-04", "2026-05")]
+
+    assert ["Somebody gave the document another date." in text for text in told] == [True, True, False]
+    assert "On another day in Xero, no difference" in told[0]
+    assert "card--bad" not in told[0]
