@@ -74,10 +74,14 @@ def keep_lease(flow_id: int, *, epoch: int, seconds: float) -> bool:
     )
 
 
-def end_lease(flow_id: int, *, epoch: int, wait: timedelta) -> None:
+def end_lease(flow_id: int, *, epoch: int, wait: timedelta, was_due: datetime | None = None) -> None:
+    """Due again after `wait`; at once where somebody has asked for it meanwhile. `was_due`: as read when the lease began."""
     run_sql(
-        "UPDATE flow SET lease_until = NULL, unclean = 0, next_at = clock_timestamp() + %s WHERE id = %s AND epoch = %s",
-        [wait, flow_id, epoch],
+        """UPDATE flow SET lease_until = NULL, unclean = 0,
+                  next_at = CASE WHEN next_at <> %(was)s AND next_at <= clock_timestamp() THEN next_at
+                                 ELSE clock_timestamp() + %(wait)s END
+            WHERE id = %(flow)s AND epoch = %(epoch)s""",
+        {"was": was_due, "wait": wait, "flow": flow_id, "epoch": epoch},
     )
 
 

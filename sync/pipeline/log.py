@@ -32,7 +32,8 @@ def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Re
         if failure is None and finished:
             deals.look(ctx)
             ctx.store_flow(last_success_at=ctx.now())
-        store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=_next_wake(ctx, finished, failure))
+        wait = _next_wake(ctx, finished, failure)
+        store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=wait, was_due=ctx.flow.next_at)
     return Result(
         run_id=ctx.run_id,
         counts=dict(ctx.counts),
@@ -71,7 +72,7 @@ def defect(ctx: Context, error: Exception) -> None:
             error_class="system",
         )
         _tell_of_defect(ctx.flow, error)
-        store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=ctx.timing.schedule.first)
+        store.end_lease(ctx.flow_id, epoch=ctx.epoch, wait=ctx.timing.schedule.first, was_due=ctx.flow.next_at)
 
 
 def _tell_of_defect(flow: Flow, error: Exception) -> None:
@@ -90,7 +91,7 @@ def _tell_of_defect(flow: Flow, error: Exception) -> None:
 def failed_to_open(flow: Flow, epoch: int, error: ConnectorError) -> None:
     with tenant_scope(flow.tenant_id):
         _stop_or_wait(flow, error)
-        store.end_lease(flow.pk, epoch=epoch, wait=Timing.from_settings().schedule.first)
+        store.end_lease(flow.pk, epoch=epoch, wait=Timing.from_settings().schedule.first, was_due=flow.next_at)
 
 
 def could_not_open(flow: Flow, epoch: int, error: Exception) -> None:
@@ -98,7 +99,7 @@ def could_not_open(flow: Flow, epoch: int, error: Exception) -> None:
     with tenant_scope(flow.tenant_id):
         if not isinstance(error, NotConnected):
             _tell_of_defect(flow, error)
-        store.end_lease(flow.pk, epoch=epoch, wait=Timing.from_settings().schedule.first)
+        store.end_lease(flow.pk, epoch=epoch, wait=Timing.from_settings().schedule.first, was_due=flow.next_at)
 
 
 def _finish(ctx: Context, failure: ConnectorError | None, *, api_calls: int, write_calls: int) -> None:

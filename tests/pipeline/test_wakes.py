@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import date, timedelta
+from typing import Any
 
+import httpx
 import pytest
 
 from sync import store
 from sync.models import Flow, Run
 from sync.pipeline.result import NotConnected
+from sync.services import flow_sync_now
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 
@@ -25,6 +28,33 @@ def test_a_flow_with_nothing_left_to_do_rests_for_its_frequency(world: World) ->
     world.sync()
 
     assert timedelta(minutes=4).total_seconds() < seconds_until_due(world) <= 300
+
+
+def test_who_asks_for_a_sync_while_one_is_about_to_end_is_heard(world: World, settings: Any) -> None:
+    """Between the last look at the source and the end of the slice, "Sync now" would be lost for a whole poll."""
+    asked = AskingMeanwhile(settings.CONNECTOR_TRANSPORTS[settings.ENV.xero_api_url], world)
+    settings.CONNECTOR_TRANSPORTS = {**settings.CONNECTOR_TRANSPORTS, settings.ENV.xero_api_url: asked}
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+
+    world.sync()
+    assert asked.times == 1
+    assert seconds_until_due(world) <= 0
+
+    world.sync()
+    assert seconds_until_due(world) > timedelta(minutes=4).total_seconds()
+
+
+class AskingMeanwhile(httpx.BaseTransport):
+    """Somebody presses "Sync now" while the first call of this slice is on its way."""
+
+    def __init__(self, inner: httpx.BaseTransport, world: World) -> None:
+        self._inner, self._world, self.times = inner, world, 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not self.times:
+            self.times += 1
+            flow_sync_now(tenant_id=self._world.tenant.pk, flow_id=self._world.flow_id, actor="alice@example.com")
+        return self._inner.handle_request(request)
 
 
 def test_an_unknown_contact_wakes_the_flow_when_it_may_be_looked_for_and_not_each_second(world: World) -> None:
