@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from dashboard.addresses import fix_page, tenant_url
 from dashboard.words import word_for
 from sync.models import AmendmentState, Event, Incident
+from sync.models.incident import MOVEMENT
 from tenants.models import Tenant
 
 _TONES = {
@@ -76,6 +77,8 @@ def _shown_finding(tenant: Tenant, finding: Mapping[str, Any], *, is_accepted: b
 
 
 def fix_label(page: str) -> str:
+    if page.startswith(MOVEMENT):
+        return _("Open the movement")
     return {
         "accounts": _("Match the account"),
         "contacts-decide": _("Choose the contact"),
@@ -105,6 +108,8 @@ def shown_incident(tenant: Tenant, incident: Incident) -> ShownIncident:
 def _page_url(tenant: Tenant, page: str) -> str:
     """The address of a page that the pipeline named; "" for a name that is none of ours."""
     try:
+        if page.startswith(MOVEMENT):
+            return tenant_url(tenant, "transactions-detail", int(page.removeprefix(MOVEMENT)))
         return tenant_url(tenant, page) if page else ""
     except NoReverseMatch:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from sync.models.incident import MOVEMENT
 from tenants.models import Tenant
 
 PAGES = frozenset({"accounts", "alerts", "connections", "review", "rules", "runs", "settings", "transactions"})
@@ -11,6 +12,8 @@ PAGES = frozenset({"accounts", "alerts", "connections", "review", "rules", "runs
 
 def page_path(tenant: Tenant, page: str) -> str:
     """The path of a page of this company; the list of alerts for a name that is none of ours."""
+    if page.startswith(MOVEMENT):
+        return f"/t/{tenant.public_id}/transactions/{page.removeprefix(MOVEMENT)}/"
     return f"/t/{tenant.public_id}/{page if page in PAGES else 'alerts'}/"
 
 

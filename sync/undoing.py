@@ -145,12 +145,12 @@ def _selected(flow: Flow, selection: Selection) -> Iterable[Entry]:
 
 def _with_units(flow: Flow, entries: list[Entry]) -> list[Entry]:
     """A currency exchange, or a payment with its rest, is undone whole: the other document comes along, whatever day or run
-    it belongs to."""
+    it belongs to. Not one that is linked, which is not ours to remove, nor one that is gone already."""
     units = {entry.unit for entry in entries if entry.unit}
     known = {entry.pk for entry in entries}
     others = Entry.objects.filter(flow=flow, unit__in=units, destination_id__isnull=False, document__isnull=False)
-    others = others.exclude(state=EntryState.UNDONE).select_related("contact", "record")
-    return entries + [entry for entry in others.order_by("id") if entry.pk not in known]
+    others = others.exclude(state__in=(EntryState.UNDONE, EntryState.DUPLICATE)).select_related("contact", "record")
+    return entries + [entry for entry in others.order_by("id") if entry.pk not in known and not is_gone(entry)]
 
 
 def _asked_already(entries: Sequence[Entry]) -> dict[int, str]:
@@ -190,14 +190,18 @@ def _named(item: Item, named: Collection[int]) -> Item:
 
 
 def _whole_units(items: Sequence[Item]) -> list[Item]:
-    """Both halves of an exchange go, or none."""
-    stopped = {item.entry.unit: item.problem for item in items if item.entry.unit and item.problem is not None}
+    """Both halves of an exchange go, or none; what somebody deleted in the books holds nothing back."""
+    stopped = {item.entry.unit: item.problem for item in items if item.entry.unit and _holds_back(item)}
     return [
         replace(item, problem=other_leg(stopped[item.entry.unit] or _never()))
         if item.problem is None and item.entry.unit in stopped
         else item
         for item in items
     ]
+
+
+def _holds_back(item: Item) -> bool:
+    return item.problem is not None and item.problem.code != amending.GONE
 
 
 def _never() -> Finding:

@@ -7,13 +7,14 @@ moved. Dates become the tenant's calendar days here; which of them is the bookin
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.amnis import assumptions, contradictions
 from connectors.amnis.case import Case, is_currency
-from connectors.amnis.kinds import KINDS
+from connectors.amnis.kinds import KINDS, booked_deal
 from connectors.amnis.values import Wire, amount, day, flag, identifier, moment, part, parts, storable, text
 from connectors.contract.money import NO_CURRENCY, ZERO, Money
 from connectors.contract.records import (
@@ -83,9 +84,15 @@ def executed(row: Wire, detail: Wire | None, *, signed: bool | None, zone: ZoneI
         execution_date=day(row.get("executionDate"), zone),
         settlement_date=day(case.detail.get("settlementDate"), zone) if kind == "card" else None,
         value_date=day(case.detail.get("valueDate"), zone) if kind == "fx" else None,
-        deal_date=day(case.detail.get("dealDate"), zone) if kind == "fx" else None,
+        deal_date=_deal_date(case) if kind == "fx" else None,
         raw=None if number.strip() else raw_record(row, detail, signed=signed),
     )
+
+
+def _deal_date(case: Case) -> date | None:
+    """Of a deal that shows both sides; one that does not is booked by its value date."""
+    whole = booked_deal(case.detail, zone=case.zone) is not None
+    return day(case.detail.get("dealDate"), case.zone) if whole else None
 
 
 def account(item: Wire) -> SourceAccount:

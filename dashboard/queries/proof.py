@@ -24,7 +24,7 @@ SHOWN = 100
 HISTORY = 30
 FRESH = timedelta(minutes=30)
 OPEN = ("missing", "different", "duplicated", "unexpected", "unproved")
-KINDS = (*OPEN, "held_items", "moved_days", "accepted", "skipped")
+KINDS = (*OPEN, "clearing", "held_items", "moved_days", "accepted", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def told(proof: Proof, *, flow: Flow, account: str, month: str, year: str = "") 
             (kind, len(found), [_shown(flow, it) for it in found[:SHOWN]]) for kind, found in items.items() if found
         ],
         "gap": any(it.get("reason") == "not fetched yet" or it.get("state") == "failed" for it in items["held_items"]),
-        "open_kinds": OPEN,
+        "open_kinds": (*OPEN, "clearing"),
         "open_items": sum(len(items[kind]) for kind in OPEN),
     }
 

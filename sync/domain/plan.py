@@ -66,14 +66,33 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """What the second document of a deal needs to know of the first: its total and the rate it is valued at.
+    """One document of a deal that stands in the books: what the other one has to know of it. Amounts unsigned.
 
-    `whole`: both of them stand in the books, so a change of their movement is proposed for both at once.
+    `rate`: at which it is valued, None in base currency. `clearing`: its line on the clearing account, None for all of it.
+    `is_linked`: somebody else made it, so it is never changed here. `sent_rate`, `account`: as in our document.
     """
 
     total: Decimal
-    rate: Decimal
-    whole: bool = False
+    rate: Decimal | None
+    clearing: Decimal | None = None
+    is_linked: bool = False
+    sent_rate: Decimal | None = None
+    account: tuple[str, str] | None = None  # id and code
+
+    @property
+    def cleared(self) -> Decimal:
+        return self.total if self.clearing is None else self.clearing
+
+    @property
+    def base(self) -> Decimal:
+        """What it leaves on the clearing account, in base currency."""
+        return fx.base_value(self.cleared, self.rate) if self.rate else self.cleared
+
+    @property
+    def as_it_is(self) -> fx.LegPlan:
+        return fx.LegPlan(
+            total=self.total, clearing=self.cleared, rounding=self.total - self.cleared, rate=self.sent_rate
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +422,7 @@ def _conversion(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str],
             Planned(part=part, leg=part.leg, findings=findings, booking_date=_day(part, rules))
             for part in (sold, bought)
         )
+    sold, bought = _on_one_account(sold, bought, rules)
     if rules.base_currency in (sold.transaction.amount.currency, bought.transaction.amount.currency):
         return _with_base_currency(sold, bought, markers, rules)
     return _two_foreign(sold, bought, markers, rules)
@@ -433,52 +453,126 @@ def _with_base_currency(
         finding = _finding("deal_out_of_range", "No rate of six decimals can express this conversion. Book it by hand.")
         return tuple(Planned(part=part, leg=part.leg, findings=(finding,), booking_date=day) for part in (sold, bought))
     pair = fx.base_and_foreign(foreign=_size(foreign), base=_size(base))
-    return (
-        _leg(foreign, pair.first, markers, rules, day=day),
-        _leg(base, pair.second, markers, rules, day=day),
+    first, second = pair.first, pair.second
+    differs: tuple[Finding, ...] = ()
+    if _both_stand(foreign, base, rules):
+        first, second = rules.booked[foreign.record_id].as_it_is, rules.booked[base.record_id].as_it_is
+    elif (stands := _decides(foreign, base, rules)) is not None:
+        first, second = stands.as_it_is, fx.against(base=_size(base), cleared=stands.base)
+        differs = _too_far_apart(stands, foreign, base, rules)
+    elif (stands := _decides(base, foreign, rules)) is not None and stands.base != pair.second.clearing:
+        made = fx.foreign_against(total=_size(foreign), cleared=stands.base, digits=_digits(foreign))
+        first, second = made or pair.first, stands.as_it_is
+        differs = _rest_told(stands.base - fx.worth_of(first), rules)
+    made_first, made_second = (
+        _leg(part, leg, markers, rules, day=day) for part, leg in ((foreign, first), (base, second))
     )
+    return (made_first, replace(made_second, findings=(*made_second.findings, *differs)))
+
+
+def _on_one_account(sold: Part, bought: Part, rules: Rules) -> tuple[Part, Part]:
+    """Where a half of ours stands on another clearing account than today's setting, the deal is closed on that one."""
+    booked = (rules.booked.get(part.record_id) for part in (sold, bought))
+    place = next((it.account for it in booked if it is not None and it.account), None)
+    if place is None:
+        return sold, bought
+    return _cleared_on(sold, place), _cleared_on(bought, place)
+
+
+def _cleared_on(part: Part, place: tuple[str, str]) -> Part:
+    assert part.coding is not None
+    line = replace(part.coding.lines[0], account_id=place[0], account_code=place[1])
+    return replace(part, coding=replace(part.coding, lines=(line, *part.coding.lines[1:])))
+
+
+def _both_stand(one: Part, other: Part, rules: Rules) -> bool:
+    """Are both documents in the books, with the amounts that the movements have now?"""
+    return all(_stands(part, rules) is not None for part in (one, other))
+
+
+def _stands(part: Part, rules: Rules) -> Booked | None:
+    booked = rules.booked.get(part.record_id)
+    return booked if booked is not None and booked.total == _size(part) else None
+
+
+def _decides(part: Part, other: Part, rules: Rules) -> Booked | None:
+    """The document of `part`, where the other half follows from it: it stands alone, or it is not ours to change."""
+    stands = _stands(part, rules)
+    return stands if stands is not None and (stands.is_linked or other.record_id not in rules.booked) else None
+
+
+def _too_far_apart(stands: Booked, foreign: Part, base: Part, rules: Rules) -> tuple[Finding, ...]:
+    """A foreign half that stands at another rate than the deal's: more than rounding is a person's to decide."""
+    apart = _size(base) - stands.base
+    assert stands.rate is not None
+    if abs(apart) <= fx.most_rounding(base=_size(base), rate=stands.rate):
+        return ()
+    worth = Money(amount=stands.base, currency=rules.base_currency)
+    short = Money(amount=abs(apart), currency=rules.base_currency)
+    message = (
+        f"The other half of this exchange stands in Xero: {abs(foreign.transaction.amount)} at a rate of {stands.rate:f}, "
+        f"which is {worth}. This half is {abs(base.transaction.amount)}: {short} apart, more than rounding. Correct the rate "
+        f"there to {fx.rate_for(_size(foreign), _size(base)):f} and try again; or accept, and {short} go to Xero's rounding "
+        "account."
+    )
+    return (_finding("fx_halves_differ", message, f"{short.amount}"),)
 
 
 def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
-    """The leg with fewer units per base goes first; both are worth the same, so that is the smaller amount."""
+    """The leg with fewer units per base goes first; both are worth the same, so that is the smaller amount. Where the
+    other one stands in the books already, it decides what this one is worth, whatever the rate of the day."""
     first, second = sorted((sold, bought), key=_size)
     day = _deal_day(sold, bought, rules)
+    if _both_stand(first, second, rules):
+        kept = ((part, rules.booked[part.record_id].as_it_is) for part in (first, second))
+        return tuple(_leg(part, leg, markers, rules, day=day) for part, leg in kept)
+    if (stands := _decides(second, first, rules)) is not None:
+        made = fx.foreign_against(total=_size(first), cleared=stands.base, digits=_digits(first))
+        if made is not None:
+            one, other = (
+                _leg(it, leg, markers, rules, day=day) for it, leg in ((first, made), (second, stands.as_it_is))
+            )
+            rest = _rest_told(stands.base - fx.worth_of(made), rules)
+            return (replace(one, findings=(*one.findings, *rest)), other)
+    booked = rules.booked.get(first.record_id)
     used = _own_rate(first, day, rules) if rules.rate_policy == "table" else None
-    if used is None and rules.rate_policy == "table":
+    if booked is None and used is None and rules.rate_policy == "table":
         findings = _rate_missing(first, rules)
         return tuple(Planned(part=part, leg=part.leg, findings=findings, booking_date=day) for part in (first, second))
-    whole = fx.LegPlan(total=_size(first), clearing=_size(first), rate=used.value if used else None)
-    made = replace(_leg(first, whole, markers, rules, day=day), rate=used)
-    booked = rules.booked.get(first.record_id)
-    if booked is not None and booked.whole:
-        made = _at_its_rate(made, booked.rate)
-        booked = replace(booked, total=_size(first))
-    if booked is not None:
-        return (made, second_leg(second, first=booked, markers=markers, rules=rules, day=day))
-    return (made, Planned(part=second, leg=second.leg, booking_date=day, waits_for=first.leg))
-
-
-def _at_its_rate(made: Planned, rate: Decimal) -> Planned:
-    """A document that stands keeps the rate it was valued at, whatever the table says by now."""
-    document = made.document
-    if not isinstance(document, BankTransaction) or document.rate is None:
-        return made
-    return replace(made, document=replace(document, rate=rate))
+    if booked is None or booked.rate is None:
+        whole = fx.LegPlan(total=_size(first), clearing=_size(first), rate=used.value if used else None)
+        made_first = replace(_leg(first, whole, markers, rules, day=day), rate=used)
+        return (made_first, Planned(part=second, leg=second.leg, booking_date=day, waits_for=first.leg))
+    now = booked if booked.total == _size(first) else replace(booked, total=_size(first), clearing=None)
+    if (
+        second.record_id in rules.booked
+    ):  # its amount changed: at the rate it was valued at, whatever the table says by now
+        booked = now
+    return (
+        _leg(first, now.as_it_is, markers, rules, day=day),
+        second_leg(second, first=booked, markers=markers, rules=rules, day=day),
+    )
 
 
 def second_leg(
     part: Part, *, first: Booked, markers: Mapping[tuple[int, str], str], rules: Rules, day: date
 ) -> Planned:
     """The second document of a deal in two foreign currencies, once the first one stands in the books."""
-    digits = minor_units(part.transaction.amount.currency)
-    pair = fx.second_foreign(first=first.total, first_rate=first.rate, second=_size(part), digits=digits)
+    assert first.rate is not None
+    pair = fx.second_foreign(first=first.cleared, first_rate=first.rate, second=_size(part), digits=_digits(part))
     planned = _leg(part, pair.second, markers, rules, day=day)
-    if not pair.rest:
-        return planned
-    note = (
-        f"{abs(pair.rest)} {rules.base_currency} stays on the clearing account: no six-decimal rate closes this deal."
-    )
-    return replace(planned, findings=(*planned.findings, Finding(code="fx_rest", message=note, severity=Severity.NOTE)))
+    return replace(planned, findings=(*planned.findings, *_rest_told(pair.rest, rules)))
+
+
+def _rest_told(rest: Decimal, rules: Rules) -> tuple[Finding, ...]:
+    if not rest:
+        return ()
+    note = f"{abs(rest)} {rules.base_currency} stays on the clearing account: no six-decimal rate closes this deal."
+    return (Finding(code="fx_rest", message=note, severity=Severity.NOTE),)
+
+
+def _digits(part: Part) -> int:
+    return minor_units(part.transaction.amount.currency)
 
 
 def _deal_day(sold: Part, bought: Part, rules: Rules) -> date:

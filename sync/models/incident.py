@@ -6,6 +6,8 @@ from django.db.models.functions import Now
 from sync.models.flow import Flow
 from tenants.models import TenantModel
 
+MOVEMENT = "movement:"  # an action that leads to the page of one movement, by the record's number
+
 
 class Incident(TenantModel):
     """One row for one cause, however often it strikes. Closed when the cause is gone."""

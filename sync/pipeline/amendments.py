@@ -59,7 +59,7 @@ class Difference:
 def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[ContactLink]) -> list[dict[str, Any]]:
     """The source says something else than what was posted. Two statements, and none where nothing changed."""
     linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
-    posted = [it for it in changed if _is_posted(it.old)]
+    posted = [it for it in changed if _is_posted(it.old) and _is_told_by_source(it)]
     found = [_difference(ctx, it, linked) for it in posted]
     back = [
         it.old for it, different in zip(posted, found, strict=True) if different is None and _is_asked_about(it.old)
@@ -132,6 +132,13 @@ def _is_posted(old: Mapping[str, Any]) -> bool:
     return old["state"] in POSTED and old["document"] is not None and old["destination_id"] is not None
 
 
+def _is_told_by_source(it: Changed) -> bool:
+    """A half of a deal is decided anew with the other one, also where Amnis says nothing new: then it stays as it stands."""
+    if it.outcome.leg not in (plan.SOLD, plan.BOUGHT):
+        return True
+    return bool(it.row["record_revision"] > it.old["record_revision"] or it.row["unit"] != it.old["unit"])
+
+
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
     fields = changed_fields(it.old["document"], it.outcome.document, deal=it.outcome.leg in (plan.SOLD, plan.BOUGHT))
     if not fields:
@@ -146,9 +153,21 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         columns={name: it.row[name] for name in COLUMNS},
         in_place=in_place,
         automatic=in_place and after is not None and _leaves_suspense(ctx, before, after) and _is_confirmed(it.old),
-        message=f"Amnis changed this movement after it was posted ({told}). Apply the change, keep what is posted, or "
-        "correct the document in Xero by hand.",
+        message=_told_of(it.outcome, told),
         code="source_changed",
+    )
+
+
+def _told_of(outcome: Planned, told: str) -> str:
+    if outcome.document is not None:
+        return (
+            f"Amnis changed this movement after it was posted ({told}). Apply the change, keep what is posted, or correct the "
+            "document in Xero by hand."
+        )
+    why = next((it.message for it in outcome.findings if it.severity is Severity.REVIEW), "It is not complete.")
+    return (
+        f"Amnis changed this movement after it was posted, and as it reads now it could not be posted: {why} The document "
+        "stands in Xero as it was. Leave it as it is there, or correct it there by hand."
     )
 
 

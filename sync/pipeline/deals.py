@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync import incidents, store_deals
+from sync import incidents, store, store_deals
+from sync.domain.clearing import open_deals
+from sync.models import Incident
+from sync.models.incident import MOVEMENT
 from sync.pipeline.context import Context
+
+OPEN = "open_fx:"
 
 
 def look(ctx: Context) -> None:
     """Tell of deals that wait for a person, and take back what is over. One statement where nothing changed. Inside
     `commit`."""
-    for deal in store_deals.troubled_deals(flow_id=ctx.flow_id):
+    troubled = store_deals.troubled_deals(flow_id=ctx.flow_id)
+    if any(deal["cause"].startswith(OPEN) for deal in troubled):
+        look_at_clearing(ctx)
+    for deal in (it for it in troubled if not it["cause"].startswith(OPEN)):
         if deal["is_over"]:
             incidents.close_causes(
                 tenant_id=ctx.tenant_id,
@@ -21,6 +29,37 @@ def look(ctx: Context) -> None:
             )
         else:
             incidents.open(tenant_id=ctx.tenant_id, flow=ctx.flow, **_told(ctx, deal))
+
+
+def look_at_clearing(ctx: Context) -> None:
+    """The net beneath all that posts a deal: one incident for each that does not return the clearing account to 0.00, as the
+    documents were last read; closed when it does. Two statements where none is open. Inside `commit`."""
+    found = open_deals(
+        store_deals.open_clearing(
+            flow_id=ctx.flow_id, connection_id=ctx.connection.pk, base_currency=ctx.books.base_currency
+        ),
+        base_currency=ctx.books.base_currency,
+    )
+    causes = {f"{OPEN}{deal.deal.removeprefix('fx:')}"[:120]: deal for deal in found}
+    known = set(
+        Incident.objects.filter(flow=ctx.flow, closed_at=None, cause__startswith=OPEN).values_list("cause", flat=True)
+    )
+    over = sorted(known - set(causes))
+    if over:
+        Incident.objects.filter(flow=ctx.flow, closed_at=None, cause__in=over).update(
+            closed_at=store.now(), resolution="The clearing account is at 0.00 for it."
+        )
+    for cause, deal in ((cause, deal) for cause, deal in causes.items() if cause not in known):
+        incidents.open(
+            tenant_id=ctx.tenant_id,
+            flow=ctx.flow,
+            cause=cause,
+            severity="critical",
+            error_class="data",
+            title="An exchange leaves money on the clearing account",
+            body=deal.told,
+            action=f"{MOVEMENT}{deal.record}",
+        )
 
 
 def _told(ctx: Context, deal: dict[str, Any]) -> dict[str, str]:

@@ -4,13 +4,12 @@ overpaid rest of a payment, once that was read back."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from sync import store, store_deals
 from sync.domain import documents, plan
 from sync.models import ContactLink, EntryState, Record
-from sync.pipeline import findings, pairs
+from sync.pipeline import findings, halves, pairs
 from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
@@ -60,10 +59,11 @@ def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
 
 
 def _move(ctx: Context, entry: Mapping[str, Any], row: CodedRecord, links: Mapping[Who, ContactLink]) -> dict[str, Any]:
-    rate = Decimal(entry["first"]["posted_rate"])
+    first = halves.booked_of(entry["first"], base_currency=ctx.books.base_currency)
+    assert first is not None
     planned = plan.second_leg(
         part_of(ctx, row),
-        first=plan.Booked(total=abs(Decimal(entry["first"]["amount"])), rate=rate),
+        first=first,
         day=entry["booking_date"],
         markers={(entry["record_id"], entry["leg"]): entry["marker"]},
         rules=planning_rules(ctx),
@@ -76,5 +76,5 @@ def _move(ctx: Context, entry: Mapping[str, Any], row: CodedRecord, links: Mappi
         "document": documents.to_json(planned.document),
         "findings": findings.as_json(planned.findings),
         "contact_id": link.pk if link else None,
-        "note": {"step": "transform", "first_rate": str(rate)},
+        "note": {"step": "transform", "first_rate": str(first.rate)},
     }

@@ -13,7 +13,7 @@ from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import MirrorDocument
 from sync import store
 from sync.models import EntryState
-from sync.pipeline import findings, linked, mirror
+from sync.pipeline import deals, findings, linked, mirror
 from sync.pipeline.confirm import from_mirror, verdict
 from sync.pipeline.context import Context
 
@@ -46,7 +46,10 @@ def look(ctx: Context) -> int:
             ctx.begin_run()
         if max(len(rows), len(lost)) < store.MOST_TOUCHED and _is_old(ctx, now):
             ctx.store_flow(drift_looked_at=now)
-        return store.move_entries(moves, run_id=ctx.run_id)
+        moved = store.move_entries(moves, run_id=ctx.run_id)
+        if is_hourly:
+            deals.look_at_clearing(ctx)
+        return moved
 
 
 def _is_due(ctx: Context, now: datetime) -> bool:

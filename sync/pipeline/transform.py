@@ -5,7 +5,6 @@ A record that changed after its entry was sent never yields a second document: a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, linked, rests, returned, sides
+from sync.pipeline import findings, halves, linked, rests, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -47,6 +46,7 @@ SLICE = 500
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
     read_open_items(ctx)
+    halves.read_linked(ctx)
     with ctx.commit():
         rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)
@@ -56,7 +56,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         ctx.begin_run()
         rows = returned.coded_all(ctx, records)
         standing = _standing([record["id"] for record in records])
-        rules = replace(planning_rules(ctx), booked=_booked(standing), rivals=rivals)
+        rules = replace(planning_rules(ctx), booked=halves.booked(ctx, standing.values()), rivals=rivals)
         markers = _Markers(ctx, rows, standing)
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, markers)]
         outcomes = allocate(ctx, outcomes, markers)
@@ -231,23 +231,10 @@ def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:
 def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
-        "amount", "posted_rate", "generation", "contact_id", "destination_type", "marker",
-        "note", "findings",
+        "amount", "currency", "posted_rate", "generation", "contact_id", "destination_type", "marker",
+        "note", "findings", "read_back",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
-
-
-def _booked(standing: Mapping[tuple[int, str], Mapping[str, Any]]) -> dict[int, plan.Booked]:
-    """Documents of deals from which the other one follows: read back, or with both of them in the books already."""
-    sent: dict[str, int] = Counter(row["unit"] for row in standing.values() if row["destination_id"])
-    return {
-        row["record_id"]: plan.Booked(
-            total=abs(row["amount"]), rate=row["posted_rate"], whole=sent[row["unit"]] > 1
-        )
-        for row in standing.values()
-        if row["unit"] and row["posted_rate"] and row["amount"]
-        and (row["state"] == EntryState.CONFIRMED or sent[row["unit"]] > 1)
-    }  # fmt: skip
 
 
 def _who(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | None:

@@ -381,6 +381,8 @@ def test_nothing_that_json_can_say_makes_reading_fail(row: dict[str, Any], kind:
             "settlementDate": st.sampled_from(["2026-03-06T23:30:00+00:00", "never", None]),
             "valueDate": st.sampled_from(["2026-03-07", None]),
             "dealDate": st.sampled_from(["2026-03-01T22:59:00+00:00", None]),
+            "amountFrom": st.sampled_from(["10.00", "0.00", "abc", None]),
+            "currencyTo": st.sampled_from(["EUR", "ZZZ", None]),
         },
     ),
     signed=st.sampled_from([True, False, None]),

@@ -1,0 +1,275 @@
+"""A deal of which one half stands in the books already: the other one follows from what stands, so that the clearing
+account returns to 0.00, or a person is told the figures.
+
+Rates are foreign units for one franc. Base values are round(amount / rate, 2), by hand in each comment.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from sync import linking, proposals, services, undoing
+from sync.models import Entry, Incident
+from sync.proving import flow_prove
+from tenants.scoping import tenant_scope
+from tests.pipeline.conftest import World
+from tests.pipeline.test_linking import BOB, MARCH, an_hour_later, link, people
+from tests.pipeline.test_own_rates import quoted, take
+from tests.pipeline.test_undo import carry_out
+
+D = Decimal
+EUR_ACCOUNT, CHF_ACCOUNT = "EUR Amnis", "090"
+
+
+def typed_half(world: World, kind: str, amount: str, account: str, *, rate: str = "") -> str:
+    """Half of a deal that somebody types in Xero, on the clearing account; its id."""
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": "850", "TaxType": "NONE"}
+    document = people(world).type_bank_transaction(
+        Type=kind,
+        Contact={"Name": "Amnis"},
+        BankAccount={"AccountID": world.books.account(account)["AccountID"]},
+        Date="2026-03-02",
+        LineItems=[line],
+        **({"CurrencyRate": D(rate)} if rate else {}),
+    )
+    return str(document["BankTransactionID"])
+
+
+def francs_to_euros(world: World) -> None:
+    world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+
+
+def euros_to_dollars(world: World) -> None:
+    people(world).fix_day_rate("EUR", MARCH, D("1.055312"))
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+    world.settle()
+
+
+def link_the_offered(world: World) -> Entry:
+    entry = next(it for it in world.entries() if linking.offered_to(it))
+    link(world, entry)
+    world.settle()
+    return entry
+
+
+def try_again(world: World) -> None:
+    held = [it.pk for it in world.entries() if it.state == "review"]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=held, actor=BOB)
+    world.settle()
+    world.settle()
+
+
+def post_again(world: World) -> None:
+    everything = [it.pk for it in world.entries()]
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=everything, actor=BOB)
+    world.settle()
+    world.settle()
+
+
+def spent(world: World, kind: str = "SPEND") -> str:
+    return next(str(it["BankTransactionID"]) for it in world.books.bank_transactions() if it["Type"] == kind)
+
+
+def lines(world: World, kind: str) -> list[tuple[str, Decimal]]:
+    document = next(it for it in world.books.bank_transactions() if it["Type"] == kind)
+    return [(line["AccountCode"], D(str(line["LineAmount"]))) for line in document["LineItems"]]
+
+
+def rate(world: World, kind: str) -> Decimal:
+    return D(str(next(it for it in world.books.bank_transactions() if it["Type"] == kind)["CurrencyRate"]))
+
+
+def clearing(world: World) -> Decimal:
+    return world.books.base_balance("850")
+
+
+def told(world: World) -> list[Incident]:
+    with tenant_scope(world.tenant.pk):
+        return list(Incident.objects.filter(closed_at=None, cause__startswith="open_fx:"))
+
+
+# ------------------------------------------------------------------ a half that somebody typed
+
+
+def test_a_typed_foreign_half_at_another_rate_is_asked_about_with_the_figures(world: World) -> None:
+    """263,811.37 / 1.060000 = 248,878.65 (248,878.6509); 250,000.00 - 248,878.65 = 1,121.35: no rounding."""
+    typed_half(world, "RECEIVE", "263811.37", EUR_ACCOUNT, rate="1.060000")
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+
+    assert len(world.books.bank_transactions()) == 1, "nothing is posted beside it"
+    [held] = [it for it in world.entries() if it.state == "review"]
+    [finding] = [it for it in held.findings if it["code"] == "fx_halves_differ"]
+    for figure in ("EUR 263,811.37", "1.060000", "CHF 248,878.65", "CHF 1,121.35", "1.055245"):
+        assert figure in finding["message"], finding["message"]
+
+
+def test_the_rate_of_the_typed_half_corrected_as_told_closes_the_deal(world: World) -> None:
+    """263,811.37 / 1.055245 = 250,000.11: the franc half clears that, and -0.11 goes to rounding."""
+    document = typed_half(world, "RECEIVE", "263811.37", EUR_ACCOUNT, rate="1.060000")
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    people(world).edit(document, CurrencyRate=D("1.055245"))
+    try_again(world)
+
+    assert lines(world, "SPEND") == [("850", D("250000.11")), ("860", D("-0.11"))]
+    assert clearing(world) == D("0.00")
+
+
+def test_the_difference_goes_to_rounding_where_a_person_accepts_it(world: World) -> None:
+    typed_half(world, "RECEIVE", "263811.37", EUR_ACCOUNT, rate="1.060000")
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    [held] = [it for it in world.entries() if it.state == "review"]
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
+    world.settle()
+
+    assert lines(world, "SPEND") == [("850", D("248878.65")), ("860", D("1121.35"))]
+    assert clearing(world) == D("0.00")
+
+
+def test_a_typed_half_in_base_currency_decides_what_the_foreign_one_is_worth(world: World) -> None:
+    """263,811.37 / 250,000.00 is 1.055245 (six decimals), worth 250,000.11; 263,811.25 / 1.055245 = 250,000.00, and the
+    other 0.12 euros are rounding."""
+    typed_half(world, "SPEND", "250000.00", CHF_ACCOUNT)
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+
+    assert rate(world, "RECEIVE") == D("1.055245")
+    assert lines(world, "RECEIVE") == [("850", D("263811.25")), ("860", D("0.12"))]
+    assert clearing(world) == D("0.00")
+
+
+# ------------------------------------------------------------------ a half that is lost
+
+
+def test_a_lost_link_is_posted_at_what_the_half_beside_it_stands_at(world: World) -> None:
+    """The dollars stand on 250,000 / 1.1 = 227,272.73 francs; at the day rate the euros would be 236,896.77."""
+    people(world).fix_day_rate("EUR", MARCH, D("1.055312"))
+    document = typed_half(world, "SPEND", "250000.00", EUR_ACCOUNT, rate="1.100000")
+    euros_to_dollars(world)
+    link_the_offered(world)
+    try_again(world)
+    assert clearing(world) == D("0.00")
+    people(world).delete(document)
+    an_hour_later(world)
+    try_again(world)
+
+    assert rate(world, "SPEND") == D("1.1")
+    assert clearing(world) == D("0.00")
+    assert world.states() == ["confirmed", "confirmed"], "and nobody is told that Amnis changed something"
+
+
+def test_a_deleted_first_half_is_told_and_posted_again_at_what_the_other_stands_at(world: World) -> None:
+    """USD stand on X = 250,000 / 1.055312 = 236,896.77; the rate of the day has changed since."""
+    euros_to_dollars(world)
+    people(world).delete(spent(world))
+    people(world).fix_day_rate("EUR", MARCH, D("1.100000"))
+    an_hour_later(world)
+    [incident] = told(world)
+    assert "CHF 236,896.77" in incident.body
+    assert "deleted in Xero" in incident.body
+    post_again(world)
+
+    assert rate(world, "SPEND") == D("1.055312")
+    assert clearing(world) == D("0.00")
+    assert world.states() == ["confirmed", "confirmed"]
+    an_hour_later(world)
+    assert told(world) == []
+
+
+def test_a_corrected_rate_table_does_not_open_a_deal_of_which_one_half_is_posted_again(world: World) -> None:
+    """0.9476 francs a euro are 1.055298 euros a franc: what stands is kept, 0.9300 would be 1.075269."""
+    world.set_flow(policies={"rate": "table"})
+    take(world, quoted("0.9476"))
+    day = date(2026, 3, 4)
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), dealt_on=day, value_on=day)
+    world.settle()
+    world.settle()
+    people(world).delete(spent(world))
+    take(world, quoted("0.9300"))
+    an_hour_later(world)
+    post_again(world)
+
+    assert rate(world, "SPEND") == D("1.055298")
+    assert clearing(world) == D("0.00")
+    assert world.states() == ["confirmed", "confirmed"]
+
+
+def test_what_is_left_of_a_deal_can_be_undone_where_its_other_half_was_deleted(world: World) -> None:
+    euros_to_dollars(world)
+    people(world).delete(spent(world))
+    an_hour_later(world)
+    left = next(it for it in world.entries() if it.leg == "bought")
+    asked = undoing.undo(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=undoing.Selection(entry=left.pk), actor=BOB
+    )
+    assert asked.batch is not None, [it.problem for it in asked.preview.items]
+    carry_out(world)
+
+    assert world.books.bank_transactions() == []
+    assert clearing(world) == D("0.00")
+    an_hour_later(world)
+    assert told(world) == []
+
+
+# ------------------------------------------------------------------ the net beneath
+
+
+def test_a_deal_that_does_not_close_is_named_with_its_figure_and_the_way_named_closes_it(world: World) -> None:
+    """The typed francs' deal closes at 250,000.00; the typed euros are edited to 1.06 afterwards: 248,878.65 against
+    250,000.11 of ours. Ours undone and posted again asks with the figures; accepted, the account is at 0.00."""
+    document = typed_half(world, "RECEIVE", "263811.37", EUR_ACCOUNT, rate="1.055245")
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    assert clearing(world) == D("0.00")
+    people(world).edit(document, CurrencyRate=D("1.060000"))
+    an_hour_later(world)
+
+    [incident] = told(world)
+    assert "CHF 1,121.46" in incident.body
+    assert abs(clearing(world)) == D("1121.46")
+    proof = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+    assert [it["rest"] for it in proof["clearing"]] == ["1121.46"]
+    assert "clearing" in proof["says"].lower()
+
+    ours = next(it for it in world.entries() if it.leg == "sold")
+    asked = undoing.undo(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=undoing.Selection(entry=ours.pk), actor=BOB
+    )
+    assert asked.batch is not None, [it.problem for it in asked.preview.items]
+    carry_out(world)
+    post_again(world)
+    [held] = [it for it in world.entries() if it.state == "review"]
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
+    world.settle()
+    assert clearing(world) == D("0.00")
+    an_hour_later(world)
+    assert told(world) == []
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["clearing"] == []
+
+
+def test_a_change_that_cannot_be_posted_says_so_and_offers_nothing_that_does_nothing(world: World) -> None:
+    """Amnis makes a posted deal unreadable: there is no document to apply."""
+    pair = world.amnis.fx(sold=(1, "1000.00"), bought=(2, "1055.25"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+    assert pair.received is not None
+    world.amnis.change_detail(pair.received, amountTo=None)
+    world.settle()
+
+    messages = [it["message"] for entry in world.entries() for it in entry.findings if it["code"] == "source_changed"]
+    assert messages
+    for message in messages:
+        assert "could not be posted" in message
+        assert "Apply" not in message
+        assert "no longer called for" not in message
+    ids = [it.pk for it in world.entries() if it.state == "review"]
+    assert proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=ids[0]) == []
