@@ -191,6 +191,7 @@ def _ours(row: Mapping[str, Any]) -> Ours:
         marker=row["marker"] or "",
         record=row["record"],
         moving=row["moving"],
+        halfway=bool(row["halfway"]),
         day=date.fromisoformat(row["day"]) if row["day"] else None,
         share=None if row["share"] is None else row["share"].normalize(),
         booked=row["booked"] or row["record_day"],

@@ -53,8 +53,8 @@ SELECT cause, known.cause IS NULL AS is_new, troubled.cause IS NULL AS is_over, 
 
 def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
     """Deals of which one row is still missing, or one document alone stands in the books, also after an undo that came
-    halfway (`staying`: what stands): those without an incident (`is_new`), and the causes of incidents that are over; one of an open clearing account is always
-    among these, to be looked at anew."""
+    halfway (`staying`: what stands): those without an incident (`is_new`), and the causes of incidents that are over. One of
+    an open clearing account is always among these, to be looked at anew."""
     return rows(_TROUBLED, {"flow": flow_id})
 
 

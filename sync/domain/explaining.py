@@ -12,6 +12,8 @@ _NEXT = {
     "waiting": "Nothing: it waits for its other half and goes on by itself.",
     "skipped": "Nothing, if it was left out on purpose; else try it again.",
     "undone": "Nothing: it was taken out of the books on purpose. Post it anew if it belongs there.",
+    "half_undone": "Only one document of its movement was taken out, the other one stands in Xero: undo that one as well, or "
+    "post this one anew.",
     "duplicate": "Link it to the document in Xero that is this movement.",
 }
 _ON_ITS_WAY = "Nothing: it is on its way into the books."

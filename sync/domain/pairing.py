@@ -36,6 +36,7 @@ class Ours:
     record: int | None = None
     moving: bool = False  # it changed while the vendors were read: what was read may be older than what we say
     day: date | None = None  # of the document: another than the booking date where a lock date moved it on purpose
+    halfway: bool = False  # taken out of the books while the other document of its movement stands there
     share: Decimal | None = None  # of a movement that became a payment and a rest: what the payment takes
     booked: date | None = None  # the booking date under which it was posted
     source_id: str = ""

@@ -216,7 +216,8 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     else:
         state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
         told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
-        told_of.append({**item, "state": state, "reason": reason, "action": held_action(state, reason)})
+        kind = "half_undone" if mine is not None and mine.halfway else state
+        told_of.append({**item, "state": state, "reason": reason, "action": held_action(kind, reason)})
 
 
 def _step_of_missing(told: _Told, mine: Ours) -> str:

@@ -247,6 +247,8 @@ def test_a_deal_that_does_not_close_is_named_with_its_figure_and_the_way_named_c
     )
     assert asked.batch is not None, [it.problem for it in asked.preview.items]
     carry_out(world)
+    [out] = [it for it in flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["held_items"]]
+    assert out["action"].startswith("Only one document of its movement was taken out")
     post_again(world)
     [held] = [it for it in world.entries() if it.state == "review"]
     services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
