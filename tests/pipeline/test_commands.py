@@ -173,7 +173,7 @@ def test_proof_has_its_keys_and_says_balanced_or_not_by_its_exit_code(world: Wor
     assert (code, proof["balanced"]) == (DONE, True)
     promised = {"balanced", "accounts", "held_items", "missing", "duplicated", "unexpected"}
     assert set(proof) == promised | {
-        "accepted", "clearing", "different", "proof", "skipped", "unproved", "verdict", "says",
+        "accepted", "clearing", "different", "moved_days", "proof", "skipped", "unproved", "verdict", "says",
     }  # fmt: skip
     [chf] = [account for account in proof["accounts"] if account["source"] == "1"]
     assert {name: chf[name] for name in ("currency", "source_sum", "held", "ours", "xero_sum", "difference")} == {
