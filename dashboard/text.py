@@ -8,7 +8,7 @@ import unicodedata
 # The last four are the full-width forms, which some spreadsheets read like the plain ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Where the list separator is a semicolon (Switzerland, Germany, France), a spreadsheet begins a new cell inside our text.
-_NEW_CELL = re.compile(r"[;\t][\s\"']*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_NEW_CELL = re.compile(r"[;\t](?:[^\S\t]|[\"'])*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _BREAKS = frozenset("\n\t\r\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")  # invisible, but some scripts cannot be written without them
 

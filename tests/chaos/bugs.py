@@ -91,9 +91,9 @@ _LIST = (
         name="watermark-before-rows",
         what="the source's watermark is stored in a commit before its rows",
         module="sync.pipeline.fetch",
-        old="    with ctx.commit():\n        found = store.Fetched(",
+        old="    with ctx.commit():\n        read = keyed(",
         new="    with ctx.commit():\n        ctx.store_flow(**_progress(ctx, page, reading))\n"
-        "    with ctx.commit():\n        found = store.Fetched(",
+        "    with ctx.commit():\n        read = keyed(",
         rig=DEATHS,
     ),
     Bug(

@@ -196,7 +196,9 @@ def test_a_posted_row_whose_wallet_changes_is_one_movement_with_a_proposal(world
     assert [(it["source"], it["source_id"]) for it in shown["missing"]] == [("8", str(row))], (
         "it stands in the wrong one"
     )
-    assert shown["unexpected"] == []
+    assert [(it["source"], it["cause"]) for it in shown["unexpected"]] == [("1", "elsewhere")], (
+        "the other wallet's difference"
+    )
     assert "stands on another bank account" in shown["missing"][0]["action"], "nobody removed it"
 
 

@@ -102,8 +102,18 @@ def given_up_after(limit: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def growth(work: Callable[[str], object], piece: str, *, end: str = "!") -> float:
-    """How many times longer ten times the text takes; 0.0 where it is over before it can be measured."""
+def growth(work: Callable[[str], object], piece: str) -> float:
+    """How many times longer ten times the text takes. What seems too much is measured again: a busy machine is no proof."""
+    found = float("inf")
+    for _ in range(3):
+        found = min(found, _grown(work, piece))
+        if found <= MOST_GROWTH:
+            break
+    return found
+
+
+def _grown(work: Callable[[str], object], piece: str, *, end: str = "!") -> float:
+    """0.0 where the long text is over before it can be measured."""
     long = piece * (LONG // len(piece)) + end
     try:
         with given_up_after(ENDLESS):
