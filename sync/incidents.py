@@ -31,11 +31,19 @@ def open(
     )
 
 
+def close(*, tenant_id: int, flow: Flow | None, causes: Sequence[str], resolution: str) -> int:
+    """Close the open incidents of the flow (of none: of the tenant itself) with exactly these causes."""
+    return _closed(Q(cause__in=causes), tenant_id=tenant_id, flow=flow, resolution=resolution)
+
+
 def close_causes(*, tenant_id: int, flow: Flow | None, prefixes: Sequence[str], resolution: str) -> int:
     """Close every open incident of the flow (of none: of the tenant itself) whose cause begins so."""
     causes = Q()
     for prefix in prefixes:
         causes |= Q(cause__startswith=prefix)
-    return Incident.objects.filter(causes, tenant_id=tenant_id, flow=flow, closed_at=None).update(
-        closed_at=store.now(), resolution=resolution
-    )
+    return _closed(causes, tenant_id=tenant_id, flow=flow, resolution=resolution)
+
+
+def _closed(causes: Q, *, tenant_id: int, flow: Flow | None, resolution: str) -> int:
+    standing = Incident.objects.filter(causes, tenant_id=tenant_id, flow=flow, closed_at=None)
+    return standing.update(closed_at=store.now(), resolution=resolution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync import incidents, store, store_deals
+from sync import incidents, store_deals
 from sync.domain.clearing import open_deals
 from sync.models import Incident
 from sync.models.incident import MOVEMENT
@@ -21,10 +21,10 @@ def look(ctx: Context) -> None:
         look_at_clearing(ctx)
     for deal in (it for it in troubled if not it["cause"].startswith(OPEN)):
         if deal["is_over"]:
-            incidents.close_causes(
+            incidents.close(
                 tenant_id=ctx.tenant_id,
                 flow=ctx.flow,
-                prefixes=(deal["cause"],),
+                causes=(deal["cause"],),  # whole: deal 12 is not over with deal 1
                 resolution="Both documents are accounted for.",
             )
         else:
@@ -46,9 +46,8 @@ def look_at_clearing(ctx: Context) -> None:
     )
     over = sorted(known - set(causes))
     if over:
-        Incident.objects.filter(flow=ctx.flow, closed_at=None, cause__in=over).update(
-            closed_at=store.now(), resolution="The clearing account is at 0.00 for it."
-        )
+        resolution = "The clearing account is at 0.00 for it."
+        incidents.close(tenant_id=ctx.tenant_id, flow=ctx.flow, causes=over, resolution=resolution)
     for cause, deal in ((cause, deal) for cause, deal in causes.items() if cause not in known):
         incidents.open(
             tenant_id=ctx.tenant_id,

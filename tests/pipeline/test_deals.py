@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.queries.clearing import clearing_proof
 from sandbox.xero.people import People
-from sync import proposals, services
+from sync import incidents, proposals, services
 from sync.models import AccountMapping, BookedConversion, Entry, Flow, Incident
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
@@ -386,6 +386,19 @@ def test_a_late_half_is_one_incident_that_closes_when_it_arrives(world: World) -
     world.settle()
     assert causes(world) == []
     assert len(world.books.bank_transactions()) == 2
+
+
+def test_a_deal_that_is_over_does_not_close_the_incident_of_one_whose_number_begins_alike(world: World) -> None:
+    with tenant_scope(world.tenant.pk):
+        flow = Flow.objects.get(pk=world.flow_id)
+        for cause in ("half_fx:1", "half_fx:12"):
+            incidents.open(
+                tenant_id=world.tenant.pk, flow=flow, cause=cause, severity="critical", error_class="data",
+                title="Half of an exchange is not posted", body="", action="review",
+            )  # fmt: skip
+    with tenant_scope(world.tenant.pk):
+        incidents.close(tenant_id=world.tenant.pk, flow=flow, causes=["half_fx:1"], resolution="It is whole.")
+    assert causes(world) == ["half_fx:12"]
 
 
 def test_the_tenant_chooses_how_long_a_half_waits(world: World) -> None:
