@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -24,6 +26,18 @@ from tenants.scoping import tenant_scope
 Progress = Callable[[str, int, int], None]  # step (books, source), how many were read, how many there are about
 MOST_MISSED = 1000  # movements that belong into the proof and were not read, asked for the days to read further
 MOST_LOOKED_UP = 50  # documents that are not among what was read, each a call
+
+
+@contextmanager
+def nothing_collected() -> Iterator[None]:
+    """Without looking for garbage among the very many records that stay: a sixth of the time it takes to read them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,10 @@ class Reader:
 
         The books come first: a movement that is posted afterwards is one of `moving`, and no document without a row.
         """
+        with nothing_collected():
+            return self._read(records=records, documents=documents)
+
+    def _read(self, *, records: int, documents: int) -> Reading:
         books = legs(_counted(_documents(self.destination, self.start), "books", documents, self.told))
         rows = list(_counted(self._rows(self.start, self.span.until), "source", records, self.told))
         with tenant_scope(self.flow.tenant_id):

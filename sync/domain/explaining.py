@@ -111,11 +111,12 @@ def known(
 
 
 def unexpected(
-    *, kind: str, reference: str, marker: str, twin: bool, reconciled: bool, waits: str, posted: str
+    *, kind: str, reference: str, marker: str, twin: bool, reconciled: bool, waits: str, gone: str, posted: str
 ) -> tuple[str, str, str]:
     """(cause, explanation, next step) of a document without a movement.
 
-    `waits` and `posted`: the source ids of a movement of the same amount and day that is held, or posted already.
+    `waits`, `gone` and `posted`: the source ids of a movement of the same amount and day that is held, whose document
+    somebody removed, or that is posted already.
     """
     accept = "Accept it with a reason if it belongs there, or delete it in Xero."
     if twin:
@@ -128,6 +129,12 @@ def unexpected(
             f"It looks like movement {waits}, which is not posted: somebody typed it by hand, or a bank feed made it."
         )
         return "typed", said, "Link it to that movement."
+    if gone:
+        said = f"It looks like movement {gone}, whose document somebody removed in Xero: probably typed anew by hand."
+        step = (
+            "Do not delete it. Open the movement and leave it out because it is booked by hand, then accept this one."
+        )
+        return "retyped", said, step
     if posted:
         said = f"It equals movement {posted}, which is posted already: probably the same money a second time."
         return "double", said, "Delete one of the two in Xero; accept it only if the money really moved twice."

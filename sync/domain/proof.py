@@ -178,6 +178,9 @@ class _Told:
     posted: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    gone: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # posted, and the document stands no more; of all days that were read
 
 
 def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, found: Leg | None, bank: str) -> None:
@@ -197,6 +200,8 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     }
     if found is not None and mine is not None:
         _tell_day(result, told, item, row, mine, found)
+    if gone:
+        told.gone[bank, row.amount].append((day, row.source_id, item["record"]))
     if day not in told.span:
         return
     posted = found is not None or gone
@@ -207,7 +212,8 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
             line.ours += row.amount
         else:
             line.held += row.amount
-    (told.posted if posted else told.held)[bank, row.amount].append((day, row.source_id, item["record"]))
+    if not gone:
+        (told.posted if posted else told.held)[bank, row.amount].append((day, row.source_id, item["record"]))
     if found is not None:
         _compare(result, item, row, found)
     elif gone and mine is not None:
@@ -300,7 +306,9 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
     known = None if twin else _known(leg, told)
     if known is not None:
         return known
-    waits, posted = (_near(found[leg.account_id, leg.amount], leg.day) for found in (told.held, told.posted))
+    waits, gone, posted = (
+        _near(alike[leg.account_id, leg.amount], leg.day) for alike in (told.held, told.gone, told.posted)
+    )
     cause, explanation, action = explaining.unexpected(
         kind=leg.kind,
         reference=leg.reference,
@@ -308,9 +316,10 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
         twin=twin,
         reconciled=leg.reconciled,
         waits=waits[1] if waits else "",
+        gone=gone[1] if gone else "",
         posted=posted[1] if posted else "",
     )
-    like = waits or posted
+    like = waits or gone or posted
     return {"cause": cause, "explanation": explanation, "action": action, "record": like[2] if like else None}
 
 

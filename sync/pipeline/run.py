@@ -160,6 +160,8 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             reconcile(ctx)
             amend.take_over(ctx)
         while ctx.may_continue():
+            if confirm.is_overdue(ctx):  # a long first sync is confirmed as it goes, before it takes up the calls again
+                _each(ctx, SETTLING)
             ctx.exhausted.clear()
             failure = _fetch_some(ctx) or failure
             more, problem = _fill_back(ctx)
@@ -168,11 +170,10 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             _drain(ctx, DECIDING)
             _drain(ctx, SENDING)
             ctx.renew_lease()
-            if ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING):
+            settled = ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
+            if settled and ctx.may_continue():  # else nothing was moved for want of time
                 drift.look(ctx)
                 return True, failure
-            if confirm.is_overdue(ctx):  # a long first sync is confirmed as it goes, not at its end
-                _each(ctx, SETTLING)
     except ConnectorError as error:
         return False, error
     return False, failure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -270,6 +270,18 @@ def test_the_same_money_a_second_time_is_called_so() -> None:
     result = balance([row(1, "100.00")], {1: posted(1)}, document(1, "100.00"), document(7, "100.00", marker=""))
 
     assert [item["cause"] for item in result.unexpected] == ["double"]
+
+
+def test_a_document_typed_in_place_of_one_that_was_removed_is_never_to_be_deleted() -> None:
+    """It is the only one that stands for the money. Also where the removed one stood on a day before the proof's own."""
+    rows = [row(1, "100.00", day=DAY - timedelta(days=2))]
+    typed = document(7, "100.00", marker="", day=DAY)
+
+    [item] = balance(rows, {1: posted(1)}, typed).unexpected
+
+    assert item["cause"] == "retyped"
+    assert "movement 1" in item["explanation"]
+    assert item["action"].startswith("Do not delete it.")
 
 
 def test_a_document_with_another_amount_than_its_row_is_listed() -> None:

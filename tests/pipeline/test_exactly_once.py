@@ -17,6 +17,7 @@ import pytest
 from django.db import connection
 
 from config.database import as_owner
+from connectors.models import Connection
 from sandbox.amnis.bulk import add_random_movements
 from sync.models import Event, PushAttempt, PushIntent
 from tenants.scoping import tenant_scope
@@ -223,3 +224,28 @@ def test_a_long_first_sync_confirms_what_it_posted_before_the_source_is_at_its_e
         confirmed = Event.objects.filter(to_state="confirmed").order_by("id").values_list("id", flat=True)[0]
         fetched = Event.objects.filter(to_state="fetched", step="fetch").order_by("-id").values_list("id", flat=True)[0]
     assert confirmed < fetched
+
+
+def test_what_stands_unconfirmed_has_the_calls_before_what_is_still_to_be_posted(
+    world: World, settings: Any, valkey: Any
+) -> None:
+    """With few calls a minute the posting would eat them all, and nothing would be confirmed before the last one."""
+    settings.ENV = replace(settings.ENV, xero_limit_minute=20, read_back_seconds=0.0)
+    add_random_movements(world.amnis, 1000, seed=3, first=CUTOFF)
+
+    world.sync()
+    assert Counter(world.states())["ready"] > 0
+    assert Counter(world.states())["confirmed"] == 0
+
+    a_minute_later(world, valkey)
+    world.sync()
+    assert Counter(world.states())["ready"] > 0
+    assert Counter(world.states())["confirmed"] > 0
+
+
+def a_minute_later(world: World, valkey: Any) -> None:
+    """The calls of the last one count no more."""
+    valkey.flushdb()
+    with tenant_scope(world.tenant.pk):
+        Connection.objects.update(paused_until=None)
+    world.set_flow(held_until=None)

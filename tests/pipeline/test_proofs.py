@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import Error, transaction
 from pypdf import PdfReader
 
-from sync import certifying, proofs, proposals, selectors, store
+from sync import certifying, proofs, proposals, selectors, services, store
 from sync.domain import certificate
 from sync.domain.certificate import digest
 from sync.models import AcceptedDocument, AccountMapping, Certificate, Flow, Incident, Proof, ProofCheck
@@ -25,7 +25,7 @@ from sync.services import NotPossible
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
-from tests.pipeline.test_linking import BOB, MARCH, people, proof, typed
+from tests.pipeline.test_linking import BOB, MARCH, an_hour_later, people, proof, typed
 
 D = Decimal
 
@@ -47,6 +47,27 @@ def accept(world: World, item: dict[str, Any], reason: str = "opening balance of
         tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, document_id=item["document"],
         account_id=item["account_id"], reason=reason,
     )  # fmt: skip
+
+
+def test_a_document_that_was_deleted_and_typed_anew_is_kept_and_brings_the_books_into_balance(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [ours] = world.books.bank_transactions()
+    people(world).delete(ours["BankTransactionID"])
+    by_hand = typed(world, "RECEIVE", "100.00", day="2026-03-03")
+    an_hour_later(world)
+
+    [item] = proof(world)["unexpected"]
+    assert (item["document"], item["cause"]) == (by_hand, "retyped")
+    assert item["action"].startswith("Do not delete it.")
+
+    [entry] = world.entries()
+    services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB, reason="typed anew")
+    accept(world, item, "the movement of 02.03., typed anew")
+    world.settle()
+
+    assert proof(world)["balanced"]
+    assert [document["BankTransactionID"] for document in world.books.bank_transactions()] == [by_hand]
 
 
 def test_a_check_runs_apart_and_its_result_is_kept(world: World) -> None:

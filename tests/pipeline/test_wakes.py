@@ -30,6 +30,19 @@ def test_a_flow_with_nothing_left_to_do_rests_for_its_frequency(world: World) ->
     assert timedelta(minutes=4).total_seconds() < seconds_until_due(world) <= 300
 
 
+def test_a_flow_whose_time_ran_out_before_its_rows_were_decided_goes_on_at_once(world: World) -> None:
+    for number in range(60):
+        world.amnis.pay_in(amount=f"{100 + number}.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+
+    for attempt in range(1, 100):
+        world.sync(seconds=0.05 * attempt)
+        if seconds_until_due(world) > 60:
+            break
+
+    assert {entry.state for entry in world.entries()} == {"confirmed"}
+    assert len(world.books.bank_transactions()) == 60
+
+
 def test_who_asks_for_a_sync_while_one_is_about_to_end_is_heard(world: World, settings: Any) -> None:
     """Between the last look at the source and the end of the slice, "Sync now" would be lost for a whole poll."""
     asked = AskingMeanwhile(settings.CONNECTOR_TRANSPORTS[settings.ENV.xero_api_url], world)
