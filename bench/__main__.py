@@ -147,6 +147,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
     )
+    parser.add_argument("--full", action="store_true", help="everything, with the sizes of the targets: hours")
+    parser.add_argument("--scale", action="store_true", help="a hundred thousand tenants alone")
     options = parser.parse_args()
     if options.full and options.rows == ROWS:
         options.rows = 100_000
