@@ -131,3 +131,10 @@ def test_nothing_of_it_is_visible_outside_of_the_tenant(world: World) -> None:
         for table in ("record", "entry", "push_intent", "push_attempt", "event", "mirror_document", "flow"):
             cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone() == (0,), table
+
+
+def test_the_trigger_that_tells_of_moves_compares_no_pairs(db: None) -> None:
+    """Its plan is kept for the session: a nested loop, chosen for a first statement of one row, costs a later one of a
+    thousand rows a million comparisons. A migration that replaces the function forgets the setting."""
+    [found] = store.rows("SELECT proconfig FROM pg_proc WHERE proname = 'entry_moved'")
+    assert found["proconfig"] == ["enable_nestloop=off"]
