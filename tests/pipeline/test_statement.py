@@ -307,6 +307,37 @@ def test_a_folder_that_takes_no_files_is_wrong_use(month: World) -> None:
         assert StatementExport.objects.count() == 0
 
 
+def test_a_folder_whose_name_is_too_long_is_one_line_and_wrong_use(month: World, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read .File name too long.: name another folder") as refused:
+        files_of(month, tmp_path / ("a" * 300))
+
+    assert refused.value.returncode == 2
+
+
+class Hung(io.StringIO):
+    """A reader that goes away before it has read everything."""
+
+    def flush(self) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_lines_that_the_reader_never_got_are_not_remembered_as_exported(month: World) -> None:
+    command = ("statement", "muster", "--account", "1", "--month", "2026-03", "--csv", "--only-new")
+
+    with pytest.raises(CommandError, match="Broken pipe.*Nothing counts as exported") as refused:
+        call_command(*command, stdout=Hung())
+
+    assert refused.value.returncode == 2
+    with tenant_scope(month.tenant.pk):
+        assert StatementExport.objects.count() == 0
+    printed = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command(*command, stdout=printed)
+    assert ended.value.code == 0
+    # 1500.00 - 300.00 - 200.50 - 9.00
+    assert sum(amounts(list(csv.DictReader(io.StringIO(printed.getvalue()))))) == D("990.50")
+
+
 def posted_again(world: World, amount: str) -> None:
     """Undone, and posted again by the same person: another document with another marker."""
     entry = next(it for it in world.entries() if it.amount == D(amount))

@@ -55,10 +55,8 @@ class Command(TenantCommand):
         """All of it at one moment."""
         if options["part"] is not None:
             raise CommandError("--files writes every part: leave out --part", returncode=WRONG_USE)
-        if not files.is_dir():
-            raise CommandError(f"{files} is no folder", returncode=WRONG_USE)
         [name] = file_names(options["account"], told.month, files=1)
-        there = sorted(found.name for found in files.glob(f"{name.removesuffix('.csv')}*.csv"))
+        there = _files_in(files, f"{name.removesuffix('.csv')}*.csv")
         if there:
             raise CommandError(f"{files} holds {there[0]} already: name another folder", returncode=WRONG_USE)
         names: list[str] = []
@@ -78,7 +76,12 @@ class Command(TenantCommand):
         return self._remarks(made, **options), {**_shown(told), "files": [str(files / name) for name in names]}
 
     def _write(self, tenant: Tenant, flow: Flow, told: statements.Statement, **options: Any) -> int:
-        made = self._made(tenant, flow, told, **options)
+        try:
+            made = self._made(tenant, flow, told, deliver=self._print, **options)
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            message = f"the file could not be printed to its end ({why}). Nothing counts as exported: print it again"
+            raise CommandError(message, returncode=WRONG_USE) from None
         files = len(made.files)
         if files > 1:
             self.stderr.write(
@@ -90,8 +93,17 @@ class Command(TenantCommand):
                 f"part {options['part']} of {made.parts}, cut at {made.cut_at.isoformat()}: every part of it again with "
                 f"--as-of {made.cut_at.isoformat()}"
             )
-        self.stdout.write(made.text, ending="")
         return max(self._remarks(made, **options), FINDINGS if files > 1 else DONE)
+
+    def _print(self, made: statements.StatementFile) -> None:
+        """To the last byte, or it raises OSError; what the reader did not take is not tried again as the process ends."""
+        try:
+            self.stdout.write(made.text, ending="")
+            self.stdout.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+            raise
 
     def _made(
         self,
@@ -127,6 +139,17 @@ class Command(TenantCommand):
         if moved:
             self.stderr.write(f"{moved} lines exported before read otherwise now: correct them by hand in Xero")
         return FINDINGS if twice or moved else DONE
+
+
+def _files_in(folder: Path, pattern: str) -> list[str]:
+    """The names of these files. Raises CommandError where it is no folder, or one that cannot be looked into."""
+    try:
+        if folder.is_dir():
+            return sorted(found.name for found in folder.glob(pattern))
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise CommandError(f"{folder} cannot be read ({why}): name another folder", returncode=WRONG_USE) from None
+    raise CommandError(f"{folder} is no folder", returncode=WRONG_USE)
 
 
 def put_all(folder: Path, texts: Mapping[str, str]) -> None:
