@@ -155,10 +155,10 @@ class Reader:
         wanted: dict[str, str] = {}
         for row in rows:
             mine = ours.get(row.fingerprint)
-            if mine is None or mine.moving or not standing.isdisjoint(mine.documents):
+            if mine is None or mine.moving or standing.issuperset(mine.documents):
                 continue
-            if mine.document_id and (planned_day(row, mine) in self.span or own_day(row, mine) in self.span):
-                wanted |= dict.fromkeys(mine.documents, mine.kind)
+            if planned_day(row, mine) in self.span or own_day(row, mine) in self.span:
+                wanted |= {one: mine.kind for one in mine.documents if one not in standing}
         asked = [(one, kind) for one, kind in wanted.items() if kind in set(DocumentKind)][:MOST_LOOKED_UP]
         found = [self.destination.document(DocumentKind(kind), one) for one, kind in asked]
         left = frozenset(wanted) - {one for one, _ in asked}

@@ -15,11 +15,11 @@ from sync.domain import amending, documents
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow
 from sync.models import MirrorDocument as MirrorRow
 from sync.models.amendment import ON_THE_WAY
-from sync.pipeline import findings
+from sync.pipeline import gone
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.amend import other_leg
 from sync.pipeline.result import NotConnected
-from sync.undoing import refuse_paused
+from sync.undoing import is_gone, refuse_paused
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -48,7 +48,7 @@ class Proposal:
 
 def proposal_of(entry: Entry) -> Amendment | None:
     """The newest proposal that a person may decide. Inside the tenant's scope."""
-    if entry.state != EntryState.REVIEW:
+    if entry.state != EntryState.REVIEW or is_gone(entry):
         return None
     newest = entry.amendments.order_by("-id").first()
     return newest if newest is not None and newest.state in DECIDABLE and newest.changed else None
@@ -116,12 +116,18 @@ def _together(judged: Sequence[Proposal]) -> list[Proposal]:
 
 
 def proposal_apply(*, tenant_id: int, entry_id: int, actor: str, named: Collection[int] = ()) -> uuid.UUID | None:
-    """Ask for it, judged anew. None where something stands against it, or somebody else was faster. Raises Paused,
-    and as the preview.
+    """Ask for it, judged anew. None where something stands against it, or somebody else was faster; where the document turns
+    out to be gone, the entry says so. Raises Paused, and as the preview.
     """
     judged = proposal_preview(tenant_id=tenant_id, entry_id=entry_id, named=named)
     if judged:
         refuse_paused(tenant_id=tenant_id, flow_id=judged[0].amendment.flow_id)
+    lost = [it.amendment.entry_id for it in judged if it.problem is not None and it.problem.code == amending.GONE]
+    if lost:
+        with tenant_scope(tenant_id, actor=actor):
+            _tell_gone(
+                list(Entry.objects.select_for_update().filter(pk__in=lost, state=EntryState.REVIEW).order_by("pk"))
+            )
     if not judged or any(it.problem is not None for it in judged):
         return None
     batch = uuid.uuid4()
@@ -157,11 +163,11 @@ def _ask(it: Proposal, batch: uuid.UUID, actor: str, *, touched: bool) -> None:
     asked.save()
 
 
-_DELETED = findings.review(
-    "deleted_in_xero",
-    "Somebody deleted this document in Xero while the change waited, so nothing can be kept. Millrace never posts it again "
-    "by itself: post it anew or leave it.",
-)
+def _tell_gone(entries: Sequence[Entry]) -> None:
+    """Somebody deleted their documents while the change waited: nothing can be applied or kept."""
+    moves = [gone.move({"id": entry.pk, "note": entry.note, "findings": entry.findings}) for entry in entries]
+    gone.withdraw_proposals(moves)
+    store.move_entries(moves, run_id=None)
 
 
 def _gone(entries: Sequence[Entry]) -> set[str]:
@@ -181,16 +187,16 @@ def proposal_keep(*, tenant_id: int, entry_id: int, actor: str, reason: str = ""
                 note = f"{actor} keeps what is posted."
                 store_amend.move_amendments([{"id": proposal.pk, "state": AmendmentState.WITHDRAWN, "note": note}])
             Amendment.objects.filter(pk=proposal.pk).update(kept=True)
-        gone = _gone([entry for entry, _ in decided])
+        dead = _gone([entry for entry, _ in decided])
         decision = {"step": "review", "reason": reason or "kept as posted"}
         moves = [
-            {"id": entry.pk, "state": EntryState.REVIEW, "findings": _DELETED, "note": decision}
-            if entry.destination_id in gone
-            else {"id": entry.pk, "state": EntryState.CONFIRMED, "findings": [], "note": decision}
+            {"id": entry.pk, "state": EntryState.CONFIRMED, "findings": [], "note": decision}
             for entry, _ in decided
+            if entry.destination_id not in dead
         ]
         store.move_entries(moves, run_id=None)
+        _tell_gone([entry for entry, _ in decided if entry.destination_id in dead])
         if decided:
             targets = ",".join(str(entry.pk) for entry, _ in decided)
             audit.record("entry.keep", target=f"entry:{targets}", actor=actor, reason=reason)
-        return sum(move["state"] == EntryState.CONFIRMED for move in moves)
+        return len(moves)

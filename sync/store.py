@@ -567,9 +567,10 @@ def sleepers(*, grace: timedelta) -> list[dict[str, Any]]:
 
 
 def has_standing(flow_id: int) -> bool:
-    """Is there a document whose change in the books would matter: read back, or linked?"""
+    """Is there a document whose change in the books would matter: read back, linked, or one that a person is asked about?"""
     found = rows(
-        "SELECT 1 AS one FROM entry WHERE flow_id = %s AND state IN ('confirmed', 'duplicate') LIMIT 1", [flow_id]
+        "SELECT 1 AS one FROM entry WHERE flow_id = %s AND state IN ('confirmed', 'duplicate', 'review') LIMIT 1",
+        [flow_id],
     )
     return bool(found)
 
@@ -577,20 +578,26 @@ def has_standing(flow_id: int) -> bool:
 def touched_since_confirmed(
     *, flow_id: int, connection_id: int, organisation_id: str, looked_at: datetime | None
 ) -> list[dict[str, Any]]:
-    """Confirmed entries whose document in the books changed after we last looked at it; `MOST_TOUCHED` at most.
+    """Confirmed entries whose document in the books changed after we last looked at it, and held ones whose document is gone;
+    `MOST_TOUCHED` at most.
 
     `looked_at`: what was read before the last look was seen by it. Another flow may have been writing at that moment.
     """
     return rows(
-        """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, entry.findings, entry.read_back,
+        """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, entry.findings, entry.read_back, entry.note,
                   mirror.updated_at::text AS stamp, to_jsonb(mirror) AS found
              FROM (SELECT * FROM mirror_document WHERE connection_id = %(connection)s AND read_at >
                           coalesce(%(looked)s::timestamptz - interval '5 minutes', '-infinity') OFFSET 0) AS mirror
             CROSS JOIN LATERAL (SELECT * FROM entry WHERE entry.organisation_id = %(organisation)s
                                    AND entry.destination_id = mirror.document_id OFFSET 0) AS entry
-            WHERE entry.flow_id = %(flow)s AND entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
-              AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
-              AND mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen'
+            WHERE entry.flow_id = %(flow)s AND (
+                  (entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
+                   AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
+                   AND mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen')
+               OR (entry.state = 'review' AND mirror.status IN ('DELETED', 'VOIDED')
+                   AND NOT entry.findings @> '[{"code": "deleted_in_xero"}]'
+                   AND NOT EXISTS (SELECT FROM amendment WHERE amendment.entry_id = entry.id
+                                      AND amendment.state IN ('asked', 'in_flight', 'unconfirmed'))))
             ORDER BY entry.id LIMIT %(most)s""",
         {
             "connection": connection_id,

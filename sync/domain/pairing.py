@@ -121,6 +121,8 @@ def document_of(
     known = [leg for one in mine.documents if (leg := standing.get((one, bank))) is not None]
     if known or mine.documents:
         return next((leg for leg in known if leg.amount == amount), known[0] if known else None)
+    if mine.state == "undone":  # its document was seen to be gone: what carries its marker is somebody's copy
+        return None
     return by_marker.get((mine.marker, bank)) if mine.marker else None
 
 
@@ -130,8 +132,10 @@ def own_day(row: SourceRow, mine: Ours | None) -> date:
 
 
 def planned_day(row: SourceRow, mine: Ours) -> date:
-    """On which day its document should stand."""
-    return mine.day or own_day(row, mine)
+    """On which day its document should stand. Where Amnis has moved the movement since, it is wanted on that day."""
+    own = own_day(row, mine)
+    is_moved = mine.booked is not None and own != mine.booked
+    return own if is_moved or mine.day is None else mine.day
 
 
 def known_of(legs: Iterable[Leg], ours: Mapping[str, Ours]) -> dict[str, list[tuple[str, Ours]]]:

@@ -217,7 +217,8 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     if found is not None:
         _compare(result, item, row, found)
     elif gone and mine is not None:
-        step = {"document": mine.document_id, "marker": mine.marker, "action": _step_of_missing(told, mine)}
+        lost = next((one for one in mine.documents if one not in told.standing), mine.document_id)
+        step = {"document": lost, "marker": mine.marker, "action": _step_of_missing(told, mine)}
         result.missing.append({**item, **step})
     else:
         state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
@@ -227,7 +228,7 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
 
 
 def _step_of_missing(told: _Told, mine: Ours) -> str:
-    if not told.standing.isdisjoint(mine.documents):
+    if told.standing.issuperset(mine.documents):
         return explaining.ELSEWHERE
     return explaining.MISSING if told.not_looked_up.isdisjoint(mine.documents) else explaining.GONE_OR_EARLIER
 

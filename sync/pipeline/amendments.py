@@ -20,7 +20,7 @@ from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
 from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
-from sync.pipeline import findings
+from sync.pipeline import findings, gone
 from sync.pipeline.context import Context
 from sync.pipeline.tracking import choices_of
 
@@ -60,11 +60,15 @@ def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[Conta
     """The source says something else than what was posted. Two statements, and none where nothing changed."""
     linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
     posted = [it for it in changed if _is_posted(it.old) and _is_told_by_source(it)]
+    left, posted = [it for it in posted if gone.is_gone(it.old)], [it for it in posted if not gone.is_gone(it.old)]
     found = [_difference(ctx, it, linked) for it in posted]
     back = [
         it.old for it, different in zip(posted, found, strict=True) if different is None and _is_asked_about(it.old)
     ]
-    return _propose(ctx, [it for it in found if it is not None]) + _taken_back(back)
+    told = [
+        move for it in left for move in gone.changed(it.old, changed_fields(it.old["document"], it.outcome.document))
+    ]
+    return told + _propose(ctx, [it for it in found if it is not None]) + _taken_back(back)
 
 
 def withdrawn(
@@ -80,16 +84,18 @@ def withdrawn(
     """
     reasons = {outcome.part.record_id: outcome.reason for outcome in outcomes if isinstance(outcome, Skipped)}
     moves = list(left_over[0])
-    gone = [_withdrawal(old, "nothing is paid too much any more") for old in left_over[1]]
+    over = [_withdrawal(old, "nothing is paid too much any more") for old in left_over[1]]
     for (record_id, _), old in standing.items():
         if record_id not in reasons:
             continue
         if old["destination_id"] is None and old["state"] in NEVER_SENT:
             note = {"step": "transform", "reason": reasons[record_id]}
             moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
+        elif gone.is_gone(old):
+            moves += gone.changed(old, [gone.NO_LONGER], code=gone.WITHDREW, reason=reasons[record_id])
         elif old["state"] == EntryState.CONFIRMED or _waits_with_a_change(old):
-            gone.append(_withdrawal(old, reasons[record_id]))
-    return moves + _propose(ctx, gone)
+            over.append(_withdrawal(old, reasons[record_id]))
+    return moves + _propose(ctx, over)
 
 
 def _waits_with_a_change(old: Mapping[str, Any]) -> bool:
@@ -205,7 +211,7 @@ def _leaves_suspense(ctx: Context, before: LedgerEntry, after: LedgerEntry) -> b
 def _withdrawal(old: Mapping[str, Any], reason: str) -> Difference:
     return Difference(
         old=old,
-        fields=[("document", "posted", "no longer called for")],
+        fields=[gone.NO_LONGER],
         wanted=None,
         columns={},
         in_place=False,
@@ -224,7 +230,7 @@ def changed_fields(
     return to zero.
     """
     if after is None:
-        return [("document", "posted", "no longer called for")]
+        return [gone.NO_LONGER]
     now = documents.to_json(after)
     names = ("kind", "date", "total", "currency", "bank_account_id", "from_account_id", "to_account_id", "contact_name")
     changed = [

@@ -13,7 +13,7 @@ from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import MirrorDocument
 from sync import store
 from sync.models import EntryState
-from sync.pipeline import deals, findings, linked, mirror
+from sync.pipeline import deals, findings, gone, linked, mirror
 from sync.pipeline.confirm import from_mirror, verdict
 from sync.pipeline.context import Context
 
@@ -46,6 +46,7 @@ def look(ctx: Context) -> int:
             ctx.begin_run()
         if max(len(rows), len(lost)) < store.MOST_TOUCHED and _is_old(ctx, now):
             ctx.store_flow(drift_looked_at=now)
+        gone.withdraw_proposals(moves)
         moved = store.move_entries(moves, run_id=ctx.run_id)
         if is_hourly:
             deals.look_at_clearing(ctx)
@@ -68,7 +69,7 @@ def _is_old(ctx: Context, now: datetime) -> bool:
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:
     found = from_mirror(row["found"])
     if not found.is_live:
-        return _gone(row, found)
+        return gone.move(row, act="voided" if found.status == "VOIDED" else "deleted")
     judged = verdict(row, found, compare_tax=False)  # another coding is a note below
     if judged["state"] != EntryState.CONFIRMED:
         return judged
@@ -79,15 +80,6 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
         "findings": kept + findings.as_json(_notes(row, found)),
         "read_back": {**(row["read_back"] or {}), "seen": row["stamp"]},
     }
-
-
-def _gone(row: dict[str, Any], found: MirrorDocument) -> dict[str, Any]:
-    act = "voided" if found.status == "VOIDED" else "deleted"
-    message = (
-        f"Somebody {act} this document in Xero. Millrace never posts it again by itself: post it anew or leave it."
-    )
-    problem = findings.review("deleted_in_xero", message)
-    return {"id": row["id"], "state": EntryState.REVIEW, "findings": problem, "note": {"step": "confirm"}}
 
 
 def _notes(row: dict[str, Any], found: MirrorDocument) -> list[Finding]:

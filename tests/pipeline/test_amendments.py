@@ -325,3 +325,97 @@ def test_what_somebody_deleted_while_the_change_waited_is_not_kept_as_posted(wor
     undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE)
     world.settle()
     assert sorted(Decimal(str(it["Total"])) for it in world.books.bank_transactions()) == [Decimal(7), Decimal("42.15")]
+
+
+# ------------------------------------------------- deleted in Xero, and changed at Amnis: both stay told
+
+
+def an_hour_later(world: World) -> None:
+    world.set_flow(mirror_read_at=world.sandbox.clock.now() - timedelta(minutes=56))
+    world.sync()
+
+
+def balanced(world: World, *days: str) -> bool:
+    since, until = (date.fromisoformat(day) for day in days) if days else (None, None)
+    return bool(flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id, since=since, until=until)["balanced"])
+
+
+def moved_to_april(world: World, row: int) -> None:
+    world.amnis.change(row, executionDate="2026-04-01T10:00:00+00:00")
+    world.settle()
+
+
+@pytest.mark.parametrize("first", ["deleted", "changed", "asked"])
+def test_what_is_deleted_in_xero_and_moved_by_amnis_is_told_as_both_and_can_be_posted_anew(
+    world: World, first: str
+) -> None:
+    """Whatever is noticed first; `asked`: a person applies the change while nobody knows yet that the document is gone."""
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 31))
+    world.settle()
+    [entry] = world.entries()
+    delete = world.sandbox.xero.people(ORGANISATION).delete
+    if first == "deleted":
+        delete(entry.destination_id or "")
+        an_hour_later(world)
+        assert world.codes() == ["deleted_in_xero"]
+        moved_to_april(world, row)
+    else:
+        moved_to_april(world, row)
+        assert world.codes() == ["source_changed"]
+        delete(entry.destination_id or "")
+        if first == "asked":
+            assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=ALICE) is None
+        else:
+            an_hour_later(world)
+
+    assert world.codes() == ["deleted_in_xero", "source_changed"]
+    assert "date: 2026-03-31 → 2026-04-01" in world.entries()[0].findings[1]["message"]
+    assert not balanced(world, "2026-04-01", "2026-04-30"), "it stands nowhere, and April is its month now"
+    assert balanced(world, "2026-03-01", "2026-03-31")
+    assert proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=entry.pk) == []
+
+    assert undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE) == 1
+    world.settle()
+    an_hour_later(world)
+
+    [document] = world.books.bank_transactions()
+    assert (document["DateString"][:10], D(str(document["Total"]))) == ("2026-04-01", D(100))
+    assert world.states() == ["confirmed"]
+    assert balanced(world)
+
+
+def test_what_is_deleted_in_xero_and_changed_by_amnis_can_be_left_out(world: World) -> None:
+    entry = changed(world, amount="-42.15")
+    world.sandbox.xero.people(ORGANISATION).delete(world.entries()[0].destination_id or "")
+    an_hour_later(world)
+    assert world.codes() == ["deleted_in_xero", "source_changed"]
+
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[entry], actor=ALICE, reason="another year's")
+    an_hour_later(world)
+
+    assert world.states() == ["undone"]
+    assert world.books.bank_transactions() == []
+    assert balanced(world)
+
+
+def test_a_movement_that_amnis_withdraws_and_whose_document_somebody_deletes_is_left_out_and_comes_back(
+    world: World,
+) -> None:
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, executed=False)
+    world.settle()
+    world.sandbox.xero.people(ORGANISATION).delete(world.entries()[0].destination_id or "")
+    an_hour_later(world)
+    assert world.codes() == ["deleted_in_xero", "source_withdrew"]
+    assert "leave it out" in world.entries()[0].findings[1]["message"]
+
+    world.amnis.change(row, executed=True)
+    world.settle()
+
+    assert world.codes() == ["deleted_in_xero"], (
+        "as Amnis says again what was posted, only the deletion is left to tell"
+    )
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=ALICE)
+    world.settle()
+    assert world.books.balance("090") == D(100)

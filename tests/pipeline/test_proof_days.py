@@ -89,6 +89,25 @@ def test_linked_documents_over_a_month_end_count_in_the_month_in_which_they_stan
     ]
 
 
+def test_a_transfer_typed_as_two_documents_of_which_one_stands_before_the_cutoff_is_in_balance(world: World) -> None:
+    typed(world, "SPEND", "300.00", account="090", day="2026-01-01")
+    into = typed(world, "RECEIVE", "300.00", account="096", day="2025-12-31")
+    world.amnis.own_transfer(amount="300.00", source=1, target=8, executed_on=date(2026, 1, 1))
+    world.settle()
+    assert link(world, *world.entries()).linked == 1
+    world.settle()
+
+    result = proof(world)
+
+    assert even(result)
+    assert (sums(result), sums(result, "8")) == (("-300.00", "-300.00"), ("0.00", "0.00"))
+    assert moved(result) == [("2026-01-01", "2025-12-31", "300.00", False)]
+    people(world).delete(into)
+    [item] = proof(world)["missing"]
+    assert (item["source"], item["document"]) == ("8", into)
+    assert item["action"].startswith("Somebody removed the document in Xero.")
+
+
 def test_a_linked_document_that_somebody_dates_before_the_cutoff_is_told(world: World) -> None:
     document = typed(world, "RECEIVE", "100.00")
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
