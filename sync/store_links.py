@@ -77,7 +77,8 @@ def touched_since_linked(
 
 
 def lose(entry_ids: Sequence[int]) -> frozenset[int]:
-    """The documents stand for these entries no longer; which they were is remembered. Those that were still linked."""
+    """The documents stand for these entries no longer; which they were is remembered, and what a person accepted before is
+    asked again. Those that were still linked."""
     run_sql(  # records before entries, as everybody locks them
         """SELECT FROM record WHERE id IN (SELECT unnest(ARRAY[record_id, other_record_id]) FROM entry WHERE id = ANY(%s))
             ORDER BY id FOR UPDATE""",
@@ -85,7 +86,7 @@ def lose(entry_ids: Sequence[int]) -> frozenset[int]:
     )
     found = rows(
         """UPDATE entry SET lost_link = concat_ws('+', destination_id, other_destination_id), destination_id = NULL,
-                  other_destination_id = NULL
+                  other_destination_id = NULL, accepted = '[]'::jsonb
             WHERE id = ANY(%s) AND state = 'duplicate' AND destination_id IS NOT NULL RETURNING id""",
         [list(entry_ids)],
     )

@@ -6,7 +6,7 @@ nothing is posted because of what somebody did to a document of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,10 @@ from sync.pipeline import findings
 from sync.pipeline.confirm import from_mirror
 from sync.pipeline.context import Context
 
-GONE, CHANGED = "link_deleted", "link_changed"
+GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
+Retold = tuple[
+    Mapping[str, Any], Mapping[str, Any], Money
+]  # the entry, the entry as decided now, the movement's amount
 LOST = frozenset({GONE, CHANGED})
 
 
@@ -70,6 +73,83 @@ def still_there(ctx: Context, rows: Sequence[Entry], claimed: Mapping[int, Claim
             amount = Money(amount=row.record.amount or ZERO, currency=row.record.currency)
             told[pk] = [_changed(live, amount, detail=row.lost_link)]
     return told
+
+
+def is_outdated(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Does the source say something new of a movement that is linked? `old`: its entry, `row`: the entry as decided now."""
+    is_linked = old["state"] == EntryState.DUPLICATE and old["destination_id"] is not None
+    return bool(is_linked and row["record_revision"] > old["record_revision"])
+
+
+def let_go(ctx: Context, retold: Sequence[Retold]) -> list[dict[str, Any]]:
+    """Of these outdated ones the entries, to be written anew, whose linked documents are the movement no longer: the links
+    are taken back, and a person decides. One statement, two more where one is let go. Inside `commit`."""
+    if not retold:
+        return []
+    ids = [one for old, _, _ in retold for one in (old["destination_id"], old["other_destination_id"]) if one]
+    known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids).values()
+    there = {row["document_id"]: from_mirror(dict(row)) for row in known}
+    over = [it for it in retold if not _still_is(*it, there)]
+    if over:
+        store_links.lose([old["id"] for old, _, _ in over])
+    return [_asked_anew(*it) for it in over]
+
+
+def withdrawn(standing: Iterable[Mapping[str, Any]], reasons: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The moves of linked entries whose movement the source withdrew; their links are taken back. `reasons`: by record. Two
+    statements, none without one. Inside `commit`."""
+    over = [
+        old
+        for old in standing
+        if old["record_id"] in reasons and old["state"] == EntryState.DUPLICATE and old["destination_id"] is not None
+    ]
+    if over:
+        store_links.lose([old["id"] for old in over])
+    return [_withdrawal(old, reasons[old["record_id"]]) for old in over]
+
+
+def _withdrawal(old: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    message = (
+        f"Amnis says now: {reason}. The document that somebody else made and that was linked to this movement stands in Xero. "
+        "Delete it there if it was meant to be this movement; then leave the movement out."
+    )
+    note = {"step": "transform", "reason": "the link was taken back"}
+    told = findings.review("source_withdrew", message, detail=old["destination_id"])
+    return {"id": old["id"], "state": EntryState.REVIEW, "findings": told, "note": note}
+
+
+def _still_is(
+    old: Mapping[str, Any], row: Mapping[str, Any], amount: Money, there: Mapping[str, MirrorDocument]
+) -> bool:
+    if _lost_its_half(old, row):
+        return False
+    whole = row["document"] is None or row["unit"].startswith(UNIT)
+    return not lookalikes.missing_effects(
+        None if whole else documents.from_json(row["document"]),
+        bank_account_id=row["bank_account_id"],
+        amount=amount.amount,
+        documents=[there[one] for one in (old["destination_id"], old["other_destination_id"]) if one in there],
+    )
+
+
+def _lost_its_half(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    return old["other_record_id"] is not None and row["other_record_id"] is None
+
+
+def _asked_anew(old: Mapping[str, Any], row: Mapping[str, Any], amount: Money) -> dict[str, Any]:
+    before = Money(amount=round_half_up(old["amount"], 2), currency=old["currency"])
+    told = (
+        "only one half of the transfer is left" if _lost_its_half(old, row)
+        else f"{before} → {amount}" if before != amount
+        else "it stands on another wallet" if old["bank_account_id"] != row["bank_account_id"]
+        else "it is another kind of movement"
+    )  # fmt: skip
+    message = (
+        f"This movement was linked to a document that somebody else made, and Amnis has changed it since ({told}). The link is "
+        "taken back, and nothing is posted. Correct the document in Xero, try again, and link it; or leave the movement out."
+    )
+    asked = findings.review(RETOLD, message, detail=old["destination_id"])
+    return {**row, "state": EntryState.FETCHED, "wait": 0, "findings": [*asked, *row["findings"]]}
 
 
 def _judged(row: Mapping[str, Any]) -> Finding | None:

@@ -160,19 +160,25 @@ def _write(
     by_record = {record["id"]: record for record in records}
     links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
     fresh: list[dict[str, Any]] = []
-    changed, moves = [], []
+    changed, moves, retold = [], [], []
     for outcome in sorted(planned, key=lambda it: it.leg == plan.REST):
         if not rests.belongs(fresh, standing, outcome):
             continue
         old = standing.get((outcome.part.record_id, outcome.leg))
-        row = {
+        row: dict[str, Any] = {
             **_entry_row(ctx, outcome, links, by_record, options),
             "marker": markers[outcome.part.record_id, outcome.leg],
         }
-        if old is None or _may_rewrite(old, row):
+        if old is not None and linked.is_outdated(old, row):
+            retold.append((old, row, outcome.part.transaction.amount))
+        elif old is None or _may_rewrite(old, row):
             fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
         elif old["destination_id"] is not None or old["held_back"]:
             changed.append(Changed(old=old, row=row, outcome=outcome))
+    fresh += linked.let_go(ctx, retold)
+    moves += linked.withdrawn(
+        standing.values(), {it.part.record_id: it.reason for it in outcomes if isinstance(it, Skipped)}
+    )
     moves += amendments(ctx, changed, links.values())
     moves += withdrawn(ctx, standing, outcomes, left_over=rests.left_behind(standing, planned))
     moves += taken_in(standing, planned)
@@ -232,7 +238,7 @@ def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
     rows = Entry.objects.filter(record_id__in=record_ids).values(
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
         "amount", "currency", "posted_rate", "generation", "contact_id", "destination_type", "marker",
-        "note", "findings", "read_back",
+        "note", "findings", "read_back", "other_destination_id", "other_record_id", "bank_account_id",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 

@@ -398,3 +398,98 @@ def test_a_lost_link_is_not_posted_because_amnis_says_a_word_more(world: World) 
     assert world.states() == ["review"]
     assert "put_aside_changed" in world.codes()
     assert world.books.bank_transactions() == []
+
+
+# ------------------------------------------------------------- the source says something else of a linked movement
+
+
+def test_a_linked_movement_whose_amount_amnis_changes_is_for_a_person_and_can_be_linked_once_more(world: World) -> None:
+    document = linked_receipt(world)
+    [row] = world.amnis.rows()
+
+    world.amnis.change(row["id"], amount="120.00")
+    world.settle()
+
+    assert (world.states(), world.codes()) == (["review"], ["put_aside_changed", "link_changed"])
+    [entry] = world.entries()
+    assert "CHF 100.00 → CHF 120.00" in entry.findings[0]["message"]
+    assert (entry.destination_id, entry.lost_link) == (None, document)
+    assert world.books.balance("090") == D("100.00"), "nothing is posted beside it"
+    edited(world, document, "120.00")
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB)
+    world.set_flow(mirror_read_at=None)
+    world.settle()
+    assert link(world, *world.entries()).linked == 1
+    world.settle()
+    assert (world.states(), world.books.balance("090")) == (["duplicate"], D("120.00"))
+    assert proof(world)["balanced"]
+
+
+def test_a_link_holds_where_amnis_says_the_same_money_in_other_words(world: World) -> None:
+    document = linked_receipt(world)
+    [row] = world.amnis.rows()
+
+    world.amnis.change(row["id"], comment="one word more")
+    world.settle()
+
+    assert [(entry.state, entry.destination_id) for entry in world.entries()] == [("duplicate", document)]
+    assert proof(world)["balanced"]
+
+
+def test_a_linked_movement_that_amnis_withdraws_is_for_a_person_until_it_is_left_out(world: World) -> None:
+    document = linked_receipt(world)
+    [row] = world.amnis.rows()
+
+    world.amnis.change(row["id"], executed=False)
+    world.settle()
+
+    assert (world.states(), world.codes()) == (["review"], ["source_withdrew"])
+    assert "Delete it there if it was meant to be this movement" in world.entries()[0].findings[0]["message"]
+    [item] = proof(world)["unexpected"]
+    assert (item["document"], item["record"]) == (document, world.records()[0].pk)
+    people(world).delete(document)
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB, reason="not executed")
+    world.settle()
+    assert (world.states(), world.books.bank_transactions()) == (["skipped"], [])
+    assert proof(world)["balanced"]
+
+
+def test_a_linked_transfer_of_which_amnis_withdraws_one_half_is_for_a_person(world: World) -> None:
+    document = typed_transfer(world, "250.00")
+    halves = world.amnis.own_transfer(amount="250.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    link(world, *world.entries())
+    world.settle()
+
+    world.amnis.change(halves.received, executed=False)
+    world.settle()
+
+    [entry] = world.entries()
+    assert (entry.state, entry.lost_link) == ("review", document)
+    assert "only one half of the transfer is left" in entry.findings[0]["message"]
+    assert world.books.balance("090") == D("-250.00"), "nothing is posted beside it"
+
+
+def test_the_linked_half_of_a_conversion_whose_amount_amnis_changes_is_for_a_person(world: World) -> None:
+    line = {"Description": "typed", "Quantity": 1, "UnitAmount": D("100.00"), "AccountCode": "850", "TaxType": "NONE"}
+    bank = {"AccountID": world.books.account("090")["AccountID"]}
+    contact = {"Name": "Amnis"}
+    people(world).type_bank_transaction(
+        Type="SPEND", Contact=contact, BankAccount=bank, Date="2026-03-02", LineItems=[line]
+    )
+    deal = world.amnis.fx(sold=(1, "100.00"), bought=(2, "105.00"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+    link(world, *(entry for entry in world.entries() if linking.offered_to(entry)))
+    world.settle()
+    services.entry_retry(
+        tenant_id=world.tenant.pk, entry_ids=[it.pk for it in world.entries() if it.state == "review"], actor=BOB
+    )
+    world.settle()
+    assert sorted(world.states()) == ["confirmed", "duplicate"]
+
+    world.amnis.change(deal.paid, amount="-99.00")
+    world.settle()
+
+    half = next(entry for entry in world.entries() if entry.leg == "sold")
+    assert half.state == "review"
+    assert "CHF -100.00 → CHF -99.00" in half.findings[0]["message"]
