@@ -276,6 +276,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "deleted_in_xero": _w(_("Deleted in Xero")),
         "link_changed": _w(_("The linked document reads otherwise now")),
         "link_deleted": _w(_("The linked document is gone from Xero")),
+        "offer_deleted": _w(_("The document found is gone from Xero")),
         "recode_refused": _w(_("Could not be re-coded in Xero")),
         "direction_differs": _w(_("The direction contradicts the kind of movement")),
         "direction_unknown": _w(_("In or out is not clear")),

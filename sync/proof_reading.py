@@ -15,11 +15,11 @@ from connectors.contract.records import DocumentKind, MirrorDocument
 from sync import store
 from sync.domain import plan
 from sync.domain.booking import booking_date, possible_days
-from sync.domain.fingerprint import content_hash, fingerprint, natural_keys
+from sync.domain.fingerprint import content_hash, fingerprint, marker, natural_keys
 from sync.domain.pairing import Leg, Ours, SourceRow, Span, own_day, planned_day
 from sync.domain.proof import Wallet, in_parts, legs, rest_key
 from sync.models import Flow, Record
-from sync.pipeline import coded, mirror
+from sync.pipeline import coded, foreign, mirror
 from sync.pipeline.books import DEFAULT_POLICIES
 from tenants.scoping import tenant_scope
 
@@ -78,7 +78,8 @@ class Reader:
         rows = list(_counted(self._rows(self.start, self.span.until), "source", records, self.told))
         with tenant_scope(self.flow.tenant_id):
             known = store.posted_by_fingerprint(self.flow.pk, since=self.began)
-        ours = {_key(row): _ours(row) for row in known}
+        organisation = self.flow.destination.external_id if self.flow.destination else ""
+        ours = {_key(row): _ours(row, organisation) for row in known}
         named = named_as_ours(rows, known)
         further = [row for since, until in self._unread(named, books, ours) for row in self._further(since, until)]
         named = named_as_ours([*rows, *further], known) if further else named
@@ -200,7 +201,17 @@ def _key(row: Mapping[str, Any]) -> str:
     return rest_key(row["fingerprint"]) if row["leg"] == plan.REST else str(row["fingerprint"])
 
 
-def _ours(row: Mapping[str, Any]) -> Ours:
+def _former(row: Mapping[str, Any], organisation_id: str) -> tuple[str, ...]:
+    """What was linked to it before, and the markers under which it was posted before the one of today."""
+    lost = tuple(row["lost_link"].split("+")) if row["lost_link"] else ()
+    return lost + tuple(
+        marker(row["key"], leg=row["leg"], organisation_id=organisation_id, generation=number)
+        for number in range(1, row["generation"] or 1)
+    )
+
+
+def _ours(row: Mapping[str, Any], organisation_id: str) -> Ours:
+    offer = next((it["detail"] for it in row["findings"] or () if it["code"] == foreign.CODE), "")
     return Ours(
         state=row["state"],
         reason=row["reason"] or "",
@@ -216,4 +227,7 @@ def _ours(row: Mapping[str, Any]) -> Ours:
         source_id=row["source_id"],
         account_id=row["account_id"],
         kind=row["destination_type"] or "",
+        former=_former(row, organisation_id),
+        offered=tuple(offer.split("+")) if offer else (),
+        offer_fits=foreign.can_link(row["findings"] or ()),
     )

@@ -669,7 +669,9 @@ def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> lis
                    coalesce(entry.changed_at >= %(since)s, false) AS moving, entry.document ->> 'date' AS day,
                    coalesce(entry.leg, '') AS leg, CASE WHEN entry.unit LIKE 'rest:%%' THEN entry.amount END AS share,
                    record.source_id, record.account_id, record.content_hash, entry.destination_type,
-                   entry.booking_date AS booked, record.booking_date AS record_day,
+                   entry.booking_date AS booked, record.booking_date AS record_day, entry.lost_link, entry.generation,
+                   CASE WHEN entry.generation > 1 THEN record.payload ->> 'key' END AS key,
+                   CASE WHEN entry.state = 'review' AND entry.destination_id IS NULL THEN entry.findings END AS findings,
                    entry.state = 'undone' AND EXISTS (
                        SELECT FROM entry AS half WHERE half.flow_id = entry.flow_id AND half.unit <> '' AND half.unit = entry.unit
                           AND half.id <> entry.id AND half.destination_id IS NOT NULL

@@ -105,6 +105,28 @@ def offered(*, flow_id: int, document_ids: Sequence[str]) -> list[int]:
     return [row["id"] for row in found]
 
 
+def dead_offers(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
+    """Entries in review to which a document was offered that is deleted or voided by now, with the halves that wait for
+    them (`waits_for`: the entry; null for the entry itself)."""
+    return rows(
+        """WITH dead AS (
+               SELECT DISTINCT entry.id, entry.unit, entry.leg, entry.findings, entry.note
+                 FROM entry CROSS JOIN LATERAL jsonb_array_elements(entry.findings) AS finding
+                 JOIN mirror_document AS mirror ON mirror.connection_id = %(connection)s
+                      AND mirror.document_id = ANY(string_to_array(finding ->> 'detail', '+'))
+                WHERE entry.flow_id = %(flow)s AND entry.state = 'review' AND entry.destination_id IS NULL
+                  AND finding ->> 'code' = 'already_in_xero' AND mirror.status IN ('DELETED', 'VOIDED'))
+           SELECT id, leg, findings, note, NULL::bigint AS waits_for FROM dead
+           UNION ALL
+           SELECT half.id, half.leg, half.findings, half.note, dead.id FROM dead
+             JOIN entry AS half ON half.flow_id = %(flow)s AND half.unit <> '' AND half.unit = dead.unit AND half.id <> dead.id
+            WHERE half.state = 'review' AND half.destination_id IS NULL
+              AND half.findings @> '[{"code": "other_half_held"}]'
+            ORDER BY id""",
+        {"flow": flow_id, "connection": connection_id},
+    )
+
+
 def foreign_by_account(*, connection_id: int, organisation_id: str, account_ids: Sequence[str]) -> list[dict[str, Any]]:
     """For each bank account: the live documents of the last five weeks that are not ours, how many of them a bank
     statement confirmed, and on how many days."""

@@ -86,15 +86,11 @@ def known(
 ) -> tuple[str, str, str]:
     """(cause, explanation, next step) of a document of a movement that we know, on an account where no row claims it.
 
-    `is_its_document`: by its id, not by its marker alone; `is_read`: this reading of the source showed the movement;
-    `is_claimed`: the other side of the document is that movement's.
+    `is_its_document`: by its id, not by its marker alone (which a movement has that was not read); `is_read`: this reading of
+    the source showed the movement; `is_claimed`: the other side of the document is that movement's.
     """
-    movement = f"movement {source_id}" if source_id else "a movement without a number"
-    movement += f" of {day:%d.%m.%Y}" if day else ""
+    movement = _named(source_id, day)
     made = "It is linked to" if is_linked and is_its_document else "It was posted for"
-    if is_read and not is_its_document:
-        said = f"It carries the marker of {movement} on wallet {wallet}, which has another document by now."
-        return "own_twin", said, "Open the movement, and decide which of the two documents stays in Xero."
     if is_claimed:
         said = f"{made} {movement} on wallet {wallet}. That explains one side of it: no movement of this wallet is the other."
         step = "take the link back, or correct the document in Xero" if is_linked else "apply the change, or undo it"
@@ -110,10 +106,82 @@ def known(
     return "not_shown", said, f"Open the movement, and look it up at Amnis: if it did not take place, {step}."
 
 
-def unexpected(
-    *, kind: str, reference: str, marker: str, twin: bool, reconciled: bool, waits: str, gone: str, posted: str
+def unlinked(*, source_id: str, wallet: str, day: date | None, has_other: bool, is_read: bool) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document that was linked to a movement and is no longer. `has_other`: the
+    movement has another document in the books by now."""
+    said = f"It was linked to {_named(source_id, day)} on wallet {wallet}, until one of the two was changed."
+    if not is_read:
+        said += " Amnis did not show that movement as executed in this reading."
+    if has_other or not is_read:
+        step = "Delete it in Xero if it was meant to be that movement; else accept it with a reason."
+    else:
+        step = (
+            "Open the movement. If it is that money: correct it, try the movement again, and link it. Else leave the movement "
+            "out and accept this one, with a reason each."
+        )
+    return "unlinked", said, step
+
+
+def copied(
+    *, source_id: str, wallet: str, day: date | None, has_other: bool, is_out: bool, was_posted_again: bool
 ) -> tuple[str, str, str]:
-    """(cause, explanation, next step) of a document without a movement.
+    """(cause, explanation, next step) of a document that carries the marker of a movement and is not its document. `is_out`:
+    the movement was taken out of the books; `was_posted_again`: under another marker than this one."""
+    said = f"It carries the marker of {_named(source_id, day)} on wallet {wallet}, "
+    if is_out:
+        step = "Delete it in Xero. Or open the movement and post it anew: this one is offered for the link then."
+        return "own_twin", f"{said}which was taken out of the books: somebody copied its document.", step
+    if has_other:
+        again = "was posted again under another marker" if was_posted_again else "has another document by now"
+        return (
+            "own_twin",
+            f"{said}which {again}.",
+            "Open the movement, and decide which of the two documents stays in Xero.",
+        )
+    step = "Open the movement, which says what became of its own document, and decide whether this one stays in Xero."
+    return "own_twin", f"{said}whose own document is another one and does not stand in Xero.", step
+
+
+def _named(source_id: str, day: date | None) -> str:
+    movement = f"movement {source_id}" if source_id else "a movement without a number"
+    return movement + (f" of {day:%d.%m.%Y}" if day else "")
+
+
+def link_step(state: str, *, is_offered: bool = False, fits: bool = True, is_rest: bool = False) -> str:
+    """The next step for a document that looks like a movement that is not posted. `is_offered`: a person was asked about
+    it; `fits`: it can stand for the whole movement and for nothing else; `is_rest`: it is part of a movement."""
+    if is_offered and fits:
+        return "Link it to that movement."
+    if is_offered or is_rest:
+        return "It cannot be linked as it is. Open the movement: it says what is missing or too much."
+    if state == "fetched":
+        return "Let the sync read that movement: this document is offered for the link then."
+    if state in ("undone", "half_undone"):
+        return (
+            "If it is that movement, open it and post it anew: this document is offered for the link then. Else accept it with "
+            "a reason, or delete it in Xero."
+        )
+    if state in ("skipped", "duplicate"):
+        return (
+            "If the movement was put aside because of this document, accept it with a reason. Or open the movement and try it "
+            "again: this document is offered for the link then."
+        )
+    return "Open the movement and try it again: this document is offered for the link then, or it says why not."
+
+
+def unexpected(
+    *,
+    kind: str,
+    reference: str,
+    marker: str,
+    twin: bool,
+    reconciled: bool,
+    waits: str,
+    link: str,
+    gone: str,
+    posted: str,
+) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document without a movement. `link`: the step where it looks like `waits`.
 
     `waits`, `gone` and `posted`: the source ids of a movement of the same amount and day that is held, whose document
     somebody removed, or that is posted already.
@@ -128,7 +196,7 @@ def unexpected(
         said = (
             f"It looks like movement {waits}, which is not posted: somebody typed it by hand, or a bank feed made it."
         )
-        return "typed", said, "Link it to that movement."
+        return "typed", said, link
     if gone:
         said = f"It looks like movement {gone}, whose document somebody removed in Xero: probably typed anew by hand."
         step = (

@@ -42,6 +42,9 @@ class Ours:
     source_id: str = ""
     account_id: str = ""
     kind: str = ""  # of the document
+    former: tuple[str, ...] = ()  # documents that were linked to it and markers under which it was posted, before these
+    offered: tuple[str, ...] = ()  # documents of others that a person is asked about
+    offer_fits: bool = True  # can they stand for the whole movement, and for nothing else?
 
     @property
     def documents(self) -> tuple[str, ...]:
@@ -139,10 +142,10 @@ def planned_day(row: SourceRow, mine: Ours) -> date:
 
 
 def known_of(legs: Iterable[Leg], ours: Mapping[str, Ours]) -> dict[str, list[tuple[str, Ours]]]:
-    """By document id and marker of these legs: the movements of ours that we say are behind them, with fingerprints."""
+    """By document id and marker of these legs: the movements of ours that we say are behind them, or were, with fingerprints."""
     wanted = {name for leg in legs for name in (leg.document_id, leg.marker) if name}
     found: dict[str, list[tuple[str, Ours]]] = {}
     for fingerprint, mine in ours.items() if wanted else ():
-        for name in {*mine.documents, mine.marker} & wanted:
+        for name in {*mine.documents, mine.marker, *mine.former} & wanted:
             found.setdefault(name, []).append((fingerprint, mine))
     return found

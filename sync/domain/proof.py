@@ -181,6 +181,7 @@ class _Told:
     gone: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
         default_factory=lambda: defaultdict(list)
     )  # posted, and the document stands no more; of all days that were read
+    held_as: dict[int | None, Ours] = field(default_factory=dict)  # by record
 
 
 def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, found: Leg | None, bank: str) -> None:
@@ -221,10 +222,16 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
         step = {"document": lost, "marker": mine.marker, "action": _step_of_missing(told, mine)}
         result.missing.append({**item, **step})
     else:
-        state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
-        told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
-        kind = "half_undone" if mine is not None and mine.halfway else state
-        told_of.append({**item, "state": state, "reason": reason, "action": held_action(kind, reason)})
+        _tell_held(result, told, item, row, mine)
+
+
+def _tell_held(result: Balance, told: _Told, item: Mapping[str, Any], row: SourceRow, mine: Ours | None) -> None:
+    state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
+    if mine is not None:
+        told.held_as[mine.record] = mine
+    told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
+    kind = "half_undone" if mine is not None and mine.halfway else state
+    told_of.append({**item, "state": state, "reason": reason, "action": held_action(kind, reason)})
 
 
 def _step_of_missing(told: _Told, mine: Ours) -> str:
@@ -317,11 +324,21 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
         twin=twin,
         reconciled=leg.reconciled,
         waits=waits[1] if waits else "",
+        link=_link_step(leg, told.held_as.get(waits[2])) if waits else "",
         gone=gone[1] if gone else "",
         posted=posted[1] if posted else "",
     )
     like = waits or gone or posted
     return {"cause": cause, "explanation": explanation, "action": action, "record": like[2] if like else None}
+
+
+def _link_step(leg: Leg, mine: Ours | None) -> str:
+    """What to do where this document looks like a movement that is held."""
+    if mine is None:
+        return explaining.link_step("fetched")
+    return explaining.link_step(
+        mine.state, is_offered=leg.document_id in mine.offered, fits=mine.offer_fits, is_rest=bool(mine.share)
+    )
 
 
 def _known(leg: Leg, told: _Told) -> dict[str, Any] | None:
@@ -330,6 +347,8 @@ def _known(leg: Leg, told: _Told) -> dict[str, Any] | None:
     if not found:
         return None
     fingerprint, mine = min(found, key=lambda it: it[0] not in told.read)  # of a transfer the row that was read
+    if leg.document_id not in mine.documents and (fingerprint in told.read or leg.document_id in mine.former):
+        return _of_its_past(leg, told, mine, is_read=fingerprint in told.read)
     cause, explanation, action = explaining.known(
         source_id=mine.source_id,
         wallet=mine.account_id,
@@ -339,6 +358,19 @@ def _known(leg: Leg, told: _Told) -> dict[str, Any] | None:
         is_read=fingerprint in told.read,
         is_claimed=leg.document_id in told.claimed_documents,
     )
+    return {"cause": cause, "explanation": explanation, "action": action, "record": mine.record}
+
+
+def _of_its_past(leg: Leg, told: _Told, mine: Ours, *, is_read: bool) -> dict[str, Any]:
+    """A document that was linked to a movement, or that carries a marker of one whose own document it is not."""
+    whose: dict[str, Any] = {"source_id": mine.source_id, "wallet": mine.account_id, "day": mine.booked}
+    own = next((one for one in mine.documents if one in told.standing), "")
+    if leg.document_id in mine.former:
+        cause, explanation, action = explaining.unlinked(**whose, has_other=bool(own), is_read=is_read)
+    else:
+        cause, explanation, action = explaining.copied(
+            **whose, has_other=bool(own), is_out=mine.state == "undone", was_posted_again=leg.marker in mine.former
+        )
     return {"cause": cause, "explanation": explanation, "action": action, "record": mine.record}
 
 

@@ -41,7 +41,7 @@ def look(ctx: Context) -> int:
         )
         moves = [_verdict(row) for row in rows]
         lost = linked.lost(ctx) if is_hourly else []  # a statement that a busy run does not spend
-        moves += lost
+        moves += lost + (linked.dead_offers(ctx) if is_hourly else [])
         if any(move["state"] == EntryState.REVIEW for move in moves):
             ctx.begin_run()
         if max(len(rows), len(lost)) < store.MOST_TOUCHED and _is_old(ctx, now):

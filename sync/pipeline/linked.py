@@ -20,11 +20,12 @@ from sync.domain.lookalikes import Claim
 from sync.domain.rests import UNIT
 from sync.models import Entry, EntryState
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import findings
+from sync.pipeline import findings, foreign, pairs
 from sync.pipeline.confirm import from_mirror
 from sync.pipeline.context import Context
 
 GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
+OFFER_GONE = "offer_deleted"
 Retold = tuple[
     Mapping[str, Any], Mapping[str, Any], Money
 ]  # the entry, the entry as decided now, the movement's amount
@@ -52,6 +53,31 @@ def lost(ctx: Context) -> list[dict[str, Any]]:
         for pk, finding in found.items()
         if pk in taken_back
     ]
+
+
+def dead_offers(ctx: Context) -> list[dict[str, Any]]:
+    """The moves of entries to which a document was offered that somebody deleted since: they say so. One statement. Inside
+    `commit`."""
+    found = store_links.dead_offers(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
+    told = {
+        row["id"]: {**row, "findings": _without_offer(row["findings"])} for row in found if row["waits_for"] is None
+    }
+    moves = [
+        {"id": pk, "state": EntryState.REVIEW, "findings": row["findings"], "note": row["note"]}
+        for pk, row in told.items()
+    ]
+    return moves + [
+        pairs.held(row["id"], other=told[row["waits_for"]]) for row in found if row["waits_for"] is not None
+    ]
+
+
+def _without_offer(told: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    message = (
+        "The document in Xero that looked like this movement was deleted there meanwhile. Try again to have the movement "
+        "posted, or leave it out with a reason."
+    )
+    [gone] = findings.review(OFFER_GONE, message)
+    return [gone if it["code"] == foreign.CODE else dict(it) for it in told]
 
 
 def still_there(ctx: Context, rows: Sequence[Entry], claimed: Mapping[int, Claim]) -> dict[int, list[Finding]]:

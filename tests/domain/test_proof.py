@@ -240,12 +240,65 @@ def test_an_acceptance_holds_only_for_what_the_document_said_then(changed: dict[
 def test_a_document_that_looks_like_a_held_row_says_which_one() -> None:
     rows = [row(1, "100.00")]
 
-    result = balance(rows, {1: held("no contact")}, document(7, "100.00", marker="", day=NEXT))
+    result = balance(
+        rows, {1: replace(held("no contact"), offered=("d7",))}, document(7, "100.00", marker="", day=NEXT)
+    )
 
     [item] = result.unexpected
     assert item["cause"] == "typed"
     assert "movement 1" in item["explanation"]
     assert item["action"] == "Link it to that movement."
+
+
+@pytest.mark.parametrize(
+    ("mine", "step"),
+    [
+        (held("typed?"), "Open the movement and try it again: this document is offered"),
+        (
+            replace(held("one side"), offered=("d7",), offer_fits=False),
+            "It cannot be linked as it is. Open the movement",
+        ),
+        (held("booked by hand", state="skipped"), "If the movement was put aside because of this document, accept it"),
+        (held("undo", state="undone"), "If it is that movement, open it and post it anew"),
+        (None, "Let the sync read that movement"),
+    ],
+    ids=["not offered", "refused", "left out", "taken out", "not read yet"],
+)
+def test_no_link_is_advised_that_would_be_refused(mine: Ours | None, step: str) -> None:
+    [item] = balance([row(1, "100.00")], {1: mine} if mine else {}, document(7, "100.00", marker="")).unexpected
+
+    assert (item["cause"], item["action"].startswith(step)) == ("typed", True), item["action"]
+
+
+def test_a_copy_with_the_marker_of_a_movement_that_was_taken_out_is_a_copy_and_no_document_of_it() -> None:
+    result = balance(
+        [row(1, "100.00")], {1: posted(1, state="undone", document_id="")}, document(7, "100.00", marker="MR-1")
+    )
+
+    assert (result.accounts["1"].held, result.balanced) == (D(100), False)
+    [item] = result.unexpected
+    assert (item["cause"], item["document"]) == ("own_twin", "d7")
+    assert "which was taken out of the books: somebody copied its document" in item["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "fields", "cause", "said"),
+    [
+        (posted(1, former=("MR-0",)), {"marker": "MR-0"}, "own_twin", "was posted again under another marker"),
+        (posted(1, former=("d7",)), {"marker": ""}, "unlinked", "It was linked to a movement without a number"),
+        (replace(held("changed"), former=("d7",)), {"marker": ""}, "unlinked", "until one of the two was changed"),
+    ],
+    ids=["posted again", "linked before, and posted", "linked before, and held"],
+)
+def test_what_was_a_movements_own_before_is_no_strangers(
+    mine: Ours, fields: dict[str, Any], cause: str, said: str
+) -> None:
+    own = [document(1, "100.00")] if mine.document_id else []
+
+    [item] = balance([row(1, "100.00")], {1: mine}, *own, document(7, "90.00", **fields)).unexpected
+
+    assert (item["document"], item["cause"]) == ("d7", cause)
+    assert said in item["explanation"]
 
 
 @pytest.mark.parametrize(

@@ -461,7 +461,7 @@ def test_a_linked_transfer_of_which_amnis_withdraws_one_half_is_for_a_person(wor
     link(world, *world.entries())
     world.settle()
 
-    world.amnis.change(halves.received, executed=False)
+    world.amnis.change(halves.received or 0, executed=False)
     world.settle()
 
     [entry] = world.entries()
@@ -487,9 +487,28 @@ def test_the_linked_half_of_a_conversion_whose_amount_amnis_changes_is_for_a_per
     world.settle()
     assert sorted(world.states()) == ["confirmed", "duplicate"]
 
-    world.amnis.change(deal.paid, amount="-99.00")
+    world.amnis.change(deal.paid or 0, amount="-99.00")
     world.settle()
 
     half = next(entry for entry in world.entries() if entry.leg == "sold")
     assert half.state == "review"
     assert "CHF -100.00 → CHF -99.00" in half.findings[0]["message"]
+
+
+def test_the_advice_to_link_ends_with_the_document_that_was_offered(world: World) -> None:
+    document = typed(world, "RECEIVE", "100.00")
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["already_in_xero"]
+    people(world).delete(document)
+
+    an_hour_later(world)
+
+    assert (world.states(), world.codes()) == (["review"], ["offer_deleted"])
+    assert not linking.offered_to(world.entries()[0])
+    assert world.books.bank_transactions() == [], (
+        "nothing is posted because of what somebody did to a document of theirs"
+    )
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
+    world.settle()
+    assert (world.states(), world.books.balance("090")) == (["confirmed"], D("100.00"))

@@ -7,10 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sync import linking
+from sync import linking, undoing
+from sync.models import Entry
 from sync.proving import flow_prove
 from tests.pipeline.conftest import World
 from tests.pipeline.test_linking import MARCH, link, people, typed, typed_transfer
+from tests.pipeline.test_undo import carry_out, undo
 
 D = Decimal
 LISTS = ("missing", "unexpected", "different", "unproved", "duplicated", "held_items")
@@ -257,3 +259,52 @@ def test_a_transfer_between_two_wallets_cannot_stand_for_a_plain_payout(world: W
     assert "moves another wallet as well" in done.refused[0]
     assert len(world.books.bank_transactions()) == 0
     assert {it["source"] for it in proof(world)["unexpected"]} == {"1", "8"}
+
+
+# ------------------------------------------------------------- what was a movement's own before
+
+
+def undone(world: World) -> Entry:
+    """A movement of 100.00 that was posted, copied with its reference by somebody, and taken out; the copy stands."""
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    typed(world, "RECEIVE", "100.00", text=document["Reference"])
+    [entry] = world.entries()
+    undo(world, entry=entry.pk)
+    carry_out(world)
+    assert world.states() == ["undone"]
+    return world.entries()[0]
+
+
+def test_a_copy_of_a_document_that_was_taken_out_is_told_and_can_be_linked(world: World) -> None:
+    entry = undone(world)
+
+    result = proof(world)
+
+    assert (result["balanced"], sums(result)) == (False, ("100.00", "100.00"))
+    [item] = result["unexpected"]
+    assert (item["cause"], item["record"]) == ("own_twin", entry.record_id)
+    assert item["explanation"].endswith("which was taken out of the books: somebody copied its document.")
+    assert "post it anew: this one is offered for the link then" in item["action"]
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor="bob@muster.example")
+    world.settle()
+    assert link(world, *world.entries()).linked == 1
+    world.settle()
+    assert even(proof(world))
+    assert world.books.balance("090") == D(100)
+
+
+def test_the_marker_of_an_earlier_posting_is_known(world: World) -> None:
+    entry = undone(world)
+    [copy] = world.books.bank_transactions()
+    people(world).edit(copy["BankTransactionID"], Date="2026-06-30")  # too far away to be offered
+    world.set_flow(mirror_read_at=None)
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor="bob@muster.example")
+    world.settle()
+    assert world.states() == ["confirmed"]
+
+    [item] = proof(world)["unexpected"]
+
+    assert (item["document"], item["cause"], item["record"]) == (copy["BankTransactionID"], "own_twin", entry.record_id)
+    assert "was posted again under another marker" in item["explanation"]
