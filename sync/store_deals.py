@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sync.store import rows
+from sync.store import as_json, rows
 
 _TROUBLED = """
 WITH held AS (
@@ -17,7 +18,7 @@ WITH held AS (
        AND destination_id IS NULL
      ORDER BY unit, id
 ), half_undone AS (
-    SELECT DISTINCT ON (gone.unit) left('half_undone:' || gone.unit, 120) AS cause, gone.leg, gone.amount, gone.currency,
+    SELECT DISTINCT ON (gone.unit) gone.unit, gone.leg, gone.amount, gone.currency,
            gone.booking_date, stays.amount AS staying, stays.note AS why
       FROM entry AS gone JOIN LATERAL (
            SELECT half.amount, refused.note FROM entry AS half
@@ -30,73 +31,114 @@ WITH held AS (
             ORDER BY refused.id DESC LIMIT 1) AS stays ON true
      WHERE gone.flow_id = %(flow)s AND gone.state = 'undone' AND gone.unit <> ''
      ORDER BY gone.unit, gone.id
-), unposted AS (
-    SELECT left(CASE WHEN leg = 'rest' THEN 'half_' || unit
-                     WHEN is_half_posted THEN 'half_fx:' || substr(unit, 4)
-                     ELSE 'waiting_fx:' || substr(unit, 4) END, 120) AS cause, *
+), told AS (
+    SELECT CASE WHEN leg = 'rest' THEN 'half_rest' WHEN is_half_posted THEN 'open_fx' ELSE 'waiting_fx' END AS kind, unit, leg,
+           amount, currency, booking_date, NULL::numeric AS staying, findings -> 0 ->> 'message' AS why
       FROM held WHERE is_half_posted OR is_alone
+    UNION ALL
+    SELECT CASE WHEN leg IN ('sold', 'bought') THEN 'open_fx' ELSE 'half_undone' END, unit, leg, amount, currency, booking_date,
+           staying, why
+      FROM half_undone
 ), troubled AS (
-    SELECT cause, is_half_posted, leg, amount, currency, booking_date, NULL::numeric AS staying,
-           findings -> 0 ->> 'message' AS why FROM unposted
-    UNION ALL SELECT cause, false, leg, amount, currency, booking_date, staying, why FROM half_undone
+    SELECT left(kind || ':' || %(flow)s::text || ':' || regexp_replace(unit, '^(fx|rest):', ''), 120) AS cause, * FROM told
 ), known AS (
     SELECT cause FROM incident
      WHERE flow_id = %(flow)s AND closed_at IS NULL
-       AND (cause LIKE 'half_fx:%%' OR cause LIKE 'waiting_fx:%%' OR cause LIKE 'half_rest:%%'
-            OR cause LIKE 'half_undone:%%' OR cause LIKE 'open_fx:%%')
+       AND (cause LIKE 'waiting_fx:%%' OR cause LIKE 'half_rest:%%' OR cause LIKE 'half_undone:%%' OR cause LIKE 'open_fx:%%'
+            OR cause LIKE 'half_fx:%%')
 )
-SELECT cause, known.cause IS NULL AS is_new, troubled.cause IS NULL AS is_over, is_half_posted, leg, amount, currency,
-       booking_date, staying, why
-  FROM troubled FULL JOIN known USING (cause) WHERE known.cause IS NULL OR troubled.cause IS NULL ORDER BY cause
+SELECT cause, troubled.cause IS NULL AS is_over, kind, leg, amount, currency, booking_date, staying, why
+  FROM troubled FULL JOIN known USING (cause)
+ WHERE known.cause IS NULL OR troubled.cause IS NULL OR cause LIKE 'open_fx:%%' ORDER BY cause
 """
 
 
 def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
-    """Deals of which one row is still missing, or one document alone stands in the books, also after an undo that came
-    halfway (`staying`: what stands): those without an incident (`is_new`), and the causes of incidents that are over. One of
-    an open clearing account is always among these, to be looked at anew."""
+    """Deals and overpaid rests that wait for a person, also after an undo that came halfway (`staying`: what stands): those
+    without an incident, and the causes of incidents that are over. A cause names the flow, because two companies may have
+    deals of one number. One of an open clearing account is always among these, to be looked at anew."""
     return rows(_TROUBLED, {"flow": flow_id})
 
 
 _CLEARING = """
-WITH half AS (
-    SELECT entry.unit, entry.id, entry.record_id, entry.leg, entry.amount, entry.currency, entry.booking_date, entry.state,
-           entry.state = 'duplicate' AS is_linked, entry.findings @> '[{"code": "fx_rest"}]' AS is_told,
-           entry.state = 'undone' AS is_undone,
-           entry.state <> 'undone' AND coalesce(mirror.status, '') NOT IN ('DELETED', 'VOIDED')
-               AND NOT entry.findings @> '[{"code": "deleted_in_xero"}]' AS stands,
-           CASE WHEN entry.leg = 'sold' THEN 1 ELSE -1 END
-               * CASE WHEN entry.state = 'duplicate' THEN coalesce(mirror.total, abs(entry.amount))
-                      ELSE (entry.document -> 'lines' -> 0 ->> 'amount')::numeric END AS cleared,
+WITH live AS (
+    SELECT * FROM jsonb_to_recordset(%(live)s::jsonb)
+             AS x(document_id text, status text, date date, total numeric, rate numeric, by_account jsonb)
+), found AS (
+    SELECT entry.id, entry.unit, entry.leg, entry.record_id, entry.amount, entry.currency, entry.booking_date, entry.state,
+           entry.findings, entry.destination_id, (entry.document -> 'lines' -> 0 ->> 'amount')::numeric AS line,
+           lower(entry.document -> 'lines' -> 0 ->> 'account_id') AS account_id,
+           entry.document -> 'lines' -> 0 ->> 'account_code' AS account_code,
+           coalesce(live.status, mirror.status, '') IN ('DELETED', 'VOIDED')
+               OR entry.findings @> '[{"code": "deleted_in_xero"}]' AS is_deleted,
+           coalesce(live.date, mirror.date) AS stands_on, coalesce(live.total, mirror.total, abs(entry.amount)) AS total,
            CASE WHEN entry.currency = %(base)s THEN 1
-                ELSE coalesce(nullif(mirror.rate, 0), entry.posted_rate, (entry.document ->> 'rate')::numeric) END AS rate
-      FROM entry LEFT JOIN mirror_document AS mirror
+                ELSE coalesce(nullif(coalesce(live.rate, mirror.rate), 0), entry.posted_rate,
+                              (entry.document ->> 'rate')::numeric) END AS rate,
+           CASE WHEN live.document_id IS NULL THEN mirror.by_account ELSE live.by_account END AS by_account
+      FROM entry
+      LEFT JOIN mirror_document AS mirror
         ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
-     WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.movement = 'fx' AND entry.destination_id IS NOT NULL
+      LEFT JOIN live ON live.document_id = entry.destination_id
+     WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.movement = 'fx' AND {units}
+), half AS (
+    SELECT id, unit, leg, record_id, amount, currency, booking_date, state, findings, rate, is_deleted, stands_on,
+           destination_id, by_account, state = 'duplicate' AS is_linked,
+           destination_id IS NOT NULL AND state <> 'undone' AND NOT is_deleted AS stands,
+           CASE WHEN state = 'duplicate' THEN total ELSE line END AS planned,
+           coalesce(min(account_id) FILTER (WHERE destination_id IS NOT NULL AND state <> 'duplicate') OVER deal,
+                    min(account_id) OVER deal, '') AS account_id,
+           coalesce(min(account_code) FILTER (WHERE destination_id IS NOT NULL AND state <> 'duplicate') OVER deal,
+                    min(account_code) OVER deal, '') AS account_code
+      FROM found WINDOW deal AS (PARTITION BY unit)
+), cleared AS (
+    SELECT *, CASE WHEN by_account IS NULL OR account_id = '' THEN planned
+                   ELSE coalesce((by_account ->> account_id)::numeric, (by_account ->> account_code)::numeric, 0) END AS cleared
+      FROM half
 ), deal AS (
-    SELECT unit, count(*) FILTER (WHERE stands) AS standing, bool_or(is_told) AS is_told,
-           bool_or(is_undone) AS is_undone, bool_or(stands AND is_linked) AS has_linked,
-           bool_and(NOT stands OR is_linked) AS all_linked,
-           sum(round(cleared / rate, 2)) FILTER (WHERE stands) AS rest
-      FROM half GROUP BY unit HAVING count(*) = 2 AND bool_and(NOT stands OR cleared / rate IS NOT NULL)
+    SELECT unit, min(account_id) AS account_id, bool_or(findings @> '[{"code": "fx_rest"}]') AS is_told,
+           bool_or(state IN ('fetched', 'ready', 'in_flight', 'unconfirmed'))
+               OR (bool_or(state = 'waiting') AND NOT bool_or(state IN ('review', 'failed', 'skipped', 'undone'))) AS is_on_its_way,
+           (array_agg(destination_id ORDER BY leg DESC) FILTER (WHERE stands))[1] AS document,
+           sum(CASE WHEN leg = 'sold' THEN 1 ELSE -1 END * round(cleared / rate, 2)) FILTER (WHERE stands) AS rest
+      FROM cleared GROUP BY unit HAVING bool_and(NOT stands OR cleared / rate IS NOT NULL)
 ), open_deal AS (
-    SELECT * FROM deal
-     WHERE rest <> 0 AND NOT (is_told AND abs(rest) <= 0.01) AND (standing = 2 OR NOT is_undone OR has_linked)
-       AND NOT EXISTS (SELECT FROM entry JOIN amendment ON amendment.entry_id = entry.id
-                          AND amendment.state IN ('asked', 'in_flight', 'unconfirmed')
-                        WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.unit = deal.unit)
+    SELECT deal.*, is_on_its_way OR EXISTS (
+               SELECT FROM entry JOIN amendment ON amendment.entry_id = entry.id
+                  AND amendment.state IN ('asked', 'in_flight', 'unconfirmed')
+                WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.unit = deal.unit) AS is_moving
+      FROM deal WHERE rest <> 0 AND NOT (is_told AND abs(rest) <= 0.01)
 )
-SELECT open_deal.unit, standing, open_deal.is_undone, has_linked, all_linked, abs(rest) AS rest, half.record_id, half.amount,
-       half.currency, half.booking_date, half.stands, half.is_linked, half.rate
-  FROM open_deal JOIN half USING (unit) ORDER BY open_deal.unit, half.leg DESC
+SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.document, open_deal.account_id, half.account_code, half.record_id, half.leg,
+       half.amount, half.currency, half.booking_date, half.stands_on, half.state, half.stands, half.is_linked, half.is_deleted,
+       half.rate, half.planned, half.cleared, half.findings, record.reason AS put_aside, refused.note AS refused,
+       accepted.reason AS accepted, accepted.accepted_by
+  FROM open_deal JOIN cleared AS half USING (unit) JOIN record ON record.id = half.record_id
+  LEFT JOIN accepted_document AS accepted ON accepted.flow_id = %(flow)s AND accepted.document_id = open_deal.document
+        AND accepted.account_id = open_deal.account_id AND accepted.amount = abs(rest) AND accepted.withdrawn_at IS NULL
+  LEFT JOIN LATERAL (SELECT note FROM amendment WHERE entry_id = half.id AND half.stands AND amendment.state = 'refused'
+                      ORDER BY id DESC LIMIT 1) AS refused ON true
+ ORDER BY open_deal.unit, half.leg DESC
 """
 
 
-def open_clearing(*, flow_id: int, connection_id: int, base_currency: str) -> list[dict[str, Any]]:
-    """Deals whose documents, as last read, do not return the clearing account to 0.00, each with `rest` in base currency and
-    its two halves as rows, sold first. Also where one of the two was deleted in the books, or was undone beside a document
-    that somebody else made. One statement, by the index of units."""
-    return rows(_CLEARING, {"flow": flow_id, "connection": connection_id, "base": base_currency})
+def open_clearing(
+    *,
+    flow_id: int,
+    connection_id: int,
+    base_currency: str,
+    units: Sequence[str] | None = None,
+    live: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """Deals whose standing documents do not return the clearing account to 0.00, each with `rest` in base currency and its
+    halves as rows, sold first, whatever became of the other half. `is_moving`: something of the deal is on its way.
+
+    What a document puts on that account is what its lines said when it was last read (`live`: read since). `units`: these
+    alone. One statement, by the index of units. `accepted` is set where a person lives with just this rest.
+    """
+    asked = "true" if units is None else "entry.unit = ANY(%(units)s)"
+    found = {"flow": flow_id, "connection": connection_id, "base": base_currency, "live": as_json(list(live))}
+    return rows(_CLEARING.replace("{units}", asked), found if units is None else {**found, "units": list(units)})
 
 
 def second_legs(*, flow_id: int) -> list[dict[str, Any]]:

@@ -430,6 +430,7 @@ class MirrorDocument:
     status: str = "AUTHORISED"
     reconciled: bool = False
     lines_hash: str = ""
+    by_account: Mapping[str, Decimal] | None = field(default=None, hash=False)  # net of its lines; None: not shown
     tax_total: Decimal | None = None
     updated_at: datetime | None = None
     lines: tuple[LineItem, ...] = ()  # only where a document was read by its id

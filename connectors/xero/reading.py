@@ -86,6 +86,7 @@ def bank_transaction(element: Wire, *, with_lines: bool = True) -> MirrorDocumen
         status=text(element, "Status") or "AUTHORISED",
         reconciled=element.get("IsReconciled") is True,
         lines_hash=_lines_hash(element) if with_lines else "",
+        by_account=by_account(element) if with_lines else None,
         tax_total=tax_total(element),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )
@@ -145,6 +146,21 @@ def lines_hash(lines: Iterable[LineItem]) -> str:
         for line in lines
     )
     return hashlib.sha256("\n".join(rows).encode()).hexdigest() if rows else ""
+
+
+def by_account(element: Wire) -> dict[str, Decimal] | None:
+    """What its lines put on each account, without the tax in it, unsigned as they are; None where no lines are shown.
+
+    By the account's id, or by its code where Xero shows no id.
+    """
+    lines = list(parts(element, "LineItems"))
+    includes_tax = text(element, "LineAmountTypes") == "Inclusive"
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        account = identifier(line, "AccountID") or text(line, "AccountCode")
+        tax = _decimal(line.get("TaxAmount") or 0) if includes_tax else ZERO
+        sums[account] = sums.get(account, ZERO) + _decimal(line.get("LineAmount") or 0) - tax
+    return sums or None
 
 
 def line_item(element: Wire) -> LineItem:

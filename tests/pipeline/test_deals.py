@@ -391,14 +391,14 @@ def test_a_late_half_is_one_incident_that_closes_when_it_arrives(world: World) -
 def test_a_deal_that_is_over_does_not_close_the_incident_of_one_whose_number_begins_alike(world: World) -> None:
     with tenant_scope(world.tenant.pk):
         flow = Flow.objects.get(pk=world.flow_id)
-        for cause in ("half_fx:1", "half_fx:12"):
+        for cause in ("waiting_fx:1", "waiting_fx:12"):
             incidents.open(
                 tenant_id=world.tenant.pk, flow=flow, cause=cause, severity="critical", error_class="data",
                 title="Half of an exchange is not posted", body="", action="review",
             )  # fmt: skip
     with tenant_scope(world.tenant.pk):
-        incidents.close(tenant_id=world.tenant.pk, flow=flow, causes=["half_fx:1"], resolution="It is whole.")
-    assert causes(world) == ["half_fx:12"]
+        incidents.close(tenant_id=world.tenant.pk, flow=flow, causes=["waiting_fx:1"], resolution="It is whole.")
+    assert causes(world) == ["waiting_fx:12"]
 
 
 def test_the_tenant_chooses_how_long_a_half_waits(world: World) -> None:
@@ -420,7 +420,7 @@ def test_a_refused_half_is_told_as_half_a_deal_and_goes_after_its_fix(world: Wor
     world.amnis.fx(sold=(1, "5000.00"), bought=(EUR, "5270.00"), value_on=DAY)
     world.settle()
     assert [document["Type"] for document in world.books.bank_transactions()] == ["SPEND"]
-    assert [cause.split(":")[0] for cause in causes(world)] == ["half_fx"]
+    assert [cause.split(":")[0] for cause in causes(world)] == ["open_fx"]
 
     people(world).change_account(wallet, Status="ACTIVE")
     [refused] = [entry.pk for entry in world.entries() if entry.state == "review"]
@@ -450,7 +450,7 @@ def test_a_rate_that_moved_before_it_was_read_back_is_reviewed_and_holds_the_sec
 
     assert len(world.books.bank_transactions()) == 1
     assert sorted(world.codes()) == ["other_half_held", "read_back_differs"]
-    assert [cause.split(":")[0] for cause in causes(world)] == ["half_fx"]
+    assert [cause.split(":")[0] for cause in causes(world)] == ["open_fx"]
 
 
 def _let_time_pass(world: World) -> None:
