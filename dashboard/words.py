@@ -101,6 +101,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "BANKTRANSFER": _w(_("Bank transfer")),
         "PAYMENT": _w(_("Payment")),
         "BATCHPAYMENT": _w(_("Batch payment")),
+        "CLEARING": _w(_("Rest on the clearing account")),
     },
     "amendment": {
         "proposed": _w(_("Proposed"), "warn"),

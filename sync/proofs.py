@@ -101,9 +101,10 @@ def next_due(now: datetime, *, at: str, zone: str) -> datetime:
 def document_accept(
     *, tenant_id: int, flow_id: int, actor: str, document_id: str, account_id: str, reason: str
 ) -> None:
-    """A document that the last proof found without a movement belongs into the books; the reason is kept and certified.
+    """A document that the last proof found without a movement belongs into the books, or what an exchange leaves on the
+    clearing account is right; the reason is kept and certified.
 
-    It holds for the amount and day that the document has now. Raises NotPossible.
+    It holds for the amount (and a document's day) that the proof showed. Raises NotPossible.
     """
     if not reason.strip():
         raise NotPossible("Please give a reason.")
@@ -121,7 +122,7 @@ def document_accept(
                 )  # fmt: skip
         except IntegrityError as error:
             raise NotPossible("Somebody accepted this document at the same moment.") from error
-        said = {name: item[name] for name in ("source", "type", "date", "amount", "currency", "reference")}
+        said = {name: item.get(name, "") for name in ("source", "type", "date", "amount", "currency", "reference")}
         audit.record("proof.accept", target=f"document:{document_id}", actor=actor, after=said, reason=reason)
 
 
@@ -161,11 +162,11 @@ def gap_fill(*, tenant_id: int, flow_id: int, actor: str) -> str:
 
 def _unexpected(flow_id: int, document_id: str, account_id: str) -> dict[str, Any]:
     last = Proof.objects.filter(flow_id=flow_id).order_by("-id").first()
-    found = last.result["unexpected"] if last else []
+    found = [*last.result["unexpected"], *last.result.get("clearing", [])] if last else []
     for item in found:
-        if (item["document"], item["account_id"]) == (document_id, account_id):
+        if (item.get("document"), item.get("account_id")) == (document_id, account_id):
             return dict(item)
-    raise NotPossible("The last proof does not show this document as unexpected. Check again first.")
+    raise NotPossible("The last proof does not show this as a difference. Check again first.")
 
 
 def _claim(tenant_id: int, flow_id: int) -> ProofCheck | None:

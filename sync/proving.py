@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
+from connectors.contract.ports import Destination
+from connectors.contract.records import Endpoint
 from sync import incidents, store, store_deals, store_links, store_proofs
 from sync.domain import clearing
 from sync.domain.pairing import Span
 from sync.domain.proof import Acceptance, Wallet, prove, report
 from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
+from sync.pipeline import mirror
 from sync.proof_reading import Progress, Reader
 from tenants.scoping import tenant_scope
 
@@ -58,6 +61,7 @@ def flow_prove(
     )
     try:
         read = reader.read(records=records, documents=documents)
+        changed = changed_since_mirrored(flow, destination)
     finally:
         connector_services.store_calls(tenant_id, connector_services.take_calls(source, destination))
     with tenant_scope(tenant_id):
@@ -66,7 +70,7 @@ def flow_prove(
             strays=_strays(flow, [wallet.source_account_id for wallet in wallets]), span=span,
             not_looked_up=read.not_looked_up,
         )  # fmt: skip
-        result = _with_clearing(report(balance, wallets), flow)
+        result = _with_clearing(report(balance, wallets), flow, span=span, live=changed)
         kept = Proof.objects.create(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
             trigger=trigger, made_by=actor, seconds=round(time.monotonic() - started, 2),
@@ -77,14 +81,34 @@ def flow_prove(
     return {**result, "proof": kept.pk}
 
 
-def _with_clearing(result: dict[str, Any], flow: Flow) -> dict[str, Any]:
-    """The deals that do not return the clearing account to 0.00. They change no account's balance, so they are told beside
-    the verdict. As Xero's documents were last read by a sync; one statement, in the scope."""
+def changed_since_mirrored(flow: Flow, destination: Destination) -> list[dict[str, Any]]:
+    """The bank transactions that changed since a sync last read them: a proof is not an hour behind the books. One call as a
+    rule, none where no sync has read them yet. No transaction is open."""
+    known = flow.mirror_watermarks.get(Endpoint.BANK_TRANSACTIONS.value)
+    last = datetime.fromisoformat(known) if known else flow.mirror_read_at
+    if last is None:
+        return []
+    pages = destination.changes(Endpoint.BANK_TRANSACTIONS, since=last - mirror.SHORT_MARGIN)
+    return [mirror.as_row(document) for page in pages for document in page]
+
+
+def _with_clearing(
+    result: dict[str, Any], flow: Flow, *, span: Span, live: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The deals of these days that do not return the clearing account to 0.00. They change no account's balance, so they are
+    told beside the verdict; those that a person lives with stand among what was accepted. One statement, in the scope."""
     assert flow.destination is not None
     base = flow.destination.base_currency
-    rows = store_deals.open_clearing(flow_id=flow.pk, connection_id=flow.destination.pk, base_currency=base)
-    found = clearing.as_json(clearing.open_deals(rows, base_currency=base))
-    return {**result, "clearing": found, "says": f"{result['says']}{clearing.said(found)}"}
+    rows = store_deals.open_clearing(flow_id=flow.pk, connection_id=flow.destination.pk, base_currency=base, live=live)
+    deals = [deal for deal in clearing.open_deals(rows, base_currency=base) if any(day in span for day in deal.days)]
+    found = clearing.as_json(deal for deal in deals if not deal.accepted and not deal.is_moving)
+    accepted = clearing.accepted_as_json(deal for deal in deals if deal.accepted)
+    return {
+        **result,
+        "clearing": found,
+        "accepted": [*result["accepted"], *accepted],
+        "says": f"{result['says']}{clearing.said(found)}",
+    }
 
 
 def tell_of_others(flow: Flow, wallets: Iterable[Wallet]) -> None:

@@ -17,7 +17,7 @@ from sync.domain import amending
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
-from sync.pipeline import pairs
+from sync.pipeline import findings, pairs
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -159,7 +159,7 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     if not entries:
         return 0
     for entry in entries:
-        taken = [finding["code"] for finding in entry.findings] if accept else []
+        taken = [findings.accepted_as(finding) for finding in entry.findings] if accept else []
         as_it_is = {"chosen_invoices": None} if DOUBTS & set(taken) else {}  # no invoice is looked for any more
         Entry.objects.filter(pk=entry.pk).update(
             accepted=sorted({*entry.accepted, *taken}), held_back=False, attempts=0, batch_limit=50, **as_it_is

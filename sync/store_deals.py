@@ -98,7 +98,8 @@ WITH live AS (
 ), deal AS (
     SELECT unit, min(account_id) AS account_id, bool_or(findings @> '[{"code": "fx_rest"}]') AS is_told,
            bool_or(state IN ('fetched', 'ready', 'in_flight', 'unconfirmed'))
-               OR (bool_or(state = 'waiting') AND NOT bool_or(state IN ('review', 'failed', 'skipped', 'undone'))) AS is_on_its_way,
+               OR (bool_or(state = 'waiting')
+                   AND NOT bool_or(state IN ('review', 'failed', 'skipped', 'undone'))) AS is_on_its_way,
            (array_agg(destination_id ORDER BY leg DESC) FILTER (WHERE stands))[1] AS document,
            sum(CASE WHEN leg = 'sold' THEN 1 ELSE -1 END * round(cleared / rate, 2)) FILTER (WHERE stands) AS rest
       FROM cleared GROUP BY unit HAVING bool_and(NOT stands OR cleared / rate IS NOT NULL)
@@ -109,8 +110,8 @@ WITH live AS (
                 WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.unit = deal.unit) AS is_moving
       FROM deal WHERE rest <> 0 AND NOT (is_told AND abs(rest) <= 0.01)
 )
-SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.document, open_deal.account_id, half.account_code, half.record_id, half.leg,
-       half.amount, half.currency, half.booking_date, half.stands_on, half.state, half.stands, half.is_linked, half.is_deleted,
+SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.document, open_deal.account_id, half.account_code,
+       half.record_id, half.leg, half.amount, half.currency, half.booking_date, half.stands_on, half.state, half.stands, half.is_linked, half.is_deleted,
        half.rate, half.planned, half.cleared, half.findings, record.reason AS put_aside, refused.note AS refused,
        accepted.reason AS accepted, accepted.accepted_by
   FROM open_deal JOIN cleared AS half USING (unit) JOIN record ON record.id = half.record_id

@@ -10,8 +10,10 @@ from typing import Any
 
 from connectors.contract.money import ZERO
 from connectors.contract.records import DocumentKind
+from sync import store_deals
+from sync.domain.clearing import OpenDeal, open_deals
 from sync.domain.fx import base_value
-from sync.models import Entry, Leg
+from sync.models import Entry, Flow, Leg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +34,17 @@ class ClearingLeg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearingProof:
-    """`rest` is None while a rate is not known yet, because the destination chooses it when the first document arrives."""
+    """`rest` is None while a rate is not known yet, because the destination chooses it when the first document arrives.
+
+    The legs are as we made them; `left` is told where what stands in the books leaves another sum."""
 
     legs: Sequence[ClearingLeg]
     rest: Decimal | None
+    left: OpenDeal | None
 
     @property
     def is_zero(self) -> bool:
-        return self.rest == 0
+        return self.rest == 0 and self.left is None
 
     @property
     def foreign(self) -> Sequence[ClearingLeg]:
@@ -50,14 +55,23 @@ class ClearingProof:
         return [leg for leg in self.legs if leg.rounding]
 
 
-def clearing_proof(entries: Sequence[Entry], *, base_currency: str) -> ClearingProof | None:
-    """None where the entries are no pair of a conversion, or a document of it is not made yet."""
+def clearing_proof(entries: Sequence[Entry], *, flow: Flow) -> ClearingProof | None:
+    """None where the entries are no pair of a conversion, or a document of it is not made yet. One query for a pair."""
+    base_currency = flow.destination.base_currency if flow.destination else ""
     pair = [entry for entry in entries if entry.leg in (Leg.SOLD, Leg.BOUGHT) and (entry.document or {}).get("lines")]
     if len(pair) != 2:
         return None
     legs = [_leg(entry, base_currency) for entry in sorted(pair, key=lambda entry: entry.leg == Leg.BOUGHT)]
     known = [leg.base for leg in legs if leg.base is not None]
-    return ClearingProof(legs=legs, rest=sum(known, ZERO) if len(known) == len(legs) else None)
+    rest = sum(known, ZERO) if len(known) == len(legs) else None
+    return ClearingProof(legs=legs, rest=rest, left=_left(pair[0].unit, flow, base_currency))
+
+
+def _left(unit: str, flow: Flow, base_currency: str) -> OpenDeal | None:
+    rows = store_deals.open_clearing(
+        flow_id=flow.pk, connection_id=flow.destination_id or 0, base_currency=base_currency, units=[unit]
+    )
+    return next((deal for deal in open_deals(rows, base_currency=base_currency) if not deal.is_moving), None)
 
 
 def _leg(entry: Entry, base_currency: str) -> ClearingLeg:

@@ -96,7 +96,7 @@ class Story:
 
 
 def movement_story(*, flow: Flow, record_id: int) -> Story | None:
-    """Everything about one row of this flow, or None. At most ten queries, whatever the row is."""
+    """Everything about one row of this flow, or None. At most eleven queries, whatever the row is."""
     record = Record.objects.filter(flow=flow, pk=record_id).first()
     if record is None:
         return None
@@ -110,7 +110,7 @@ def movement_story(*, flow: Flow, record_id: int) -> Story | None:
         partners=_partners(flow, record),
         events=_events(record, [entry for entry in entries if record.pk in (entry.record_id, entry.other_record_id)]),
         steps=six_steps(record, _behind(_own(record, entries)) or (entries[0] if entries else None)),
-        clearing=clearing_proof(entries, base_currency=flow.destination.base_currency if flow.destination else ""),
+        clearing=clearing_proof(entries, flow=flow),
         names=names,
         wallets=wallets,
     )

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sync.domain import clearing
 from sync.domain.unproved import BALANCED, says, verdict
 
 VERSION = "v1"
@@ -24,6 +25,7 @@ LISTS = (
     "different",
     "unexpected",
     "unproved",
+    "clearing",
     "moved_days",
 )
 _ITEM = (
@@ -61,7 +63,10 @@ def as_csv(*, head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -
 
 
 def _verdict(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return (("balanced", "yes" if verdict(result) == BALANCED else "no"), ("verdict", says(result)))
+    return (
+        ("balanced", "yes" if verdict(result) == BALANCED else "no"),
+        ("verdict", f"{says(result)}{clearing.said(result.get('clearing', []))}"),
+    )
 
 
 def _account(row: Mapping[str, Any]) -> tuple[str, ...]:

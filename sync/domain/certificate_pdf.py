@@ -15,6 +15,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from sync.domain import clearing
 from sync.domain.latin import is_rewritten, latin
 from sync.domain.unproved import BALANCED, says, verdict
 
@@ -51,6 +52,7 @@ _LISTS = {
     "unexpected": ("In Xero without a movement", ("source", "date", "type", "amount", "reference", "explanation")),
     "unproved": ("Posted from a wallet that is not mapped any more", (
         "source", "source_id", "booking_date", "amount", "marker", "explanation")),
+    "clearing": ("Exchanges that leave money on the clearing account", ("date", "reference", "amount", "explanation")),
     "moved_days": ("On another day in Xero, no difference", (
         "source", "source_id", "booking_date", "amount", "explanation")),
 }  # fmt: skip
@@ -108,11 +110,12 @@ def _story(head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -> l
 
 
 def _verdict(result: Mapping[str, Any]) -> Table:
-    good = verdict(result) == BALANCED
+    left = clearing.said(result.get("clearing", []))
+    good = verdict(result) == BALANCED and not left
     counts = {name: len(result.get(name, [])) for name in _LISTS}
     open_items = sum(counts[name] for name in _OPEN)
-    said = says(result)
-    told = f"{counts['held_items']} movements held, {counts['accepted']} documents accepted, {open_items} open differences."
+    said = f"{says(result)}{left}"
+    told = f"{counts['held_items']} movements held, {counts['accepted']} accepted, {open_items} open differences."
     style = ParagraphStyle("said", parent=_VERDICT, textColor=GOOD if good else BAD)
     box = Table([[_p(said, style)], [_p(told, _BODY)]], colWidths=[174 * mm])
     box.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), PALE), ("LINEBEFORE", (0, 0), (0, -1), 3, GOOD if good else BAD),

@@ -51,7 +51,8 @@ def open_deals(rows: Iterable[Half], *, base_currency: str) -> list[OpenDeal]:
 
 def _open(halves: Sequence[Half], base_currency: str) -> OpenDeal:
     sold, bought = (str(_amount(half)) for half in (halves[0], halves[-1]))
-    day = max((half["booking_date"] for half in halves if half["booking_date"]), default=None)
+    days = frozenset(it for half in halves for it in (half["booking_date"], half["stands_on"]) if it)
+    day = max((half["booking_date"] for half in halves if half["booking_date"]), default=max(days, default=None))
     exchange = f"{sold} for {bought}" if len(halves) > 1 else sold
     exchange += f" of {day:%d.%m.%Y}" if day else ""
     explanation, action, chosen = _explained(halves, exchange)
@@ -62,7 +63,7 @@ def _open(halves: Sequence[Half], base_currency: str) -> OpenDeal:
         rest=_money(deal["rest"], base_currency),
         exchange=exchange,
         day=day,
-        days=frozenset(it for half in halves for it in (half["booking_date"], half["stands_on"]) if it),
+        days=days,
         explanation=explanation,
         action=action,
         document=str(deal["document"]),
@@ -132,7 +133,7 @@ def _what_holds(half: Half) -> Mapping[str, Any] | None:
 def _is_coded_otherwise(half: Half) -> bool:
     """Does what its lines put elsewhere explain the most of the rest? A typed half may well have a line for rounding."""
     elsewhere = abs(Decimal(half["planned"]) - Decimal(half["cleared"])) / Decimal(half["rate"])
-    return elsewhere * 2 >= half["rest"]
+    return elsewhere * 2 >= Decimal(half["rest"])
 
 
 def _coded_otherwise(half: Half) -> tuple[str, str]:

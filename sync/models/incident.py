@@ -17,7 +17,7 @@ class Incident(TenantModel):
         WARNING = "warning"
 
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, null=True, related_name="incidents")
-    cause = models.CharField(max_length=120)  # e.g. "reconnect:connection", "twin:MR-…", "waiting_fx:31"
+    cause = models.CharField(max_length=120)  # e.g. "reconnect:connection", "twin:MR-…", "waiting_fx:1:31"
     severity = models.CharField(max_length=8, choices=Severity.choices, default=Severity.WARNING)
     error_class = models.CharField(max_length=12, default="system")  # transient, auth, data, system
     title = models.CharField(max_length=200)

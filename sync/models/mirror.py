@@ -28,7 +28,9 @@ class MirrorDocument(OwnedModel):
     status = models.CharField(max_length=12)
     reconciled = models.BooleanField(default=False)
     lines_hash = models.CharField(max_length=64, default="", blank=True)
-    by_account = models.JSONField(null=True)  # what its lines put on each account, by id; null: not shown when it was read
+    by_account = models.JSONField(
+        null=True
+    )  # what its lines put on each account, by id; null: not shown when it was read
     tax_total = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     updated_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(db_default=Now())

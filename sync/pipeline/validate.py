@@ -76,7 +76,7 @@ def _move(
         found += findings.review("incomplete", "The movement is not complete enough to be posted. Look at its details.")
     if entry is not None:
         found += _objections(row, entry, remarked, claim)
-    blocking = [f for f in found if f["severity"] == Severity.REVIEW and f["code"] not in row.accepted]
+    blocking = [f for f in found if f["severity"] == Severity.REVIEW and findings.accepted_as(f) not in row.accepted]
     if not blocking and entry is not None:
         redated = _behind_lock(ctx, row)
         if redated is not None:

@@ -6,10 +6,15 @@ Rates are foreign units for one franc. Base values are round(amount / rate, 2), 
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from sync import linking, proposals, services, undoing
+import pytest
+from pypdf import PdfReader
+
+from sync import certifying, linking, proofs, proposals, services, undoing
 from sync.models import Entry, Incident
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
@@ -275,3 +280,233 @@ def test_a_change_that_cannot_be_posted_says_so_and_offers_nothing_that_does_not
         assert "no longer called for" not in message
     ids = [it.pk for it in world.entries() if it.state == "review"]
     assert proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=ids[0]) == []
+
+
+# ------------------------------------------------------------------ whatever became of the other half
+
+
+def proof(world: World, day: date | None = None) -> dict[str, Any]:
+    return flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id, since=day, until=day)
+
+
+def left(world: World) -> list[str]:
+    return [it["rest"] for it in proof(world)["clearing"]]
+
+
+def put_aside(world: World, way: str) -> None:
+    """The half that stands no more, by what a person says of it."""
+    [gone] = [it.pk for it in world.entries() if it.state == "review"]
+    act = services.entry_skip if way == "skip" else services.entry_handled_by_hand
+    act(tenant_id=world.tenant.pk, entry_ids=[gone], actor=BOB, reason="booked as a journal")
+    world.settle()
+
+
+def typed_francs_deleted(world: World) -> str:
+    """Ours clears the typed francs at 263,811.25 / 1.055245 = 250,000.00; then the typed document is deleted."""
+    document = typed_half(world, "SPEND", "250000.00", CHF_ACCOUNT)
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    assert clearing(world) == D("0.00")
+    people(world).delete(document)
+    an_hour_later(world)
+    return document
+
+
+@pytest.mark.parametrize("way", ["skip", "by hand"])
+def test_a_half_that_is_put_aside_beside_one_that_stands_is_told_until_it_is_returned(world: World, way: str) -> None:
+    typed_francs_deleted(world)
+    assert clearing(world) == D("-250000.00")
+    [held] = told(world)
+    assert "CHF 250,000.00 stay on the clearing account" in held.body
+    assert left(world) == ["250000.00"]
+
+    put_aside(world, way)
+    an_hour_later(world)
+
+    assert clearing(world) == D("-250000.00")
+    [aside] = told(world)
+    assert (aside.pk, "booked as a journal" in aside.body) == (held.pk, True), (
+        "the same incident, with what is true now"
+    )
+    assert left(world) == ["250000.00"]
+    assert "But one exchange leaves CHF 250000.00 on the clearing account" in proof(world)["says"]
+
+    services.entry_retry(
+        tenant_id=world.tenant.pk, entry_ids=[it.pk for it in world.entries() if it.state == "skipped"], actor=BOB
+    )
+    world.settle()
+    world.settle()
+    assert clearing(world) == D("0.00")
+    assert (told(world), left(world)) == ([], [])
+
+
+def test_a_rest_that_a_person_accepts_is_no_incident_until_it_is_another_one(world: World) -> None:
+    """The franc half was booked as a journal, which Millrace does not see: a person says so, with a reason."""
+    typed_francs_deleted(world)
+    put_aside(world, "by hand")
+    [item] = proof(world)["clearing"]
+    given: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": BOB}
+    which = {"document_id": item["document"], "account_id": item["account_id"]}
+    proofs.document_accept(**given, **which, reason="journal 17 of the fiduciary")
+    world.settle()
+
+    assert told(world) == []
+    after = proof(world)
+    assert (after["clearing"], [it["reason"] for it in after["accepted"]]) == ([], ["journal 17 of the fiduciary"])
+
+    people(world).edit(spent(world, "RECEIVE"), CurrencyRate=D("1.060000"))  # 263,811.25 / 1.06 = 248,878.54
+    an_hour_later(world)
+    assert clearing(world) == D("-248878.54")
+    assert ["CHF 248,878.54" in it.body for it in told(world)] == [True]
+    people(world).edit(spent(world, "RECEIVE"), CurrencyRate=D("1.055245"))
+    an_hour_later(world)
+    assert told(world) == []
+    proofs.document_withdraw(**given, **which)
+    an_hour_later(world)
+    assert len(told(world)) == 1
+
+
+def test_a_half_of_ours_that_is_undone_and_put_aside_beside_a_linked_one_is_told(world: World) -> None:
+    """The typed francs stand: 250,000.00. Ours is undone, and nobody posts it again."""
+    typed_half(world, "SPEND", "250000.00", CHF_ACCOUNT)
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    ours = next(it for it in world.entries() if it.leg == "bought")
+    selection = undoing.Selection(entry=ours.pk)
+    undoing.undo(tenant_id=world.tenant.pk, flow_id=world.flow_id, selection=selection, actor=BOB)
+    carry_out(world)
+    an_hour_later(world)
+
+    assert clearing(world) == D("250000.00")
+    [incident] = told(world)
+    assert "EUR 263,811.37 was undone" in incident.body
+    assert left(world) == ["250000.00"]
+
+
+def moved_off_clearing(world: World, document: str, amount: str, account: str = "404") -> None:
+    line = {"Description": "x", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": account, "TaxType": "NONE"}
+    people(world).edit(document, LineItems=[line])
+
+
+def test_a_half_of_ours_that_a_person_codes_otherwise_is_told_and_closes_when_it_is_coded_back(world: World) -> None:
+    """The euros were worth 250,000.11 on the clearing account; on 404 they leave the francs' 250,000.11 alone there."""
+    francs_to_euros(world)
+    moved_off_clearing(world, spent(world, "RECEIVE"), "263811.37")
+    assert clearing(world) == D("250000.11")
+    assert left(world) == ["250000.11"], "the proof reads what changed since the last sync"
+    an_hour_later(world)
+
+    [incident] = told(world)
+    assert "CHF 250,000.11 stay on the clearing account" in incident.body
+    assert "coded the document of EUR 263,811.37 otherwise in Xero: nothing of it" in incident.body
+    assert "850" in incident.body
+    assert [it.state for it in world.entries()] == ["confirmed", "confirmed"], "that is their right"
+
+    moved_off_clearing(world, spent(world, "RECEIVE"), "263811.37", "850")
+    an_hour_later(world)
+    assert clearing(world) == D("0.00")
+    assert (told(world), left(world)) == ([], [])
+
+
+def test_a_part_of_a_line_moved_off_the_clearing_account_is_told_to_the_cent(world: World) -> None:
+    """Of the francs' 250,000.11 on clearing, 250,000.00 remain: 0.11 are open."""
+    francs_to_euros(world)
+    lines_now = [("850", "250000.00"), ("404", "0.11"), ("860", "-0.11")]
+    people(world).edit(
+        spent(world),
+        LineItems=[
+            {"Description": "x", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": code, "TaxType": "NONE"}
+            for code, amount in lines_now
+        ],
+    )
+    an_hour_later(world)
+    assert clearing(world) == D("-0.11")
+    assert left(world) == ["0.11"]
+    assert ["CHF 0.11" in it.body for it in told(world)] == [True]
+
+
+def test_a_linked_half_that_stands_on_another_account_than_clearing_is_told(world: World) -> None:
+    """Our euros are worth 250,000.00 on the clearing account; the typed francs stand on 404."""
+    document = typed_half(world, "SPEND", "250000.00", CHF_ACCOUNT)
+    moved_off_clearing(world, document, "250000.00")
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    an_hour_later(world)
+
+    assert clearing(world) == D("-250000.00")
+    [incident] = told(world)
+    assert (
+        "CHF 250,000.00 is a document that somebody else made: nothing of it stands on the clearing account"
+        in incident.body
+    )
+    assert left(world) == ["250000.00"]
+    moved_off_clearing(world, document, "250000.00", "850")
+    an_hour_later(world)
+    assert clearing(world) == D("0.00")
+    assert told(world) == []
+
+
+def test_a_second_foreign_half_that_somebody_typed_already_leaves_the_first_one_told_to_the_cent(world: World) -> None:
+    """The euros are posted before anybody sees the typed dollars: 250,000 / 1.055312 = 236,896.77."""
+    typed_half(world, "RECEIVE", "271433.21", "092")
+    euros_to_dollars(world)
+
+    assert abs(clearing(world)) >= D("0.01")
+    [incident] = told(world)
+    assert "CHF 236,896.77 stay on the clearing account" in incident.body
+    assert "link that document where it is offered" in incident.body
+    assert left(world) == ["236896.77"]
+    put_aside(world, "by hand")
+    an_hour_later(world)
+    assert left(world) == ["236896.77"]
+    assert len(told(world)) == 1
+
+
+def test_a_proof_of_some_days_names_the_deals_of_those_days(world: World) -> None:
+    francs_to_euros(world)
+    people(world).delete(spent(world))
+    an_hour_later(world)
+    assert [it["rest"] for it in proof(world, MARCH)["clearing"]] == ["250000.11"]
+    april = proof(world, date(2026, 4, 1))
+    assert (april["clearing"], "clearing" in april["says"]) == ([], False)
+
+
+def test_a_certificate_says_what_an_exchange_leaves_on_the_clearing_account(world: World) -> None:
+    typed_francs_deleted(world)
+    put_aside(world, "by hand")
+    kept = proof(world)
+    assert kept["balanced"], "the wallets are; that is just why it has to be said"
+    made = certifying.certificate_make(tenant_id=world.tenant.pk, proof_id=kept["proof"], actor=BOB)
+
+    assert '"rest":"250000.00"' in made.content
+    sheet = bytes(made.csv).decode("utf-8-sig")
+    assert "But one exchange leaves CHF 250000.00 on the clearing account." in sheet
+    paper = "".join(page.extract_text() for page in PdfReader(io.BytesIO(bytes(made.pdf))).pages)
+    assert "Exchanges that leave money on the clearing account (1)" in paper
+    assert "CHF 250'000.00" in paper
+
+
+def test_an_accepted_difference_is_accepted_as_it_was_shown(world: World) -> None:
+    """1,121.35 were accepted; before it is posted the rate becomes 1.1: 263,811.37 / 1.1 = 239,828.52, 10,171.48 apart."""
+    document = typed_half(world, "RECEIVE", "263811.37", EUR_ACCOUNT, rate="1.060000")
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    [held] = [it for it in world.entries() if it.state == "review"]
+    people(world).edit(document, CurrencyRate=D("1.100000"))
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
+    world.settle()
+
+    assert len(world.books.bank_transactions()) == 1
+    [asked] = [it for it in world.entries() if it.state == "review"]
+    assert any("CHF 10,171.48" in it["message"] for it in asked.findings)
+
+
+def test_the_incident_of_a_deal_names_its_flow_because_two_flows_may_have_deals_of_one_number(world: World) -> None:
+    francs_to_euros(world)
+    people(world).delete(spent(world))
+    an_hour_later(world)
+    assert [it.cause for it in told(world)] == [f"open_fx:{world.flow_id}:1"]

@@ -214,3 +214,21 @@ def test_no_lines_give_no_digest() -> None:
 def test_an_envelope_without_its_list_breaks_the_contract(answer: Any) -> None:
     with pytest.raises(ContractBroken):
         reading.elements_of(answer, "Accounts")
+
+
+def test_what_the_lines_put_on_each_account_is_summed_without_the_tax_in_it() -> None:
+    """20.00 with 1.74 of tax in it are 18.26; two lines of one account are one sum; a code stands where no id is shown."""
+    lines = [
+        wire_line(),
+        wire_line(LineAmount=Decimal("-1.00"), TaxAmount=None),
+        wire_line(AccountID=None, AccountCode="850"),
+    ]
+    inclusive = bank_transaction(stored(LineItems=lines, LineAmountTypes="Inclusive"))
+    assert inclusive.by_account == {ACCOUNT: Decimal("17.26"), "850": Decimal("18.26")}
+    exclusive = bank_transaction(stored(LineItems=lines, LineAmountTypes="Exclusive"))
+    assert exclusive.by_account == {ACCOUNT: Decimal("19.00"), "850": Decimal("20.00")}
+
+
+def test_a_document_shown_without_its_lines_says_nothing_of_accounts() -> None:
+    assert bank_transaction(stored(LineItems=[])).by_account is None
+    assert bank_transaction(stored(), with_lines=False).by_account is None
