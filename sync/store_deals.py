@@ -111,9 +111,9 @@ WITH live AS (
       FROM deal WHERE rest <> 0 AND NOT (is_told AND abs(rest) <= 0.01)
 )
 SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.document, open_deal.account_id, half.account_code,
-       half.record_id, half.leg, half.amount, half.currency, half.booking_date, half.stands_on, half.state, half.stands, half.is_linked, half.is_deleted,
-       half.rate, half.planned, half.cleared, half.findings, record.reason AS put_aside, refused.note AS refused,
-       accepted.reason AS accepted, accepted.accepted_by
+       half.record_id, half.leg, half.amount, half.currency, half.booking_date, half.stands_on, half.state, half.stands,
+       half.is_linked, half.is_deleted, half.rate, half.planned, half.cleared, half.findings, record.reason AS put_aside,
+       refused.note AS refused, accepted.reason AS accepted, accepted.accepted_by
   FROM open_deal JOIN cleared AS half USING (unit) JOIN record ON record.id = half.record_id
   LEFT JOIN accepted_document AS accepted ON accepted.flow_id = %(flow)s AND accepted.document_id = open_deal.document
         AND accepted.account_id = open_deal.account_id AND accepted.amount = abs(rest) AND accepted.withdrawn_at IS NULL

@@ -145,13 +145,17 @@ def test_the_proof_on_the_page_says_what_stands_on_the_clearing_account(
     world.amnis.fx(sold=sold, bought=bought, dealt_on=DAY, value_on=DAY)
     world.settle()
 
-    proof = clearing_proof(world.entries(), base_currency="CHF")
+    entries = world.entries()
+    with tenant_scope(world.tenant.pk):
+        flow = Flow.objects.select_related("destination").get(pk=world.flow_id)
+        proof = clearing_proof(entries, flow=flow)
 
     assert proof is not None
     shown_legs = [(leg.clearing, leg.rounding, leg.rate, leg.base) for leg in proof.legs]
     assert shown_legs == [(D(c), D(r), None if rate is None else D(rate), D(b)) for c, r, rate, b in legs]
     assert all(leg.bank + leg.clearing + leg.rounding == 0 for leg in proof.legs)
     assert proof.rest == world.books.base_balance("850") == D("0.00")
+    assert proof.is_zero
 
 
 # ------------------------------------------------------------- dates and states
