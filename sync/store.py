@@ -471,8 +471,8 @@ def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Map
                   by_account, tax_total, updated_at
              FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(kind text, document_id text, account_id text,
                   other_account_id text, incoming boolean, contact_id text, date date, total numeric, currency text, rate numeric,
-                  reference text, marker text, status text, reconciled boolean, lines_hash text, by_account jsonb, tax_total numeric,
-                  updated_at timestamptz)
+                  reference text, marker text, status text, reconciled boolean, lines_hash text, by_account jsonb,
+                  tax_total numeric, updated_at timestamptz)
             ORDER BY document_id, updated_at DESC NULLS LAST
            ON CONFLICT (connection_id, document_id) DO UPDATE
               SET kind = EXCLUDED.kind, account_id = EXCLUDED.account_id, other_account_id = EXCLUDED.other_account_id,

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sync", "0020_unmet_contacts")]
+    dependencies = [("sync", "0021_moves_joined_by_hash")]
 
     operations = [
         migrations.AddField(model_name="mirrordocument", name="by_account", field=models.JSONField(null=True)),
