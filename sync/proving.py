@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -61,7 +61,7 @@ def flow_prove(
     )
     try:
         read = reader.read(records=records, documents=documents)
-        changed = changed_since_mirrored(flow, destination)
+        changed = _changed_since_mirrored(flow, destination)
     finally:
         connector_services.store_calls(tenant_id, connector_services.take_calls(source, destination))
     with tenant_scope(tenant_id):
@@ -70,7 +70,9 @@ def flow_prove(
             strays=_strays(flow, [wallet.source_account_id for wallet in wallets]), span=span,
             not_looked_up=read.not_looked_up,
         )  # fmt: skip
-        result = _with_clearing(report(balance, wallets), flow, span=span, live=changed)
+        if changed:
+            store.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=changed)
+        result = _with_clearing(report(balance, wallets), flow, span=span)
         kept = Proof.objects.create(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
             trigger=trigger, made_by=actor, seconds=round(time.monotonic() - started, 2),
@@ -81,7 +83,7 @@ def flow_prove(
     return {**result, "proof": kept.pk}
 
 
-def changed_since_mirrored(flow: Flow, destination: Destination) -> list[dict[str, Any]]:
+def _changed_since_mirrored(flow: Flow, destination: Destination) -> list[dict[str, Any]]:
     """The bank transactions that changed since a sync last read them: a proof is not an hour behind the books. One call as a
     rule, none where no sync has read them yet. No transaction is open."""
     known = flow.mirror_watermarks.get(Endpoint.BANK_TRANSACTIONS.value)
@@ -92,14 +94,12 @@ def changed_since_mirrored(flow: Flow, destination: Destination) -> list[dict[st
     return [mirror.as_row(document) for page in pages for document in page]
 
 
-def _with_clearing(
-    result: dict[str, Any], flow: Flow, *, span: Span, live: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _with_clearing(result: dict[str, Any], flow: Flow, *, span: Span) -> dict[str, Any]:
     """The deals of these days that do not return the clearing account to 0.00. They change no account's balance, so they are
     told beside the verdict; those that a person lives with stand among what was accepted. One statement, in the scope."""
     assert flow.destination is not None
     base = flow.destination.base_currency
-    rows = store_deals.open_clearing(flow_id=flow.pk, connection_id=flow.destination.pk, base_currency=base, live=live)
+    rows = store_deals.open_clearing(flow_id=flow.pk, connection_id=flow.destination.pk, base_currency=base)
     deals = [deal for deal in clearing.open_deals(rows, base_currency=base) if any(day in span for day in deal.days)]
     found = clearing.as_json(deal for deal in deals if not deal.accepted and not deal.is_moving)
     accepted = clearing.accepted_as_json(deal for deal in deals if deal.accepted)
@@ -107,7 +107,7 @@ def _with_clearing(
         **result,
         "clearing": found,
         "accepted": [*result["accepted"], *accepted],
-        "says": f"{result['says']}{clearing.said(found)}",
+        "says": clearing.said(result["says"], found),
     }
 
 

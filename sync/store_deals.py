@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sync.store import as_json, rows
+from sync.store import rows
 
 _TROUBLED = """
 WITH held AS (
@@ -61,25 +61,20 @@ def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
 
 
 _CLEARING = """
-WITH live AS (
-    SELECT * FROM jsonb_to_recordset(%(live)s::jsonb)
-             AS x(document_id text, status text, date date, total numeric, rate numeric, by_account jsonb)
-), found AS (
+WITH found AS (
     SELECT entry.id, entry.unit, entry.leg, entry.record_id, entry.amount, entry.currency, entry.booking_date, entry.state,
            entry.findings, entry.destination_id, (entry.document -> 'lines' -> 0 ->> 'amount')::numeric AS line,
            lower(entry.document -> 'lines' -> 0 ->> 'account_id') AS account_id,
            entry.document -> 'lines' -> 0 ->> 'account_code' AS account_code,
-           coalesce(live.status, mirror.status, '') IN ('DELETED', 'VOIDED')
+           coalesce(mirror.status, '') IN ('DELETED', 'VOIDED')
                OR entry.findings @> '[{"code": "deleted_in_xero"}]' AS is_deleted,
-           coalesce(live.date, mirror.date) AS stands_on, coalesce(live.total, mirror.total, abs(entry.amount)) AS total,
+           mirror.date AS stands_on, coalesce(mirror.total, abs(entry.amount)) AS total, mirror.by_account,
            CASE WHEN entry.currency = %(base)s THEN 1
-                ELSE coalesce(nullif(coalesce(live.rate, mirror.rate), 0), entry.posted_rate,
-                              (entry.document ->> 'rate')::numeric) END AS rate,
-           CASE WHEN live.document_id IS NULL THEN mirror.by_account ELSE live.by_account END AS by_account
+                ELSE coalesce(nullif(mirror.rate, 0), entry.posted_rate,
+                              (entry.document ->> 'rate')::numeric) END AS rate
       FROM entry
       LEFT JOIN mirror_document AS mirror
         ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
-      LEFT JOIN live ON live.document_id = entry.destination_id
      WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.movement = 'fx' AND {units}
 ), half AS (
     SELECT id, unit, leg, record_id, amount, currency, booking_date, state, findings, rate, is_deleted, stands_on,
@@ -124,21 +119,16 @@ SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.documen
 
 
 def open_clearing(
-    *,
-    flow_id: int,
-    connection_id: int,
-    base_currency: str,
-    units: Sequence[str] | None = None,
-    live: Sequence[Mapping[str, Any]] = (),
+    *, flow_id: int, connection_id: int, base_currency: str, units: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Deals whose standing documents do not return the clearing account to 0.00, each with `rest` in base currency and its
     halves as rows, sold first, whatever became of the other half. `is_moving`: something of the deal is on its way.
 
-    What a document puts on that account is what its lines said when it was last read (`live`: read since). `units`: these
-    alone. One statement, by the index of units. `accepted` is set where a person lives with just this rest.
+    What a document puts on that account is what its lines said when it was last read. `accepted` is set where a person
+    lives with just this rest. `units`: these alone. One statement, by the index of units.
     """
     asked = "true" if units is None else "entry.unit = ANY(%(units)s)"
-    found = {"flow": flow_id, "connection": connection_id, "base": base_currency, "live": as_json(list(live))}
+    found = {"flow": flow_id, "connection": connection_id, "base": base_currency}
     return rows(_CLEARING.replace("{units}", asked), found if units is None else {**found, "units": list(units)})
 
 

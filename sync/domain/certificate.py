@@ -65,7 +65,7 @@ def as_csv(*, head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -
 def _verdict(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return (
         ("balanced", "yes" if verdict(result) == BALANCED else "no"),
-        ("verdict", f"{says(result)}{clearing.said(result.get('clearing', []))}"),
+        ("verdict", clearing.said(says(result), result.get("clearing", []))),
     )
 
 

@@ -110,11 +110,11 @@ def _story(head: Mapping[str, str], result: Mapping[str, Any], sha256: str) -> l
 
 
 def _verdict(result: Mapping[str, Any]) -> Table:
-    left = clearing.said(result.get("clearing", []))
+    left = result.get("clearing", [])
     good = verdict(result) == BALANCED and not left
     counts = {name: len(result.get(name, [])) for name in _LISTS}
     open_items = sum(counts[name] for name in _OPEN)
-    said = f"{says(result)}{left}"
+    said = clearing.said(says(result), left)
     told = f"{counts['held_items']} movements held, {counts['accepted']} accepted, {open_items} open differences."
     style = ParagraphStyle("said", parent=_VERDICT, textColor=GOOD if good else BAD)
     box = Table([[_p(said, style)], [_p(told, _BODY)]], colWidths=[174 * mm])

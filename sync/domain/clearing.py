@@ -35,6 +35,7 @@ class OpenDeal:
     action: str
     document: str
     account_id: str
+    account_code: str
     accepted: str
     accepted_by: str
     is_moving: bool
@@ -68,6 +69,7 @@ def _open(halves: Sequence[Half], base_currency: str) -> OpenDeal:
         action=action,
         document=str(deal["document"]),
         account_id=str(deal["account_id"]),
+        account_code=str(deal["account_code"]),
         accepted=deal["accepted"] or "",
         accepted_by=deal["accepted_by"] or "",
         is_moving=deal["is_moving"],
@@ -190,6 +192,7 @@ def as_json(deals: Iterable[OpenDeal]) -> list[dict[str, Any]]:
             "type": KIND,
             "document": it.document,
             "account_id": it.account_id,
+            "account": it.account_code,
         }
         for it in deals
     ]
@@ -202,10 +205,11 @@ def accepted_as_json(deals: Iterable[OpenDeal]) -> list[dict[str, Any]]:
     return [{**item, **reason} for item, reason in zip(as_json(deals), reasons, strict=True)]
 
 
-def said(found: Sequence[Mapping[str, Any]]) -> str:
-    """The sentence that a verdict of the wallets goes on with; "" where every exchange closes."""
+def said(verdict: str, found: Sequence[Mapping[str, Any]]) -> str:
+    """The verdict of the wallets, going on with what the exchanges leave on the clearing account."""
     if not found:
-        return ""
+        return verdict
     if len(found) == 1:
-        return f" But one exchange leaves {found[0]['currency']} {found[0]['rest']} on the clearing account."
-    return f" But {len(found)} exchanges leave money on the clearing account."
+        rest = f"{found[0]['currency']} {Decimal(found[0]['rest']):,.2f}"
+        return f"{verdict.rstrip('.')}. But one exchange leaves {rest} on the clearing account."
+    return f"{verdict.rstrip('.')}. But {len(found)} exchanges leave money on the clearing account."

@@ -330,7 +330,7 @@ def test_a_half_that_is_put_aside_beside_one_that_stands_is_told_until_it_is_ret
         "the same incident, with what is true now"
     )
     assert left(world) == ["250000.00"]
-    assert "But one exchange leaves CHF 250000.00 on the clearing account" in proof(world)["says"]
+    assert proof(world)["says"] == "In balance. But one exchange leaves CHF 250,000.00 on the clearing account."
 
     services.entry_retry(
         tenant_id=world.tenant.pk, entry_ids=[it.pk for it in world.entries() if it.state == "skipped"], actor=BOB
@@ -483,7 +483,7 @@ def test_a_certificate_says_what_an_exchange_leaves_on_the_clearing_account(worl
 
     assert '"rest":"250000.00"' in made.content
     sheet = bytes(made.csv).decode("utf-8-sig")
-    assert "But one exchange leaves CHF 250000.00 on the clearing account." in sheet
+    assert "In balance. But one exchange leaves CHF 250,000.00 on the clearing account." in sheet
     paper = "".join(page.extract_text() for page in PdfReader(io.BytesIO(bytes(made.pdf))).pages)
     assert "Exchanges that leave money on the clearing account (1)" in paper
     assert "CHF 250'000.00" in paper
