@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
+
+from django.db.models import Min
 
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import DocumentKind, MirrorDocument
@@ -19,6 +21,7 @@ from sync.domain.fingerprint import content_hash, fingerprint, marker, natural_k
 from sync.domain.pairing import Leg, Ours, SourceRow, Span, own_day, planned_day
 from sync.domain.proof import Wallet, in_parts, legs, rest_key
 from sync.models import Flow, Record
+from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import coded, foreign, mirror
 from sync.pipeline.books import DEFAULT_POLICIES
 from tenants.scoping import tenant_scope
@@ -160,10 +163,23 @@ class Reader:
                 continue
             if planned_day(row, mine) in self.span or own_day(row, mine) in self.span:
                 wanted |= {one: mine.kind for one in mine.documents if one not in standing}
-        asked = [(one, kind) for one, kind in wanted.items() if kind in set(DocumentKind)][:MOST_LOOKED_UP]
+        listed = self._listed(wanted) if len(wanted) > MOST_LOOKED_UP else {}
+        unseen = {one: kind for one, kind in wanted.items() if one not in listed}
+        asked = [(one, kind) for one, kind in unseen.items() if kind in set(DocumentKind)][:MOST_LOOKED_UP]
         found = [self.destination.document(DocumentKind(kind), one) for one, kind in asked]
-        left = frozenset(wanted) - {one for one, _ in asked}
-        return legs(document for document in found if document is not None), left
+        left = frozenset(unseen) - {one for one, _ in asked}
+        return legs([*listed.values(), *(document for document in found if document is not None)]), left
+
+    def _listed(self, wanted: Collection[str]) -> dict[str, MirrorDocument]:
+        """Of these, too many to ask one by one, the ones that stand before what was read: read again from the first day on
+        which a sync saw one of them."""
+        with tenant_scope(self.flow.tenant_id):
+            known = MirrorRow.objects.filter(connection_id=self.flow.destination_id or 0, document_id__in=list(wanted))
+            first = known.aggregate(first=Min("date"))["first"]
+        if first is None or first >= self.start:
+            return {}
+        pages = _documents(self.destination, first)
+        return {document.document_id: document for page in pages for document in page if document.document_id in wanted}
 
 
 def named_as_ours(rows: Sequence[SourceRow], known: Sequence[Mapping[str, Any]]) -> list[SourceRow]:

@@ -21,8 +21,8 @@ NOT_FETCHED = "not fetched yet"
 FETCH = "Fill the gap: it is read with the next sync."
 MISSING = "Somebody removed the document in Xero. Open the movement: post it anew, or leave it out with a reason."
 GONE_OR_EARLIER = (
-    "It does not stand in Xero on the days that were read: somebody removed it there, or gave it an earlier date. Open the "
-    "movement, and look at its document in Xero."
+    "It was not looked up, because there are too many like it: it does not stand in Xero on the days that were read, so somebody "
+    "removed it there, or gave it an earlier date. Prove again after the next sync, or look at its document in Xero."
 )
 ELSEWHERE = (
     "The document stands on another bank account. Open the movement: apply the change, or correct the document in Xero."

@@ -7,11 +7,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sync import linking, undoing
+import pytest
+
+from sync import linking, proof_reading, undoing
 from sync.models import Entry
 from sync.proving import flow_prove
 from tests.pipeline.conftest import World
-from tests.pipeline.test_linking import MARCH, link, people, typed, typed_transfer
+from tests.pipeline.test_linking import MARCH, an_hour_later, link, people, typed, typed_transfer
 from tests.pipeline.test_undo import carry_out, undo
 
 D = Decimal
@@ -308,3 +310,24 @@ def test_the_marker_of_an_earlier_posting_is_known(world: World) -> None:
 
     assert (item["document"], item["cause"], item["record"]) == (copy["BankTransactionID"], "own_twin", entry.record_id)
     assert "was posted again under another marker" in item["explanation"]
+
+
+def test_more_documents_dated_back_than_are_looked_up_singly_are_read_as_a_list(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as a sync has seen their new day; until then nobody says that they were removed."""
+    monkeypatch.setattr(proof_reading, "MOST_LOOKED_UP", 1)
+    for amount in ("1.00", "2.00", "3.00"):
+        world.amnis.pay_in(amount=amount, payer="Beispiel AG", executed_on=date(2026, 1, 2))
+    world.settle()
+    for document in world.books.bank_transactions():
+        people(world).edit(document["BankTransactionID"], Date="2025-12-30")
+
+    told = [item["action"] for item in proof(world)["missing"]]
+    assert [action.startswith("It was not looked up, because there are too many") for action in told] == [True, True]
+    assert not any("Somebody removed the document" in action for action in told)
+
+    an_hour_later(world)
+    result = proof(world)
+    assert even(result)
+    assert (sums(result), len(result["moved_days"])) == (("0.00", "0.00"), 3)
