@@ -269,6 +269,7 @@ _MOVE_ENTRIES = """
            posted_rate = coalesce(x.posted_rate, entry.posted_rate),
            read_back = coalesce(x.read_back, entry.read_back),
            contact_id = coalesce(x.contact_id, entry.contact_id),
+           record_revision = coalesce(x.record_revision, entry.record_revision),
            not_before = CASE WHEN x.wait IS NULL THEN entry.not_before
                              ELSE clock_timestamp() + make_interval(secs => x.wait) END,
            attempts = coalesce(x.attempts, entry.attempts),
@@ -277,7 +278,7 @@ _MOVE_ENTRIES = """
                                ELSE entry.confirmed_at END
       FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, findings jsonb,
            document jsonb, destination_id text, posted_rate numeric, read_back jsonb, contact_id bigint,
-           wait double precision, attempts int, batch_limit int, intent bigint)
+           wait double precision, attempts int, batch_limit int, record_revision int, intent bigint)
      WHERE entry.id = x.id
 """
 
@@ -286,7 +287,7 @@ def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> i
     """Change the state of many entries in one statement; a key that a move leaves out keeps its column.
 
     Keys: id, state, and optionally note, findings, document, destination_id, posted_rate, contact_id, wait (seconds until
-    due again), attempts, batch_limit. The database writes the events and refuses impossible moves.
+    due again), attempts, batch_limit, record_revision. The database writes the events and refuses impossible moves.
     """
     if not moves:
         return 0

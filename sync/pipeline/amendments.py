@@ -88,7 +88,7 @@ def withdrawn(
     for (record_id, _), old in standing.items():
         if record_id not in reasons:
             continue
-        if old["destination_id"] is None and old["state"] in NEVER_SENT:
+        if old["destination_id"] is None and old["state"] in NEVER_SENT and not _is_asked_about(old):
             note = {"step": "transform", "reason": reasons[record_id]}
             moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
         elif gone.is_gone(old):
@@ -127,7 +127,7 @@ def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Seq
     return [
         {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
         for (record_id, _), old in standing.items()
-        if record_id in others and old["destination_id"] is None and old["state"] != EntryState.SKIPPED
+        if record_id in others and old["destination_id"] is None and old["state"] in NEVER_SENT
     ]
 
 

@@ -185,8 +185,28 @@ def _write(
     if fresh:
         _write_entries(ctx, fresh)
     returned.decide_anew(ctx, returned.coded_otherwise(fresh, standing))
-    store.move_entries(moves, run_id=ctx.run_id)
+    store.move_entries(_with_revisions(moves, standing, by_record), run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
+
+
+def _with_revisions(
+    moves: Sequence[dict[str, Any]],
+    standing: Mapping[tuple[int, str], Mapping[str, Any]],
+    records: Mapping[int, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """What the source says no more is left out, with the word by which it said so; what a person is asked about already, only
+    for a newer word."""
+    old_of = {old["id"]: old for old in standing.values()}
+    kept = []
+    for move in moves:
+        if move["state"] != EntryState.SKIPPED:
+            kept.append(move)
+            continue
+        old = old_of[move["id"]]
+        revision = sum(it["revision"] for it in _unit_records(records[old["record_id"]], records))
+        if old["state"] != EntryState.REVIEW or revision > old["record_revision"]:
+            kept.append({**move, "record_revision": revision})
+    return kept
 
 
 def _may_rewrite(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:

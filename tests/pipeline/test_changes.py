@@ -14,6 +14,7 @@ from sync.pipeline.locks import redated
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_linking import typed
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -77,6 +78,36 @@ def test_a_row_that_is_withdrawn_after_posting_is_for_a_person(world: World) -> 
     assert len(world.books.bank_transactions()) == 1
     assert world.states() == ["review"]
     assert world.codes() == ["source_withdrew"]
+
+
+def test_a_held_movement_that_is_withdrawn_is_left_out_and_asked_about_again_once_it_is_executed(world: World) -> None:
+    typed(world, "RECEIVE", "100.00")
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["already_in_xero"]
+
+    world.amnis.change(row, executed=False)
+    world.settle()
+    assert world.states() == ["skipped"]
+
+    world.amnis.change(row, executed=True)
+    world.settle()
+    assert (world.states(), world.codes()) == (["review"], ["already_in_xero"])
+    assert world.books.balance("090") == D(100), "the typed document alone"
+
+
+def test_the_first_half_of_a_transfer_may_have_waited_for_so_long_that_a_person_was_asked(world: World) -> None:
+    world.set_flow(policies={"partner_minutes": "0"})
+    halves = world.amnis.own_transfer(amount="250.00", source=1, target=8, executed_on=MARCH)
+    world.amnis.change(halves.paid or 0, executed=False)
+    world.settle()
+    assert world.states() == ["review"]
+
+    world.amnis.change(halves.paid or 0, executed=True)
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "skipped"]
+    assert (world.books.balance("090"), world.books.balance("096")) == (D(-250), D(250))
 
 
 def test_a_change_before_posting_is_simply_what_is_posted(world: World) -> None:

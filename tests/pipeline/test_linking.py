@@ -445,6 +445,9 @@ def test_a_linked_movement_that_amnis_withdraws_is_for_a_person_until_it_is_left
 
     assert (world.states(), world.codes()) == (["review"], ["source_withdrew"])
     assert "Delete it there if it was meant to be this movement" in world.entries()[0].findings[0]["message"]
+    world.amnis.change(row["id"] or 0, comment="still not executed")
+    world.settle()
+    assert world.codes() == ["source_withdrew"], "one word more does not take the question away"
     [item] = proof(world)["unexpected"]
     assert (item["document"], item["record"]) == (document, world.records()[0].pk)
     people(world).delete(document)
