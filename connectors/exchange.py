@@ -22,7 +22,10 @@ CONNECT_SECONDS = 5.0
 POOL_SECONDS = 2.0
 SMALL = 256 * 1024
 LONGEST_WAIT = 26 * 3600.0
-EXCERPT_OF_READ, EXCERPT_OF_WRITE = 500, 8000
+EXCERPT_OF_READ, EXCERPT_OF_WRITE = (
+    500,
+    2000,
+)  # the exact bytes of a write stand in its intent, the answer in its attempt
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 

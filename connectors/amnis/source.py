@@ -11,7 +11,7 @@ from connectors.amnis import assumptions, kinds, mapping
 from connectors.amnis.client import AmnisClient, Query, refuse_repetition
 from connectors.amnis.details import DetailReader
 from connectors.amnis.values import Wire, flag, identifier, moment, storable, text
-from connectors.contract.errors import ConnectorError
+from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Health
 from connectors.contract.records import (
     Cursor,
@@ -70,7 +70,12 @@ class AmnisSource:
         number, rows, calls = cursor.page, list[Wire](), self._client.calls
         before, at_end, breaks = list[Wire](), False, list[int]()
         while not at_end and number < cursor.page + pages:
-            found = self._client.page("transactions", number, query=query)
+            try:
+                found = self._client.page("transactions", number, query=query)
+            except RetryLater:
+                if number == cursor.page:
+                    raise
+                break  # whole pages were read before it: they are kept, and the next reading meets the failure
             refuse_repetition(before, found.items, "transactions")
             breaks.append(len(rows))
             rows += found.items

@@ -92,6 +92,9 @@ class Context:
     mirror_fresh: bool = False
     read_wide_at: datetime | None = None  # the books were last read with the whole overlap, in this slice
     newest_seen: dict[Endpoint, str] = field(default_factory=dict)  # the largest change stamps, ISO, in this slice
+    sent_from: dict[Endpoint, datetime] = field(
+        default_factory=dict
+    )  # the first stamp of what was sent and not yet read
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
     uses_payments: bool = False  # payments are read and sent too; found out when the books are first read
     pays: bool = False  # payments wait to be sent

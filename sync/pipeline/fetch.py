@@ -17,12 +17,12 @@ from sync.pipeline.context import Context, Progress
 from sync.pipeline.known import Reading, Row, keyed
 
 OVERLAP = timedelta(minutes=15)  # a row may become visible later than its stamp says
-PAGES = 4
+PAGES = 10  # five hundred rows a commit
 BACK_FILL = timedelta(days=35)  # rows dated after the cut-off may have been changed some time before it
 
 
 def fetch(ctx: Context) -> Progress:
-    """Read up to four pages and store what is new or changed. Sets `source_at_end` when the source had no more."""
+    """Read up to `PAGES` pages and store what is new or changed. Sets `source_at_end` when the source had no more."""
     cursor = cursor_of(ctx)
     began = _moment(ctx.flow.cursor.get("began")) if cursor.page > 1 else None
     page = ctx.source.read(cursor, pages=PAGES)  # no transaction is open

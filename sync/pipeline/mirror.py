@@ -22,6 +22,7 @@ ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
 WIDE_EVERY = timedelta(minutes=5)
 SHORT_MARGIN = timedelta(minutes=1)  # clocks of one vendor's servers, and others' documents in between
+SENT_MARGIN = timedelta(seconds=2)  # the answer told the document's own stamp; a reading asks by whole seconds
 
 
 def uses_payments(ctx: Context) -> bool:
@@ -57,11 +58,13 @@ def read_changes(
         adopt(ctx)
         ctx.store_flow(mirror_read_at=started, mirror_watermarks={name: at for name, at in watermarks.items() if at})
     ctx.mirror_fresh, ctx.sent_since_read = True, False
+    ctx.sent_from.clear()
     return started
 
 
 def read_sent(ctx: Context) -> None:
-    """What this slice has just sent, and little else: its documents are younger than all that it saw before.
+    """What this slice has just sent, and little else: from the first stamp that the answers told on, so that each document
+    is read once; without one, what is younger than all that it saw before.
 
     A short reading proves no absence and moves no watermark: every few minutes a wide one looks for what became readable
     late. Without it a long first sync would read its last quarter of an hour again after each thousand documents.
@@ -70,13 +73,20 @@ def read_sent(ctx: Context) -> None:
         read_changes(ctx)
         return
     for endpoint in endpoints_of(ctx):
-        newest = ctx.newest_seen.get(endpoint)
-        since = datetime.fromisoformat(newest) - SHORT_MARGIN if newest else None
+        since = _sent_since(ctx, endpoint)
         pages = ctx.destination.changes(endpoint, since=since) if since else read(ctx, endpoint, None)
         _keep_pages(ctx, endpoint, pages)
     with ctx.commit():
         adopt(ctx)
+    ctx.sent_from.clear()
     ctx.sent_since_read = False
+
+
+def _sent_since(ctx: Context, endpoint: Endpoint) -> datetime | None:
+    if endpoint in ctx.sent_from:
+        return ctx.sent_from[endpoint] - SENT_MARGIN
+    newest = ctx.newest_seen.get(endpoint)
+    return datetime.fromisoformat(newest) - SHORT_MARGIN if newest else None
 
 
 def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]]) -> str | None:

@@ -42,7 +42,7 @@ TYPES = {
     Endpoint.BATCH_PAYMENTS: ("BATCHPAYMENT",),
 }
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
-BATCHES = 3  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
+BATCHES = 5  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
 CAUTION_AFTER = 2
 
 

@@ -41,7 +41,7 @@ SETTLING: tuple[tuple[str, Step], ...] = (
     ("transform", release),
 )
 SLICE_SECONDS = 20.0  # at most a sixth of the lease: the task's own time limits come long after it
-FETCHES = 5  # a thousand rows
+FETCHES = 2  # a thousand rows
 REFERENCE_FRESH = timedelta(hours=1)
 logger = structlog.get_logger(__name__)
 

@@ -97,9 +97,20 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
             contacts.keep(ctx, _created(calls))
     if not contact_calls:
         ctx.sent_since_read = True
+        _remember_sent(ctx, calls)
         ctx.items_fresh = ctx.items_fresh and not any(called.claim.is_payments for called in calls)
         ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
         ctx.counts["pushed"] += sum(item.outcome in APPLIED for called in calls for item in called.classified.items)
+
+
+def _remember_sent(ctx: Context, calls: Sequence[Called]) -> None:
+    """From which of the vendor's own stamps on the documents of these answers are read back."""
+    for called in calls:
+        documents = [it.receipt.document for it in called.classified.items if it.receipt is not None]
+        stamps = [it.updated_at for it in documents if it is not None and it.updated_at is not None]
+        endpoint = called.claim.prepared.endpoint
+        if stamps:
+            ctx.sent_from[endpoint] = min([*stamps, ctx.sent_from.get(endpoint, stamps[0])])
 
 
 def _created(calls: Sequence[Called]) -> list[DestinationContact]:

@@ -5,6 +5,7 @@ A record that changed after its entry was sent never yields a second document: a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,7 +41,7 @@ REWRITABLE = frozenset(
     }
 )
 DECIDED_HERE = frozenset({EntryState.FETCHED, EntryState.WAITING, EntryState.READY})
-SLICE = 500
+SLICE = 1200  # what one round has fetched, with its partners: one commit, and no second look for more
 
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
@@ -72,9 +73,9 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
 
 def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     """Rows of one event together, in the order of the first of them."""
-    units: dict[str, list[CodedRecord]] = {}
+    units: dict[str | int, list[CodedRecord]] = {}
     for row in rows:
-        units.setdefault(row.record["unit"] or f"record:{row.record['id']}", []).append(row)
+        units.setdefault(_unit_of(row.record), []).append(row)
     return units.values()
 
 
@@ -158,6 +159,7 @@ def _write(
     outcomes, options = with_options(ctx, outcomes)
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
+    revisions = _revisions(records)
     links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
     fresh: list[dict[str, Any]] = []
     changed, moves, retold = [], [], []
@@ -167,6 +169,7 @@ def _write(
         old = standing.get((outcome.part.record_id, outcome.leg))
         row: dict[str, Any] = {
             **_entry_row(ctx, outcome, links, by_record, options),
+            "record_revision": revisions[_unit_of(by_record[outcome.part.record_id])],
             "marker": markers[outcome.part.record_id, outcome.leg],
         }
         if old is not None and linked.is_outdated(old, row):
@@ -311,16 +314,20 @@ def _entry_row(
         "booking_date": outcome.booking_date.isoformat() if outcome.booking_date else None,
         "amount": str((outcome.amount or transaction.amount).amount),
         "currency": transaction.amount.currency,
-        "record_revision": sum(record["revision"] for record in _unit_records(record, records)),
         "depends_on_id": None,
     }
 
 
-def _unit_records(record: Mapping[str, Any], records: Mapping[int, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The records that an entry was made from: a partner's arrival counts as a revision of both."""
-    if not record["unit"]:
-        return [record]
-    return [other for other in records.values() if other["unit"] == record["unit"]]
+def _unit_of(record: Mapping[str, Any]) -> str | int:
+    return record["unit"] or record["id"]
+
+
+def _revisions(records: Iterable[Mapping[str, Any]]) -> Counter[str | int]:
+    """By unit, of the records that its entries are made from: a partner's arrival counts as a revision of both."""
+    found: Counter[str | int] = Counter()
+    for record in records:
+        found[_unit_of(record)] += record["revision"]
+    return found
 
 
 def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any], *, patience: timedelta) -> float:

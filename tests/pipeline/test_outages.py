@@ -82,7 +82,7 @@ def test_amnis_out_of_order_loses_and_doubles_nothing_and_says_so_once(world: Wo
 
 
 def test_a_reading_that_breaks_off_in_the_middle_goes_on_where_it_stopped(world: World) -> None:
-    """A slice is four pages of 50. All rows are of one moment, so that only the page number tells where to go on."""
+    """After four pages of 50; those are kept. All rows are of one moment, so that only the page number tells where to go on."""
     moment = world.sandbox.clock.now() - timedelta(hours=1)
     for _ in range(230):
         world.amnis.pay_in(amount="2.00", payer="Beispiel AG", executed_on=MARCH, created_at=moment, updated_at=moment)
