@@ -71,7 +71,8 @@ class Source(Protocol):
     def read(self, cursor: Cursor, *, pages: int) -> Page:
         """Up to `pages` pages of rows changed since the cursor, with their details, oldest id first.
 
-        Raises RetryLater, ActionRequired, ContractBroken. A failed page raises: a short read never looks like the end.
+        Raises RetryLater, ActionRequired, ContractBroken. A short read never looks like the end: whole pages before one
+        that failed for now may come alone, with the cursor at that page and `at_end` false; a failed first page raises.
         """
 
     def read_executed(self, *, since: date, until: date | None = None) -> Iterator[Page]:
