@@ -319,7 +319,9 @@ def _entry_row(
 
 
 def _unit_of(record: Mapping[str, Any]) -> str | int:
-    return record["unit"] or record["id"]
+    """One's own where it has no partner."""
+    unit: str | int = record["unit"] or record["id"]
+    return unit
 
 
 def _revisions(records: Iterable[Mapping[str, Any]]) -> Counter[str | int]:
