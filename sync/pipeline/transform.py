@@ -188,7 +188,7 @@ def _write(
     if fresh:
         _write_entries(ctx, fresh)
     returned.decide_anew(ctx, returned.coded_otherwise(fresh, standing))
-    store.move_entries(_with_revisions(moves, standing, by_record), run_id=ctx.run_id)
+    store.move_entries(_with_revisions(moves, standing, by_record, revisions), run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
 
 
@@ -196,6 +196,7 @@ def _with_revisions(
     moves: Sequence[dict[str, Any]],
     standing: Mapping[tuple[int, str], Mapping[str, Any]],
     records: Mapping[int, Mapping[str, Any]],
+    revisions: Mapping[str | int, int],
 ) -> list[dict[str, Any]]:
     """What the source says no more is left out, with the word by which it said so; what a person is asked about already, only
     for a newer word."""
@@ -206,7 +207,7 @@ def _with_revisions(
             kept.append(move)
             continue
         old = old_of[move["id"]]
-        revision = sum(it["revision"] for it in _unit_records(records[old["record_id"]], records))
+        revision = revisions[_unit_of(records[old["record_id"]])]
         if old["state"] != EntryState.REVIEW or revision > old["record_revision"]:
             kept.append({**move, "record_revision": revision})
     return kept
