@@ -16,7 +16,7 @@ import structlog
 from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
-from sync import store
+from sync import store, store_evidence
 from sync.models import Flow, Run
 from sync.pipeline import amend, confirm, contact_changes, drift, log
 from sync.pipeline.backfill import backfill
@@ -156,27 +156,35 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """(did everything that is due now get done, what stopped us)."""
     failure: ConnectorError | None = None
     try:
-        with ctx.timed("reconcile"):
-            reconcile(ctx)
-            amend.take_over(ctx)
+        if busy := _has_work(ctx):
+            with ctx.timed("reconcile"):
+                reconcile(ctx)
+                amend.take_over(ctx)
         while ctx.may_continue():
-            if confirm.is_overdue(ctx):  # a long first sync is confirmed as it goes, before it takes up the calls again
-                _each(ctx, SETTLING)
+            if busy and confirm.is_overdue(ctx):
+                _each(ctx, SETTLING)  # a long first sync is confirmed as it goes, before it takes up the calls again
             ctx.exhausted.clear()
             failure = _fetch_some(ctx) or failure
             more, problem = _fill_back(ctx)
             failure = problem or failure
             contact_changes.keep_fresh(ctx)  # before entries are made, so that known contacts are not created again
-            _drain(ctx, DECIDING)
-            _drain(ctx, SENDING)
-            ctx.renew_lease()
-            settled = ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
+            if busy := _has_work(ctx):
+                _drain(ctx, DECIDING)
+                _drain(ctx, SENDING)
+                ctx.renew_lease()
+            at_end = ctx.source_at_end and not more
+            settled = at_end and not (busy and (_each(ctx, SETTLING) or _each(ctx, DECIDING)))
             if settled and ctx.may_continue():  # else nothing was moved for want of time
                 drift.look(ctx)
                 return True, failure
     except ConnectorError as error:
         return False, error
     return False, failure
+
+
+def _has_work(ctx: Context) -> bool:
+    with ctx.commit():
+        return store_evidence.anything_left(flow_id=ctx.flow_id)
 
 
 def _fetch_some(ctx: Context) -> ConnectorError | None:
