@@ -63,7 +63,8 @@ def troubled_deals(*, flow_id: int) -> list[dict[str, Any]]:
 _CLEARING = """
 WITH found AS (
     SELECT entry.id, entry.unit, entry.leg, entry.record_id, entry.amount, entry.currency, entry.booking_date, entry.state,
-           entry.findings, entry.destination_id, (entry.document -> 'lines' -> 0 ->> 'amount')::numeric AS line,
+           entry.findings, entry.organisation_id, entry.destination_id,
+           (entry.document -> 'lines' -> 0 ->> 'amount')::numeric AS line,
            lower(entry.document -> 'lines' -> 0 ->> 'account_id') AS account_id,
            entry.document -> 'lines' -> 0 ->> 'account_code' AS account_code,
            coalesce(mirror.status, '') IN ('DELETED', 'VOIDED')
@@ -77,7 +78,8 @@ WITH found AS (
         ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
      WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.movement = 'fx' AND {units}
 ), half AS (
-    SELECT id, unit, leg, record_id, amount, currency, booking_date, state, findings, rate, is_deleted, stands_on,
+    SELECT id, unit, leg, record_id, amount, currency, booking_date, state, findings, organisation_id, rate, is_deleted,
+           stands_on,
            destination_id, by_account, state = 'duplicate' AS is_linked,
            destination_id IS NOT NULL AND state <> 'undone' AND NOT is_deleted AS stands,
            CASE WHEN state = 'duplicate' THEN total ELSE line END AS planned,
@@ -108,12 +110,23 @@ WITH found AS (
 SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.document, open_deal.account_id, half.account_code,
        half.record_id, half.leg, half.amount, half.currency, half.booking_date, half.stands_on, half.state, half.stands,
        half.is_linked, half.is_deleted, half.rate, half.planned, half.cleared, half.findings, record.reason AS put_aside,
-       refused.note AS refused, accepted.reason AS accepted, accepted.accepted_by
+       refused.note AS refused,
+       abs(rest + CASE WHEN half.leg = 'sold' THEN 1 ELSE -1 END * alike.worth) AS rest_with_alike,
+       accepted.reason AS accepted, accepted.accepted_by
   FROM open_deal JOIN cleared AS half USING (unit) JOIN record ON record.id = half.record_id
   LEFT JOIN accepted_document AS accepted ON accepted.flow_id = %(flow)s AND accepted.document_id = open_deal.document
         AND accepted.account_id = open_deal.account_id AND accepted.amount = abs(rest) AND accepted.withdrawn_at IS NULL
   LEFT JOIN LATERAL (SELECT note FROM amendment WHERE entry_id = half.id AND half.stands AND amendment.state = 'refused'
                       ORDER BY id DESC LIMIT 1) AS refused ON true
+  LEFT JOIN LATERAL (
+       SELECT round(coalesce((it.by_account ->> half.account_id)::numeric, (it.by_account ->> half.account_code)::numeric, 0)
+                    / CASE WHEN it.currency = %(base)s THEN 1 ELSE nullif(it.rate, 0) END, 2) AS worth
+         FROM jsonb_array_elements(half.findings) AS finding
+         JOIN mirror_document AS it ON it.connection_id = %(connection)s AND it.document_id = finding ->> 'detail'
+        WHERE finding ->> 'code' = 'already_in_xero' AND NOT half.stands AND it.status NOT IN ('DELETED', 'VOIDED')
+          AND NOT EXISTS (SELECT FROM entry AS owner WHERE owner.organisation_id = half.organisation_id
+                             AND owner.destination_id = it.document_id)
+        LIMIT 1) AS alike ON true
  ORDER BY open_deal.unit, half.leg DESC
 """
 

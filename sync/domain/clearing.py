@@ -10,11 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from connectors.contract.money import Money, round_half_up
+from sync.domain.amending import GONE
 
 Half = Mapping[str, Any]
 KIND = "CLEARING"  # what a person accepts: the rest of a deal, no document
 BY_HAND = "handled by hand"
-TYPED, HELD_WITH = "already_in_xero", "other_half_held"
+TYPED, HELD_WITH, DIFFER = "already_in_xero", "other_half_held", "fx_halves_differ"
 _ACCEPT = "accept the rest with a reason on the proof page"
 
 
@@ -56,7 +57,7 @@ def _open(halves: Sequence[Half], base_currency: str) -> OpenDeal:
     day = max((half["booking_date"] for half in halves if half["booking_date"]), default=max(days, default=None))
     exchange = f"{sold} for {bought}" if len(halves) > 1 else sold
     exchange += f" of {day:%d.%m.%Y}" if day else ""
-    explanation, action, chosen = _explained(halves, exchange)
+    explanation, action, chosen = _explained(halves, exchange, base_currency)
     deal = halves[0]
     return OpenDeal(
         deal=str(deal["unit"]),
@@ -76,11 +77,11 @@ def _open(halves: Sequence[Half], base_currency: str) -> OpenDeal:
     )
 
 
-def _explained(halves: Sequence[Half], exchange: str) -> tuple[str, str, Half]:
+def _explained(halves: Sequence[Half], exchange: str, base_currency: str) -> tuple[str, str, Half]:
     gone = next((half for half in halves if not half["stands"]), None)
     if gone is not None:
         stays = next(half for half in halves if half["stands"])
-        said, action = _lost(gone, stays)
+        said, action = _lost(gone, stays, base_currency)
         return f"Of the exchange {exchange}, {said}", action, gone
     if len(halves) == 1:
         said = f"Amnis shows one row alone of the exchange {exchange}, and its document stands in Xero."
@@ -92,18 +93,11 @@ def _explained(halves: Sequence[Half], exchange: str) -> tuple[str, str, Half]:
     return _unequal(halves, exchange)
 
 
-def _lost(gone: Half, stays: Half) -> tuple[str, str]:
+def _lost(gone: Half, stays: Half, base_currency: str) -> tuple[str, str]:
     """One half is not in the books, or not any more, and the other one is."""
-    lost, reason = _amount(gone), gone["put_aside"] or ""
-    if gone["state"] == "skipped" and reason.startswith(BY_HAND):
-        said = f"{lost} was put aside ({reason}), and nothing shows that it was booked on the clearing account."
-        return said, (
-            "If a document in Xero is that half, try the movement again and link it. If it was booked in another way, "
-            f"{_ACCEPT}."
-        )
-    if gone["state"] == "skipped":
-        said = f"{lost} was left out ({reason}), and the other one stands in Xero."
-        return said, f"Try the movement again; or undo the one that stands, or {_ACCEPT}."
+    if gone["state"] == "skipped" or (gone["state"] == "undone" and _was_deleted_by_a_person(gone)):
+        return _put_aside(gone, base_currency)
+    lost = _amount(gone)
     if gone["state"] == "undone" and stays["is_linked"]:
         said = f"{lost} was undone; a linked document that somebody else made stands in Xero."
         return said, "Post again what was undone, or take the other one out of Xero as well."
@@ -113,15 +107,45 @@ def _lost(gone: Half, stays: Half) -> tuple[str, str]:
     if gone["is_deleted"]:
         said = f"the document of {lost} was deleted in Xero, and the other one still stands."
         return said, "Post the deleted one again: it follows from the one that stands. Or undo that one as well."
-    return _held(gone, stays)
+    return _held(gone, stays, base_currency)
 
 
-def _held(gone: Half, stays: Half) -> tuple[str, str]:
+def _was_deleted_by_a_person(half: Half) -> bool:
+    """Of one that is undone: it was gone already when a person left it out. (Our own undo deletes a document too.)"""
+    return any(it["code"] == GONE for it in half["findings"] or ())
+
+
+def _put_aside(gone: Half, base_currency: str) -> tuple[str, str]:
+    """A person left it out, or booked it in a way that may return the rest without our seeing it."""
+    lost, reason = _amount(gone), gone["put_aside"] or "without a reason"
+    alike = _with_alike(gone, base_currency)
+    if reason.startswith(BY_HAND):
+        said = f"{lost} was put aside ({reason}), and nothing shows that it was booked on the clearing account.{alike}"
+        link = "If a document in Xero is that half, try the movement again and link it."
+        return said, f"{link} If it was booked in another way, {_ACCEPT}."
+    said = f"{lost} was left out ({reason}), and the other one stands in Xero.{alike}"
+    return said, f"Try the movement again; or undo the one that stands, or {_ACCEPT}."
+
+
+def _with_alike(gone: Half, base_currency: str) -> str:
+    """What would stay if the document that looks like the lost half were that half."""
+    if gone["rest_with_alike"] is None:
+        return ""
+    rest = _money(gone["rest_with_alike"], base_currency)
+    stay = f"{rest} stay" if rest.amount else "nothing stays"
+    return f" If the document in Xero that looks like it is that half, {stay}."
+
+
+def _held(gone: Half, stays: Half, base_currency: str) -> tuple[str, str]:
     said = f"{_amount(gone)} is not in Xero, the other half is."
     held = _what_holds(gone)
     if held is not None and held["code"] == TYPED:
         why = "It is held because Xero showed a document like it that Millrace did not make."
-        return f"{said} {why}", "Open the movement: link that document where it is offered; else try again."
+        action = "Open the movement: link that document where it is offered; else try again."
+        return f"{said} {why}{_with_alike(gone, base_currency)}", action
+    if held is not None and held["code"] == DIFFER:
+        why = "It is held because the two are further apart than rounding."
+        return f"{said} {why}", "Try it again on the movement's page: it then asks with the figures as they are now."
     if held is None or held["code"] == HELD_WITH:
         held = _what_holds(stays) or held
     action = "Settle that on the movement's page; or undo the one that stands."

@@ -313,6 +313,18 @@ def typed_francs_deleted(world: World) -> str:
     return document
 
 
+def test_a_half_of_ours_deleted_and_then_put_aside_says_what_the_person_said(world: World) -> None:
+    francs_to_euros(world)
+    people(world).delete(spent(world))
+    an_hour_later(world)
+    put_aside(world, "by hand")
+    an_hour_later(world)
+    assert clearing(world) == D("-250000.11")
+    [incident] = told(world)
+    assert "CHF 250,000.00 was put aside (handled by hand: booked as a journal)" in incident.body
+    assert left(world) == ["250000.11"]
+
+
 @pytest.mark.parametrize("way", ["skip", "by hand"])
 def test_a_half_that_is_put_aside_beside_one_that_stands_is_told_until_it_is_returned(world: World, way: str) -> None:
     typed_francs_deleted(world)
@@ -458,6 +470,7 @@ def test_a_second_foreign_half_that_somebody_typed_already_leaves_the_first_one_
     [incident] = told(world)
     assert "CHF 236,896.77 stay on the clearing account" in incident.body
     assert "link that document where it is offered" in incident.body
+    assert f"looks like it is that half, CHF {abs(clearing(world)):,.2f} stay" in incident.body
     assert left(world) == ["236896.77"]
     put_aside(world, "by hand")
     an_hour_later(world)
@@ -497,6 +510,10 @@ def test_an_accepted_difference_is_accepted_as_it_was_shown(world: World) -> Non
     try_again(world)
     [held] = [it for it in world.entries() if it.state == "review"]
     people(world).edit(document, CurrencyRate=D("1.100000"))
+    an_hour_later(world)
+    [incident] = told(world)
+    assert "CHF 239,828.52 stay" in incident.body
+    assert "1,121.35" not in incident.body, "a figure of before is no figure"
     services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
     world.settle()
 
