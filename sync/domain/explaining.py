@@ -125,8 +125,9 @@ def unlinked(*, source_id: str, wallet: str, day: date | None, has_other: bool, 
 def copied(
     *, source_id: str, wallet: str, day: date | None, has_other: bool, is_out: bool, was_posted_again: bool
 ) -> tuple[str, str, str]:
-    """(cause, explanation, next step) of a document that carries the marker of a movement and is not its document. `is_out`:
-    the movement was taken out of the books; `was_posted_again`: under another marker than this one."""
+    """(cause, explanation, next step) of a document that carries the marker of a movement and is not its document. `has_other`:
+    its document was read as well; `is_out`: the movement was taken out of the books; `was_posted_again`: under another marker
+    than this one."""
     said = f"It carries the marker of {_named(source_id, day)} on wallet {wallet}, "
     if is_out:
         step = "Delete it in Xero. Or open the movement and post it anew: this one is offered for the link then."
@@ -139,7 +140,7 @@ def copied(
             "Open the movement, and decide which of the two documents stays in Xero.",
         )
     step = "Open the movement, which says what became of its own document, and decide whether this one stays in Xero."
-    return "own_twin", f"{said}whose own document is another one and does not stand in Xero.", step
+    return "own_twin", f"{said}whose own document is another one.", step
 
 
 def _named(source_id: str, day: date | None) -> str:

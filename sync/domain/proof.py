@@ -366,7 +366,7 @@ def _of_its_past(leg: Leg, told: _Told, mine: Ours, *, is_read: bool) -> dict[st
     whose: dict[str, Any] = {"source_id": mine.source_id, "wallet": mine.account_id, "day": mine.booked}
     own = next((one for one in mine.documents if one in told.standing), "")
     if leg.document_id in mine.former:
-        cause, explanation, action = explaining.unlinked(**whose, has_other=bool(own), is_read=is_read)
+        cause, explanation, action = explaining.unlinked(**whose, has_other=bool(mine.documents), is_read=is_read)
     else:
         cause, explanation, action = explaining.copied(
             **whose, has_other=bool(own), is_out=mine.state == "undone", was_posted_again=leg.marker in mine.former

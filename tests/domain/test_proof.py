@@ -285,15 +285,16 @@ def test_a_copy_with_the_marker_of_a_movement_that_was_taken_out_is_a_copy_and_n
     ("mine", "fields", "cause", "said"),
     [
         (posted(1, former=("MR-0",)), {"marker": "MR-0"}, "own_twin", "was posted again under another marker"),
+        (replace(held("gone"), document_id="d0"), {"marker": "MR-9"}, "own_twin", "whose own document is another one."),
         (posted(1, former=("d7",)), {"marker": ""}, "unlinked", "It was linked to a movement without a number"),
         (replace(held("changed"), former=("d7",)), {"marker": ""}, "unlinked", "until one of the two was changed"),
     ],
-    ids=["posted again", "linked before, and posted", "linked before, and held"],
+    ids=["posted again", "not read", "linked before, and posted", "linked before, and held"],
 )
 def test_what_was_a_movements_own_before_is_no_strangers(
     mine: Ours, fields: dict[str, Any], cause: str, said: str
 ) -> None:
-    own = [document(1, "100.00")] if mine.document_id else []
+    own = [document(1, "100.00")] if mine.document_id == "d1" else []
 
     [item] = balance([row(1, "100.00")], {1: mine}, *own, document(7, "90.00", **fields)).unexpected
 
