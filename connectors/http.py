@@ -110,8 +110,6 @@ class ApiClient:
         reply = self._authorised(request, write=False)
         if reply.status == 304 or (reply.status == 404 and missing_ok):
             return None
-        if reply.status == 304:  # nothing changed since the If-Modified-Since that we sent
-            return None
         if reply.status != 200:
             raise self._error_of(reply)
         return self._decode(reply)

@@ -61,7 +61,8 @@ class AnswerTooSlow(ConnectionCut):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One planned fault. An empty `methods` means any; `path` is a part of the path; `times` None means lasting;
-    the first `after` requests it concerns are spared, so that it meets, say, the second page."""
+    the first `after` requests it concerns are spared, so that it meets, say, the second page. `spares_new`: it waits
+    for somebody whose token was let in before, as no vendor ends a token that it has just given."""
 
     vendor: str
     effect: Effect
@@ -73,6 +74,7 @@ class Fault:
     seed: int = 0
     seconds: float = 0.0
     answer: str = "cut"  # what a late commit answers now: "cut" or "503"
+    spares_new: bool = False
 
     def concerns(self, vendor: str, method: str, path: str) -> bool:
         return vendor == self.vendor and (not self.methods or method in self.methods) and self.path in path
@@ -111,6 +113,7 @@ class FaultPlan:
     _planned: dict[int, _Planned] = field(default_factory=dict)
     _hits: list[Hit] = field(default_factory=list)
     _late: list[_LateRequest] = field(default_factory=list)
+    _let_in: set[str] = field(default_factory=set)  # tokens
     _ids: "count[int]" = field(default_factory=lambda: count(1))
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -142,12 +145,16 @@ class FaultPlan:
         with self._lock:
             return [hit for hit in self._hits if vendor in (None, hit.vendor)]
 
-    def draw(self, vendor: str, method: str, path: str) -> Fault | None:
+    def draw(self, vendor: str, method: str, path: str, *, token: str = "") -> Fault | None:
         """The first planned fault that concerns this request and whose dice agree; it is used up and logged."""
         with self._lock:
+            is_new = token not in self._let_in
+            self._let_in.add(token)
             for number, item in list(self._planned.items()):
                 fault = item.fault
                 if not fault.concerns(vendor, method, path) or item.dice.random() >= fault.probability:
+                    continue
+                if fault.spares_new and is_new:
                     continue
                 if item.spared > 0:
                     item.spared -= 1
@@ -313,7 +320,9 @@ class FaultGate:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         self._plan.release_due()
-        fault = self._plan.draw(self._vendor, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        fault = self._plan.draw(
+            self._vendor, environ["REQUEST_METHOD"], environ["PATH_INFO"], token=environ.get("HTTP_AUTHORIZATION", "")
+        )
         if fault is None:
             return self._app(environ, start_response)
         answer = self._answer(environ, fault)

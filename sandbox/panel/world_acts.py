@@ -27,7 +27,7 @@ def move_clock(sandbox: "Sandbox", fields: Fields) -> str:
 
 
 def plan_fault(sandbox: "Sandbox", fields: Fields) -> Any:
-    """{vendor, effect, path, methods, times, after, probability, seed, seconds, answer}; `times` empty: lasting."""
+    """{vendor, effect, path, methods, times, after, probability, seed, seconds, answer, spares_new}; `lasting`: for ever."""
     vendor = fields.text("vendor")
     if vendor not in VENDORS:
         raise Mistake(f"vendor is one of {', '.join(VENDORS)}")
@@ -47,6 +47,7 @@ def plan_fault(sandbox: "Sandbox", fields: Fields) -> Any:
         seed=fields.number("seed", 0),
         seconds=fields.real("seconds", 0.0),
         answer=fields.text("answer", "cut"),
+        spares_new=fields.flag("spares_new"),
     )
     return sandbox.faults.add(fault)
 

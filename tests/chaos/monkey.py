@@ -306,8 +306,10 @@ class Monkey:
 
     def _plan(self, fault: dict[str, Any]) -> bool:
         """A second expired token in a row, right after a renewal that worked, is what a vendor says to a stranger: it stops
-        the flow until a person reconnects. So only one of them waits at each vendor."""
+        the flow until a person reconnects. So only one of them waits at each vendor, and not for a new token."""
         control = self._any_control()
+        if fault["effect"] == "expired_token":
+            fault = {**fault, "spares_new": True}
         waiting = [(it["vendor"], it["effect"]) for it in control.faults()["planned"]]
         if fault["effect"] == "expired_token" and (fault["vendor"], "expired_token") in waiting:
             return False

@@ -291,6 +291,15 @@ def test_a_lasting_fault_strikes_by_its_own_dice_the_same_way_each_time() -> Non
     assert 30 < len(struck(7)) < 90
 
 
+def test_a_token_expires_for_whoever_was_let_in_with_it_before() -> None:
+    plan = FaultPlan(Clock(Store(None), base=lambda: NOW))
+    plan.of("xero", write_path="/").expire_token(spares_new=True, times=2)
+
+    struck = [plan.draw("xero", "GET", "/", token=token) is not None for token in ("a", "a", "b", "b", "c", "c")]
+
+    assert struck == [False, True, False, True, False, False]
+
+
 def test_clearing_and_removing(in_process: Place) -> None:
     number = in_process.xero.faults.offline(times=None)
     assert list(in_process.xero.core.faults.planned()) == [number]
