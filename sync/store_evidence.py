@@ -33,23 +33,27 @@ def any_to_confirm(*, flow_id: int, waiting: timedelta = timedelta()) -> bool:
     )
 
 
-def anything_left(*, flow_id: int) -> bool:
-    """Is there anything that a step could take up, now or later? One statement, from the indexes of what is not at rest.
+def what_is_left(*, flow_id: int) -> frozenset[str]:
+    """What there is that a step could take up, now or later: records, made, waiting, ready, sent, amendments, intents. One
+    statement, from the indexes of what is not at rest.
 
-    Where there is nothing, no step has to ask for itself: that is what nearly every look of nearly every company is.
+    Where there is nothing, no step has to ask for itself: that is what nearly every look of nearly every company is. (A
+    transfer of one side is looked at with the records: another one may have stopped being its rival.)
     """
-    return bool(
-        store.rows(
-            """SELECT 1 AS one
-                WHERE EXISTS (SELECT FROM record WHERE flow_id = %(flow)s AND state = 'fetched')
-                   OR EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s
-                                 AND state IN ('fetched', 'waiting', 'ready', 'in_flight', 'unconfirmed'))
-                   OR EXISTS (SELECT FROM push_intent WHERE flow_id = %(flow)s AND state = 'open')
-                   OR EXISTS (SELECT FROM amendment WHERE flow_id = %(flow)s
-                                 AND state IN ('asked', 'in_flight', 'unconfirmed'))""",
-            {"flow": flow_id},
-        )
+    [found] = store.rows(
+        """SELECT EXISTS (SELECT FROM record WHERE flow_id = %(flow)s AND state = 'fetched')
+               OR EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state IN ('waiting', 'review')
+                             AND destination_id IS NULL AND movement IN ('own_transfer', 'collateral')) AS records,
+                  EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'fetched') AS made,
+                  EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'waiting') AS waiting,
+                  EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'ready') AS ready,
+                  EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state IN ('in_flight', 'unconfirmed')) AS sent,
+                  EXISTS (SELECT FROM amendment WHERE flow_id = %(flow)s
+                             AND state IN ('asked', 'in_flight', 'unconfirmed')) AS amendments,
+                  EXISTS (SELECT FROM push_intent WHERE flow_id = %(flow)s AND state = 'open') AS intents""",
+        {"flow": flow_id},
     )
+    return frozenset(name for name, there in found.items() if there)
 
 
 def pause_organisation(connection_id: int, *, until: datetime) -> None:

@@ -32,6 +32,7 @@ def keep_fresh(ctx: Context) -> None:
 
 
 def read_and_follow(ctx: Context) -> None:
+    ctx.left = None  # links that are followed or held take their entries along
     contacts.read_contacts(ctx)
     with ctx.commit():
         follow(ctx)

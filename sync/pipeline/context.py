@@ -16,7 +16,7 @@ from django.conf import settings
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import Endpoint, SourceTransaction
 from connectors.models import Connection
-from sync import store
+from sync import store, store_evidence
 from sync.domain.retry import Evidence, Schedule
 from sync.models import Flow, Run
 from sync.pipeline.books import Books
@@ -84,6 +84,7 @@ class Context:
     opened_at: datetime  # the database's clock when the slice began, and the process's at the same moment
     opened_tick: float
     lease_tick: float = field(default_factory=time.monotonic)
+    left: frozenset[str] | None = None  # what the steps could take up, at the last look; None: look again
     source_at_end: bool = False
     nothing_to_fill: bool = False  # no back-fill is asked for; one that comes meanwhile wakes the flow again
     amend_prepared: bool = False  # lock dates were read anew in this slice
@@ -145,6 +146,13 @@ class Context:
         with self.commit():
             if not store.keep_lease(self.flow_id, epoch=self.epoch, seconds=self.timing.lease):
                 raise LeaseLost
+
+    def has_left(self, what: str) -> bool:
+        """Is there anything of this for a step to take up? One statement where something was done since the last look."""
+        if self.left is None:
+            with self.commit():
+                self.left = store_evidence.what_is_left(flow_id=self.flow_id)
+        return what in self.left
 
     def begin_run(self) -> None:
         """Write the run's row as soon as there is something to tell; an idle look leaves none. Inside `commit`."""

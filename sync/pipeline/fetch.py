@@ -41,6 +41,8 @@ def fetch(ctx: Context) -> Progress:
         row["fingerprint"]: (row["content_hash"], it.transaction) for row, it in zip(rows, read, strict=True)
     }
     ctx.source_at_end = page.at_end
+    if found.new or found.changed:
+        ctx.left = None
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return Progress(moved=found.new + found.changed)
 

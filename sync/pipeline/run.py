@@ -16,7 +16,7 @@ import structlog
 from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
-from sync import store, store_evidence
+from sync import store
 from sync.models import Flow, Run
 from sync.pipeline import amend, confirm, contact_changes, drift, log
 from sync.pipeline.backfill import backfill
@@ -32,13 +32,13 @@ from sync.pipeline.validate import validate
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
-Step = Callable[[Context], Progress]
-DECIDING: tuple[tuple[str, Step], ...] = (("transform", transform), ("validate", validate))
-SENDING: tuple[tuple[str, Step], ...] = (("push", push), ("amend", amend.amend))
-SETTLING: tuple[tuple[str, Step], ...] = (
-    ("confirm", confirm.confirm),
-    ("amend", amend.read_back),
-    ("transform", release),
+Step = tuple[str, str, Callable[[Context], Progress]]  # where its time is counted, what it takes up, what it does
+DECIDING: tuple[Step, ...] = (("transform", "records", transform), ("validate", "made", validate))
+SENDING: tuple[Step, ...] = (("push", "ready", push), ("amend", "amendments", amend.amend))
+SETTLING: tuple[Step, ...] = (
+    ("confirm", "sent", confirm.confirm),
+    ("amend", "amendments", amend.read_back),
+    ("transform", "waiting", release),
 )
 SLICE_SECONDS = 20.0  # at most a sixth of the lease: the task's own time limits come long after it
 FETCHES = 2  # a thousand rows
@@ -156,35 +156,29 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """(did everything that is due now get done, what stopped us)."""
     failure: ConnectorError | None = None
     try:
-        if busy := _has_work(ctx):
+        if ctx.has_left("intents"):
             with ctx.timed("reconcile"):
                 reconcile(ctx)
                 amend.take_over(ctx)
+            ctx.left = None
         while ctx.may_continue():
-            if busy and confirm.is_overdue(ctx):
+            if ctx.has_left("sent") and confirm.is_overdue(ctx):
                 _each(ctx, SETTLING)  # a long first sync is confirmed as it goes, before it takes up the calls again
             ctx.exhausted.clear()
             failure = _fetch_some(ctx) or failure
             more, problem = _fill_back(ctx)
             failure = problem or failure
             contact_changes.keep_fresh(ctx)  # before entries are made, so that known contacts are not created again
-            if busy := _has_work(ctx):
-                _drain(ctx, DECIDING)
-                _drain(ctx, SENDING)
-                ctx.renew_lease()
-            at_end = ctx.source_at_end and not more
-            settled = at_end and not (busy and (_each(ctx, SETTLING) or _each(ctx, DECIDING)))
+            _drain(ctx, DECIDING)
+            _drain(ctx, SENDING)
+            ctx.renew_lease()
+            settled = ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
             if settled and ctx.may_continue():  # else nothing was moved for want of time
                 drift.look(ctx)
                 return True, failure
     except ConnectorError as error:
         return False, error
     return False, failure
-
-
-def _has_work(ctx: Context) -> bool:
-    with ctx.commit():
-        return store_evidence.anything_left(flow_id=ctx.flow_id)
 
 
 def _fetch_some(ctx: Context) -> ConnectorError | None:
@@ -211,16 +205,18 @@ def _fill_back(ctx: Context) -> tuple[bool, ConnectorError | None]:
         return False, error
 
 
-def _drain(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> None:
+def _drain(ctx: Context, steps: tuple[Step, ...]) -> None:
     """Repeat these steps until none of them finds anything due, or the slice's time is over."""
     while ctx.may_continue() and _each(ctx, steps).more:
         ctx.renew_lease()
 
 
-def _each(ctx: Context, steps: tuple[tuple[str, Step], ...]) -> Progress:
+def _each(ctx: Context, steps: tuple[Step, ...]) -> Progress:
+    """Each of these steps once, where there is something that it takes up."""
     total = Progress.nothing()
-    for name, step in steps:
-        if ctx.may_continue():
+    for name, takes, step in steps:
+        if ctx.has_left(takes) and ctx.may_continue():
             with ctx.timed(name):
                 total += step(ctx)
+            ctx.left = None
     return total

@@ -52,7 +52,6 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)
         if not records:
-            ctx.just_read.clear()
             return Progress.nothing()
         ctx.begin_run()
         rows = returned.coded_all(ctx, records)
@@ -63,6 +62,8 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         outcomes = allocate(ctx, outcomes, markers)
         _write(ctx, records, outcomes, standing, markers)
         returned.keep(ctx, rows)
+    if len(records) < limit:
+        ctx.just_read.clear()
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
     return Progress(moved=len(records), more=len(records) >= limit)
