@@ -260,14 +260,11 @@ def messages_in(element: object, key: str = "ValidationErrors") -> list[str]:
         return [message for item in element for message in messages_in(item, key)]
     if not isinstance(element, dict):
         return []
-    own = [_sentence(item) for item in element.get(key) or [] if isinstance(item, dict)]
-    nested = [
-        message
-        for name, value in element.items()
-        if name != key and isinstance(value, (dict, list))
-        for message in messages_in(value, key)
-    ]
-    return [message for message in own if message] + nested
+    found = [said for item in element.get(key) or () if isinstance(item, dict) and (said := _sentence(item))]
+    for name, value in element.items():
+        if value and name != key and isinstance(value, (dict, list)):
+            found += messages_in(value, key)
+    return found
 
 
 def quoted(message: str) -> str:

@@ -72,6 +72,7 @@ def normalised_name(name: str, *, card: bool = False) -> NormalisedName:
     return NormalisedName(core=" ".join(core), form=form)
 
 
+@lru_cache(maxsize=8192)
 def clean_contact_name(name: str) -> str:
     """The name for a contact to be created: printable, without < and >, at most 255 characters; "" where it says nothing.
 

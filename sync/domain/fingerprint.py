@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -75,7 +76,9 @@ def fingerprint(natural_key: str) -> str:
 
 def content_hash(transaction: SourceTransaction) -> str:
     """Digest of what the movement says; the vendor's change stamps alone are no change."""
-    content = {f.name: getattr(transaction, f.name) for f in fields(transaction) if f.name not in _NOT_CONTENT}
+    kind: Any = type(transaction)
+    names = _fields_of(kind)
+    content = {name: getattr(transaction, name) for name in names if name not in _NOT_CONTENT}
     if transaction.complete:
         del content["complete"]  # only its absence says something; so hashes from before the field stay what they were
     return "v1:" + _sha256(canonical(content))
@@ -114,8 +117,9 @@ def canonical(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if value is None or type(value) is str:
         return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    kind: Any = type(value)
+    if names := _fields_of(kind):
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     if isinstance(value, Enum):
@@ -127,6 +131,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+@lru_cache(maxsize=256)
+def _fields_of(kind: type) -> tuple[str, ...]:
+    """Of a dataclass, else empty."""
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _joined(*parts: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from connectors.contract.records import Account, Chart, TaxRate, TrackingCategory, TrackingChoice, TrackingOption
@@ -23,6 +24,7 @@ class _HasStatus(Protocol):
 T = TypeVar("T", bound=_HasStatus)
 
 
+@lru_cache(maxsize=8192)  # a company's accounts, rates and options are asked for with every movement
 def fold(text: str) -> str:
     """How names, codes and ids are compared: NFKC, case-folded, spaces collapsed."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
