@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db.models.functions import Now
 
+from connectors.models import Grant
 from sync.models import Flow, PushIntent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World, kept_company, sandbox, world
@@ -26,6 +27,7 @@ def test_a_death_at_any_statement_of_a_first_pass_loses_nothing(world: World, st
     with tenant_scope(world.tenant.pk):
         Flow.objects.update(lease_until=Now())
         PushIntent.objects.filter(lease_until__isnull=False).update(lease_until=Now())
+    Grant.objects.update(lease_until=None)  # that of renewing a token, too
     world.sandbox.xero.idempotency.forget_everything()
 
     world.settle(seconds=20)
