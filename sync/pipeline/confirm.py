@@ -46,7 +46,7 @@ def confirm(ctx: Context) -> Progress:
         with ctx.commit():  # a reading may lag behind the writing: look again soon, but not at once
             again = [{"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": LOOK_AGAIN_SECONDS} for row in unseen]
             store.move_entries(again, run_id=None)
-    return Progress(moved=moved + _ask_singly(ctx, unseen))
+    return Progress(moved=moved + _ask_singly(ctx, unseen), more=len(rows) >= SLICE and not unseen)
 
 
 def is_overdue(ctx: Context) -> bool:

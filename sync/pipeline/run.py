@@ -35,8 +35,9 @@ from tenants.scoping import tenant_scope
 Step = tuple[str, str, Callable[[Context], Progress]]  # where its time is counted, what it takes up, what it does
 DECIDING: tuple[Step, ...] = (("transform", "records", transform), ("validate", "made", validate))
 SENDING: tuple[Step, ...] = (("push", "ready", push), ("amend", "amendments", amend.amend))
+CONFIRMING: tuple[Step, ...] = (("confirm", "sent", confirm.confirm),)
 SETTLING: tuple[Step, ...] = (
-    ("confirm", "sent", confirm.confirm),
+    *CONFIRMING,
     ("amend", "amendments", amend.read_back),
     ("transform", "waiting", release),
 )
@@ -172,6 +173,8 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
             _drain(ctx, DECIDING)
             _drain(ctx, SENDING)
             ctx.renew_lease()
+            if ctx.source_at_end and not more:
+                _drain(ctx, CONFIRMING)  # all of it, so that the second halves it sets free leave together
             settled = ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
             if settled and ctx.may_continue():  # else nothing was moved for want of time
                 drift.look(ctx)

@@ -41,7 +41,7 @@ REWRITABLE = frozenset(
     }
 )
 DECIDED_HERE = frozenset({EntryState.FETCHED, EntryState.WAITING, EntryState.READY})
-SLICE = 1200  # what one round has fetched, with its partners: one commit, and no second look for more
+SLICE = 600  # a round in two commits: the memory of a worker is that of its largest slice
 
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
