@@ -34,4 +34,4 @@ def test_a_thousand_new_rows_stay_within_their_budget(committed_world: World) ->
     assert len(world.entries()) >= 1000
     assert writes <= ceil(documents[0] / 50) + documents[1] + 1, calls
     assert others <= 30, calls
-    assert len(statements) <= 300, Counter(sql[:90] for sql in statements).most_common(40)
+    assert len(statements) <= 260, Counter(sql[:90] for sql in statements).most_common(40)
