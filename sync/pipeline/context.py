@@ -24,6 +24,8 @@ from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
 WATERMARK_MARGIN = timedelta(minutes=5)
+LEAST_OVERLAP = timedelta(seconds=5)  # however short the quarantine
+OVERLAP = timedelta(minutes=15)  # a row may become visible later than its stamp says
 STALE_MIRROR = timedelta(hours=1)
 
 
@@ -38,6 +40,16 @@ class Timing:
     schedule: Schedule
     evidence: Evidence
     read_back: timedelta  # so long may a document wait for its confirmation while the source has more
+
+    @property
+    def overlap(self) -> timedelta:
+        """How far each look at the source goes back; with the usual quarantine 15 minutes."""
+        return min(OVERLAP, max(self.quarantine * 1.5, LEAST_OVERLAP))
+
+    @property
+    def margin(self) -> timedelta:
+        """How far a look at the destination goes back before what it looks for; with the usual quarantine 5 minutes."""
+        return min(WATERMARK_MARGIN, max(self.quarantine / 2, LEAST_OVERLAP))
 
     @classmethod
     def from_settings(cls) -> Timing:

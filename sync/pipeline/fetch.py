@@ -16,7 +16,6 @@ from sync.models import BookedConversion
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.known import Reading, Row, keyed
 
-OVERLAP = timedelta(minutes=15)  # a row may become visible later than its stamp says
 PAGES = 10  # five hundred rows a commit
 BACK_FILL = timedelta(days=35)  # rows dated after the cut-off may have been changed some time before it
 
@@ -71,7 +70,7 @@ def _progress(ctx: Context, page: Page, reading: Reading) -> dict[str, Any]:
         place = {"since": _text(cursor.since), "page": cursor.page, "high": _text(cursor.high)}
         return {"cursor": {**kept, **place, "began": _text(reading.began)}}
     newest = max((moment for moment in (cursor.high, cursor.since) if moment is not None), default=None)
-    back = newest - OVERLAP if newest is not None and newest != cursor.since else cursor.since
+    back = newest - ctx.timing.overlap if newest is not None and newest != cursor.since else cursor.since
     since = max((moment for moment in (back, cursor.since) if moment is not None), default=None)
     return {"cursor": {**kept, "since": _text(since), "page": 1, "high": None}, "fetched_at": ctx.now()}
 

@@ -28,7 +28,7 @@ from sync.domain.plan import Planned
 from sync.domain.rate_tables import UsedRate
 from sync.models import ContactLink, Entry, EntryState, MirrorInvoice, Record, RecordState
 from sync.pipeline import mirror
-from sync.pipeline.context import WATERMARK_MARGIN, Context
+from sync.pipeline.context import Context
 from sync.pipeline.rests import place_of_rests
 
 PAYS = frozenset({Movement.PAY_IN, Movement.PAY_OUT, Movement.PEER})
@@ -65,7 +65,7 @@ def _anything_may_pay(ctx: Context) -> bool:
 def pages(ctx: Context) -> Iterator[tuple[OpenItem, ...]]:
     """Every change since the last reading; the first time, what is open."""
     stored = ctx.flow.mirror_watermarks.get(WATERMARK)
-    since = datetime.fromisoformat(stored) - ctx.timing.quarantine - WATERMARK_MARGIN if stored else None
+    since = datetime.fromisoformat(stored) - ctx.timing.quarantine - ctx.timing.margin if stored else None
     return ctx.destination.open_items(since=since)
 
 

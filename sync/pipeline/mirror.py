@@ -14,7 +14,7 @@ from connectors.contract.records import Endpoint, MirrorDocument
 from sync import store
 from sync.models import EntryState, MirrorInvoice
 from sync.pipeline.again import renew
-from sync.pipeline.context import STALE_MIRROR, WATERMARK_MARGIN, Context
+from sync.pipeline.context import STALE_MIRROR, Context
 
 ENDPOINTS = (Endpoint.BANK_TRANSACTIONS, Endpoint.BANK_TRANSFERS)
 PAYMENTS = (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
@@ -111,7 +111,7 @@ def is_stale(ctx: Context, now: datetime) -> bool:
 def read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> Iterator[tuple[MirrorDocument, ...]]:
     """Every page of changes since the watermark (or `since`, if that is earlier)."""
     stored = ctx.flow.mirror_watermarks.get(endpoint.value)
-    watermark = datetime.fromisoformat(stored) - ctx.timing.quarantine - WATERMARK_MARGIN if stored else None
+    watermark = datetime.fromisoformat(stored) - ctx.timing.quarantine - ctx.timing.margin if stored else None
     start = min((moment for moment in (watermark, since) if moment is not None), default=None)
     first_day = None if watermark else ctx.flow.cutoff - FIRST_LOAD
     return ctx.destination.changes(endpoint, since=start if watermark else None, from_date=first_day)

@@ -17,7 +17,7 @@ from sync import store, store_evidence
 from sync.domain.retry import Looks, Move, judge
 from sync.models import EntryState, PushIntent
 from sync.pipeline import contacts, mirror, tracking
-from sync.pipeline.context import WATERMARK_MARGIN, Context, Progress
+from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import gave_up
 
 
@@ -60,7 +60,7 @@ def _take_over(ctx: Context) -> int:
 
 def _look(ctx: Context, due: list[dict[str, Any]]) -> datetime:
     """Read the books afresh for these requests; what is there is adopted by the reading itself."""
-    since = min(intent["first_send"] for intent in due) - WATERMARK_MARGIN
+    since = min(intent["first_send"] for intent in due) - ctx.timing.margin
     asked = {Endpoint(intent["endpoint"]) for intent in due} - {Endpoint.CONTACTS, Endpoint.TRACKING_OPTIONS}
     endpoints = tuple(asked) or (Endpoint.BANK_TRANSACTIONS,)
     looked_at = mirror.read_changes(ctx, endpoints=endpoints, since=since)

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ GROUPS = ("worker-1", "worker-2")
 LONELY = "loop"  # the operator's `tick --loop`, which needs no broker
 PERSON = "person"
 BEAT = "beat"
-NURSERY_SECONDS = 30.0
+SETTLED_SECONDS = 5.0
 SKEW = Path(__file__).with_name("skew")
 
 
@@ -35,6 +36,7 @@ class Member:
     kind: str
     pid: int
     point: str = ""
+    born: float = field(default_factory=time.monotonic)
 
     @property
     def children(self) -> list[int]:
@@ -148,12 +150,18 @@ class Crew:
             raise CampaignError(f"the nursery has ended: see {self.folder / 'nursery.log'}")
         return int(told)
 
+    @property
+    def is_settled(self) -> bool:
+        """Has every worker had the time to come to the point where it is to die?"""
+        return all(time.monotonic() - self.members[name].born > SETTLED_SECONDS for name in GROUPS)
+
     def _point(self) -> str:
-        """More than every second worker is told to die, at one of the points that were not hit often enough."""
+        """More than every second worker is told to die, most often where the most deaths are still missing."""
         if not self.arms or self.dice.random() < 0.4:
             return ""
         self.count_hits()
-        name = self.dice.choice([point for point in POINTS if self.hits[point] < self.each_point] or POINTS)
+        missing = [max(0, self.each_point - self.hits[point]) for point in POINTS]
+        [name] = self.dice.choices(POINTS, weights=missing if any(missing) else None)
         return f"{name}:{self.dice.choice((1, 1, 2))}"
 
     def count_hits(self) -> Counter[str]:

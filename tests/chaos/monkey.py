@@ -33,10 +33,15 @@ from tests.chaos.stage import Ground
 from tests.chaos.storm import LONGEST_FREEZE, SHORTEST_FREEZE, Act, Size
 
 WAIT_FOR_WORK = 1.0
-LONGEST_AIM = 0.1  # seconds from seeing a worker at work to the blow
+LONGEST_AIM = 0.05  # seconds from seeing a worker at work to the blow
 FULL_SECONDS, WRONG_CLOCK_SECONDS, BEAT_SECONDS = 1.5, 8.0, 4.0
 DEPLOY_GRACE = 4.0
 HOUR = 3600
+WAIT_FOR_REQUEST = 0.25  # so long rather than somebody who only looks
+_LEASED = """
+SELECT flow.id, EXISTS (SELECT FROM push_intent WHERE flow_id = flow.id AND state = 'open' AND NOT unknown) FROM flow
+ WHERE lease_until > clock_timestamp()
+"""
 Later = tuple[float, int, Callable[[], object]]
 
 
@@ -123,14 +128,16 @@ class Monkey:
         return hit
 
     def _wait_for_work(self) -> dict[int, int]:
-        """Children that hold a flow's lease at this moment: pid -> flow."""
-        deadline = time.monotonic() + WAIT_FOR_WORK
-        while time.monotonic() < deadline:
+        """Children that hold a flow's lease at this moment: pid -> flow. Where one has a request on its way, only such."""
+        began = time.monotonic()
+        while time.monotonic() < began + WAIT_FOR_WORK:
             busy = self.crew.busy()
-            leased = {flow for (flow,) in self._ask("SELECT id FROM flow WHERE lease_until > clock_timestamp()", [])}
-            if found := {pid: flow for pid, flow in busy.items() if flow in leased}:
-                return found
-            time.sleep(0.02)
+            leased = dict(self._ask(_LEASED, []))
+            found = {pid: flow for pid, flow in busy.items() if flow in leased}
+            sending = {pid: flow for pid, flow in found.items() if leased[flow]}
+            if sending or (found and time.monotonic() > began + WAIT_FOR_REQUEST):
+                return sending or found
+            time.sleep(0.01)
         return {}
 
     def _strike(self, pids: list[int]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MARGIN = 1.15  # so many more acts are planned than must count: some meet nobody at work
-MOVED_AT_ONCE = 16  # rows of one arrival, about
+MOVED_AT_ONCE = 5  # rows of one arrival, about: small ones, so that there is nearly always something to send
 # As plan.COMPRESSED, for many tenants on a busy machine: 67 times faster than in production, the lease 22 times.
 QUARANTINE, LEASE = 9.0, 5.5
 COMPRESSED = {

@@ -155,7 +155,8 @@ class Storm:
             "after_contacts_answered": Act.MOVE,
         }
         found = [act for point, act in occasions.items() if point in missing]
-        return [*found, Act.MOVE, Act.DEPLOY] if missing else []
+        again = [Act.DEPLOY] if monkey.crew.is_settled else []
+        return [*found, Act.MOVE, *again] if missing else []
 
     def _come_to_rest(self, monkey: Monkey) -> float | None:
         """No fault any more, every worker well: how long until nothing moves? None: it never came to rest."""
