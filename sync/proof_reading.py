@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Min
 
 from connectors.contract.ports import Destination, Source
-from connectors.contract.records import DocumentKind, MirrorDocument
+from connectors.contract.records import NEVER, DocumentKind, MirrorDocument
 from sync import store
 from sync.domain import plan
 from sync.domain.booking import booking_date, possible_days
@@ -45,17 +45,19 @@ def nothing_collected() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Both sides, and what we say about them. `not_looked_up`: documents that may stand before what was read."""
+    """Both sides, and what we say about them. `not_looked_up`: documents that may stand before what was read; `changed`:
+    bank transactions, with their lines, that changed since a sync last read them."""
 
     rows: list[SourceRow]
     books: list[Leg]
     ours: dict[str, Ours]
     not_looked_up: frozenset[str]
+    changed: list[MirrorDocument]
 
 
 @dataclass(slots=True, kw_only=True)
 class Reader:
-    """One proof's reading. `began`: what changed since then is moving."""
+    """One proof's reading. `began`: what changed since then is moving; `mirrored`: until when a sync has read the books."""
 
     flow: Flow
     source: Source
@@ -64,6 +66,7 @@ class Reader:
     span: Span
     start: date
     began: datetime
+    mirrored: datetime
     told: Progress
     _seen: set[str] = field(default_factory=set)
     _equals: Counter[str] = field(default_factory=Counter)
@@ -77,7 +80,9 @@ class Reader:
             return self._read(records=records, documents=documents)
 
     def _read(self, *, records: int, documents: int) -> Reading:
-        books = legs(_counted(_documents(self.destination, self.start), "books", documents, self.told))
+        changed: list[MirrorDocument] = []
+        standing = self._standing(changed)
+        books = legs(_counted(standing, "books", documents, self.told))
         rows = list(_counted(self._rows(self.start, self.span.until), "source", records, self.told))
         with tenant_scope(self.flow.tenant_id):
             known = store.posted_by_fingerprint(self.flow.pk, since=self.began)
@@ -88,7 +93,13 @@ class Reader:
         named = named_as_ours([*rows, *further], known) if further else named
         parts = [part for row in named for part in in_parts(row, ours)]
         found, left = self._looked_up(parts, books, ours)
-        return Reading(rows=parts, books=[*books, *found], ours=ours, not_looked_up=left)
+        return Reading(rows=parts, books=[*books, *found], ours=ours, not_looked_up=left, changed=changed)
+
+    def _standing(self, changed: list[MirrorDocument]) -> Iterator[list[MirrorDocument]]:
+        """Every document of the proved days; those that a sync does not know as they are now are put into `changed`."""
+        for page in _documents(self.destination, self.start, lines_since=self.mirrored):
+            changed += [it for it in page if it.by_account is not None]
+            yield page
 
     def _rows(self, since: date, until: date | None) -> Iterator[list[SourceRow]]:
         """Page by page the executed movements of the proved wallets; each once, however often it is shown."""
@@ -197,10 +208,12 @@ def named_as_ours(rows: Sequence[SourceRow], known: Sequence[Mapping[str, Any]])
     return named
 
 
-def _documents(destination: Destination, start: date) -> Iterator[list[MirrorDocument]]:
+def _documents(
+    destination: Destination, start: date, *, lines_since: datetime = NEVER
+) -> Iterator[list[MirrorDocument]]:
     """From the first day on, to the end: Xero is asked by the first day only, and what stands later explains a border."""
     for endpoint in mirror.ALL_ENDPOINTS:
-        for page in destination.changes(endpoint, since=None, from_date=start, with_lines=False):
+        for page in destination.changes(endpoint, since=None, from_date=start, lines_since=lines_since):
             yield [it for it in page if it.date >= start]
 
 

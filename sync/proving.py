@@ -9,8 +9,7 @@ from typing import Any
 
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
-from connectors.contract.ports import Destination
-from connectors.contract.records import Endpoint
+from connectors.contract.records import NEVER, Endpoint
 from sync import incidents, store, store_deals, store_links, store_proofs
 from sync.domain import clearing
 from sync.domain.pairing import Span
@@ -57,11 +56,11 @@ def flow_prove(
         span=span,
         start=start,
         began=began,
+        mirrored=_mirrored(flow),
         told=told,
     )
     try:
         read = reader.read(records=records, documents=documents)
-        changed = _changed_since_mirrored(flow, destination)
     finally:
         connector_services.store_calls(tenant_id, connector_services.take_calls(source, destination))
     with tenant_scope(tenant_id):
@@ -70,8 +69,9 @@ def flow_prove(
             strays=_strays(flow, [wallet.source_account_id for wallet in wallets]), span=span,
             not_looked_up=read.not_looked_up,
         )  # fmt: skip
-        if changed:
-            store.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=changed)
+        if read.changed:
+            afresh = [mirror.as_row(document) for document in read.changed]
+            store.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=afresh)
         result = _with_clearing(report(balance, wallets), flow, span=span)
         kept = Proof.objects.create(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
@@ -83,15 +83,12 @@ def flow_prove(
     return {**result, "proof": kept.pk}
 
 
-def _changed_since_mirrored(flow: Flow, destination: Destination) -> list[dict[str, Any]]:
-    """The bank transactions that changed since a sync last read them: a proof is not an hour behind the books. One call as a
-    rule, none where no sync has read them yet. No transaction is open."""
+def _mirrored(flow: Flow) -> datetime:
+    """Until when a sync has read the bank transactions, so that a proof is not an hour behind the books; NEVER where none
+    has read them yet."""
     known = flow.mirror_watermarks.get(Endpoint.BANK_TRANSACTIONS.value)
     last = datetime.fromisoformat(known) if known else flow.mirror_read_at
-    if last is None:
-        return []
-    pages = destination.changes(Endpoint.BANK_TRANSACTIONS, since=last - mirror.SHORT_MARGIN)
-    return [mirror.as_row(document) for page in pages for document in page]
+    return last - mirror.SHORT_MARGIN if last else NEVER
 
 
 def _with_clearing(result: dict[str, Any], flow: Flow, *, span: Span) -> dict[str, Any]:

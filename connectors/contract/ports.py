@@ -9,6 +9,7 @@ from typing import Protocol
 
 from connectors.contract.money import FxRate
 from connectors.contract.records import (
+    EVER,
     Answer,
     Chart,
     Classified,
@@ -108,12 +109,13 @@ class Destination(Protocol):
     def contact_by_number(self, number: str) -> DestinationContact | None: ...
 
     def changes(
-        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, with_lines: bool = True
+        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, lines_since: datetime = EVER
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         """Documents changed since, all statuses, to the last page; raises rather than end early.
 
         `from_date` bounds a first load by document date. Bank transfers appear once, as BANKTRANSFER; a payment that
-        belongs to a batch appears once, as its BATCHPAYMENT. Without lines `lines_hash` is "": who only adds up saves it.
+        belongs to a batch appears once, as its BATCHPAYMENT. What has not changed at `lines_since` or later comes without
+        its lines (`lines_hash` "", `by_account` None): who only adds up saves them.
         """
 
     def open_items(self, *, since: datetime | None) -> Iterator[tuple[OpenItem, ...]]:

@@ -10,6 +10,7 @@ from connectors.contract.errors import ConnectorError, ContractBroken
 from connectors.contract.money import FxRate
 from connectors.contract.ports import Health
 from connectors.contract.records import (
+    EVER,
     Account,
     Answer,
     Chart,
@@ -81,12 +82,12 @@ class XeroDestination:
         return None if found is None else reading.contact(found)
 
     def changes(
-        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, with_lines: bool = True
+        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, lines_since: datetime = EVER
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         query: dict[str, str | int] = {} if from_date is None else {"where": date_filter(from_date)}
         match endpoint:
             case Endpoint.BANK_TRANSACTIONS:
-                yield from self._bank_transactions(query, since, with_lines=with_lines)
+                yield from self._bank_transactions(query, since, lines_since=lines_since)
             case Endpoint.BANK_TRANSFERS:
                 # Not paged, and "modified" means created: a later deletion shows only when read by id.
                 found = self._client.all("BankTransfers", query={**query, "includeDeleted": "true"}, since=since)
@@ -152,12 +153,12 @@ class XeroDestination:
         return accounts
 
     def _bank_transactions(
-        self, query: Query, since: datetime | None, *, with_lines: bool
+        self, query: Query, since: datetime | None, *, lines_since: datetime
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         query = {**query, "unitdp": 4}
         for page in self._client.pages("BankTransactions", id_key="BankTransactionID", query=query, since=since):
             yield tuple(
-                reading.bank_transaction(element, with_lines=with_lines)
+                reading.bank_transaction(element, lines_since=lines_since)
                 for element in page
                 if not (reading.is_transfer_side(element) or reading.is_beyond_us(element))
             )

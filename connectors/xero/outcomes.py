@@ -13,6 +13,7 @@ from typing import Any
 from connectors.contract import wire
 from connectors.contract.errors import ContractBroken, Finding, Severity
 from connectors.contract.records import (
+    NEVER,
     Answer,
     Change,
     Classified,
@@ -259,7 +260,7 @@ def _document(endpoint: Endpoint, currency: str, element: Wire) -> MirrorDocumen
         case Endpoint.BATCH_PAYMENTS:
             return payments.batch_payment(element, currency_of=currency_of)
         case _:
-            return reading.bank_transaction(element, with_lines=False)  # what counts is read back, lines and all
+            return reading.bank_transaction(element, lines_since=NEVER)  # what counts is read back, lines and all
 
 
 def _id_of(endpoint: Endpoint, element: Wire) -> str:

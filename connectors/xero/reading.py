@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from connectors.contract.errors import ContractBroken
 from connectors.contract.money import MINOR_UNITS, ZERO, Money, MoneyError, decimal_of
 from connectors.contract.records import (
+    EVER,
     DestinationContact,
     DocumentKind,
     LineItem,
@@ -70,9 +72,10 @@ def is_beyond_us(element: Wire) -> bool:
     return currency != "" and currency not in MINOR_UNITS and not find_marker(text(element, "Reference"))
 
 
-def bank_transaction(element: Wire, *, with_lines: bool = True) -> MirrorDocument:
+def bank_transaction(element: Wire, *, lines_since: datetime = EVER) -> MirrorDocument:
     """A spend or receive money transaction. Over- and prepayments count by their direction."""
-    reference = text(element, "Reference")
+    reference, changed = text(element, "Reference"), instant_or_none(element.get("UpdatedDateUTC"))
+    with_lines = (changed or EVER) >= lines_since
     return MirrorDocument(
         kind=_direction(element),
         document_id=required(element, "BankTransactionID"),
@@ -88,7 +91,7 @@ def bank_transaction(element: Wire, *, with_lines: bool = True) -> MirrorDocumen
         lines_hash=_lines_hash(element) if with_lines else "",
         by_account=by_account(element) if with_lines else None,
         tax_total=tax_total(element),
-        updated_at=instant_or_none(element.get("UpdatedDateUTC")),
+        updated_at=changed,
     )
 
 

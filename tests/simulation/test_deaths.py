@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,6 +22,7 @@ def test_a_death_at_any_statement_of_a_first_pass_loses_nothing(world: World, st
     """Every commit has at least two statements before the next one, so that each gap between two commits is met."""
     for number in range(3):
         world.amnis.pay_in(amount=f"{100 + number}.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+        world.sandbox.clock.advance(timedelta(minutes=20))  # more than each look overlaps the one before
     with dies_at(statement), pytest.raises(Killed):
         world.sync()
     with tenant_scope(world.tenant.pk):

@@ -24,6 +24,7 @@ from greenlet import greenlet
 from connectors.contract.errors import ConnectorError
 from connectors.contract.money import Money
 from connectors.contract.records import (
+    EVER,
     BankTransaction,
     BankTransfer,
     DocumentKind,
@@ -503,10 +504,10 @@ def remembered(read: Callable[..., MirrorDocument]) -> Callable[..., MirrorDocum
     """A document is read dozens of times in one run: the pure function is asked once for each state of it."""
     known: dict[Any, MirrorDocument] = {}
 
-    def asked(element: Wire, *, with_lines: bool = True) -> MirrorDocument:
-        key = (*(element.get(name) for name in VERSION), with_lines)
+    def asked(element: Wire, *, lines_since: datetime = EVER) -> MirrorDocument:
+        key = (*(element.get(name) for name in VERSION), lines_since)
         if key not in known:
-            known[key] = read(element, with_lines=with_lines)
+            known[key] = read(element, lines_since=lines_since)
         return known[key]
 
     return asked

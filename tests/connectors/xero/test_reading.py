@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract.errors import ContractBroken
 from connectors.contract.money import Money
-from connectors.contract.records import DocumentKind, TrackingChoice
+from connectors.contract.records import NEVER, DocumentKind, TrackingChoice
 from connectors.xero import reading
 from connectors.xero.reading import bank_transaction, bank_transfer, contact, lines_hash
 from tests.connectors.xero.factories import ACCOUNT, BANK, CATEGORY, CONTACT, NO_ID, OPTION, OTHER_BANK, line
@@ -231,4 +231,4 @@ def test_what_the_lines_put_on_each_account_is_summed_without_the_tax_in_it() ->
 
 def test_a_document_shown_without_its_lines_says_nothing_of_accounts() -> None:
     assert bank_transaction(stored(LineItems=[])).by_account is None
-    assert bank_transaction(stored(), with_lines=False).by_account is None
+    assert bank_transaction(stored(), lines_since=NEVER).by_account is None
