@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from sync.models import Entry, EntryState
+from sync.undoing import can_be_posted_again
 from tenants.models import Role
 from tenants.permissions import Action, allowed
+
+
+class Document(Enum):
+    """How it is with the document of an entry."""
+
+    NONE = "nothing was posted"
+    STANDS = "it stands in the books"
+    GONE = "it was posted, and somebody deleted it"
+
+
+NOTHING_POSTED = frozenset({Document.NONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +36,7 @@ class Act:
     needs_reason: bool = False
     needs_document: bool = False  # there must be something to post
     finding: str = ""  # only where this is what stands against the entry
-    posted: bool | None = False  # where a document stands for it in the books, where none does, or in both cases
+    document: frozenset[Document] = NOTHING_POSTED  # with which of these it makes sense
     help: str | Promise = ""
 
 
@@ -53,7 +66,7 @@ ACTS: tuple[Act, ...] = (
         label=_("It is another one: take the link back"),
         action=Action.REVIEW,
         states=frozenset({EntryState.DUPLICATE}),
-        posted=None,
+        document=frozenset(Document),
         help=_("The movement is decided anew. The document in Xero stays as it is."),
     ),
     Act(
@@ -61,15 +74,25 @@ ACTS: tuple[Act, ...] = (
         label=_("Leave it as it is in Xero"),
         action=Action.REVIEW,
         states=frozenset({EntryState.REVIEW}),
-        posted=True,
+        document=frozenset({Document.STANDS}),
         needs_reason=True,
         help=_("The question is settled, and Xero is not touched. It is asked again only if something changes."),
+    ),
+    Act(
+        name="leave_out",
+        label=_("Leave it out"),
+        action=Action.REVIEW,
+        states=frozenset({EntryState.REVIEW}),
+        document=frozenset({Document.GONE}),
+        needs_reason=True,
+        help=_("Its document is gone from Xero, and nothing is posted for it. You can still post it again later."),
     ),
     Act(
         name="handled",
         label=_("Handled by hand"),
         action=Action.REVIEW,
         states=frozenset({EntryState.REVIEW, EntryState.FAILED}),
+        document=frozenset({Document.NONE, Document.GONE}),
         needs_reason=True,
         help=_("You have entered it in Xero yourself. It is never posted from here."),
     ),
@@ -92,13 +115,19 @@ def acts_for(entry: Entry | None, *, role: Role) -> list[Act]:
     return [act for act in ACTS if allowed(role, act.action) and _fits(act, entry)]
 
 
+def document_of(entry: Entry) -> Document:
+    if entry.destination_id is None:
+        return Document.NONE
+    return Document.GONE if can_be_posted_again(entry) else Document.STANDS
+
+
 def finding_detail(entry: Entry, code: str) -> str:
     """What the finding of this code names, e.g. the document that is already in Xero; "" without such a finding."""
     return next((str(it.get("detail", "")) for it in entry.findings if it.get("code") == code), "")
 
 
 def _fits(act: Act, entry: Entry) -> bool:
-    if act.posted is not None and act.posted != (entry.destination_id is not None):
+    if document_of(entry) not in act.document:
         return False
     if entry.state not in act.states or (act.needs_document and entry.document is None):
         return False

@@ -10,7 +10,7 @@ from itertools import chain
 from django.http import HttpResponse
 
 from connectors.contract.money import MINOR_UNITS
-from dashboard.text import clean_text, csv_cell
+from sync.domain.printable import clean_text, csv_cell
 from tenants import audit
 from tenants.middleware import TenantRequest
 

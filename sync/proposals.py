@@ -11,7 +11,7 @@ from connectors import services as connector_services
 from connectors.contract.errors import Finding
 from connectors.contract.records import DocumentKind, LedgerEntry, MirrorDocument
 from sync import store, store_amend
-from sync.domain import amending, documents
+from sync.domain import amending, deleted, documents
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow
 from sync.models import MirrorDocument as MirrorRow
 from sync.models.amendment import ON_THE_WAY
@@ -19,7 +19,7 @@ from sync.pipeline import gone
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.amend import other_leg
 from sync.pipeline.result import NotConnected
-from sync.undoing import is_gone, refuse_paused
+from sync.undoing import can_be_posted_again, refuse_paused
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -48,7 +48,7 @@ class Proposal:
 
 def proposal_of(entry: Entry) -> Amendment | None:
     """The newest proposal that a person may decide. Inside the tenant's scope."""
-    if entry.state != EntryState.REVIEW or is_gone(entry):
+    if entry.state != EntryState.REVIEW or can_be_posted_again(entry):
         return None
     newest = entry.amendments.order_by("-id").first()
     return newest if newest is not None and newest.state in DECIDABLE and newest.changed else None
@@ -122,7 +122,7 @@ def proposal_apply(*, tenant_id: int, entry_id: int, actor: str, named: Collecti
     judged = proposal_preview(tenant_id=tenant_id, entry_id=entry_id, named=named)
     if judged:
         refuse_paused(tenant_id=tenant_id, flow_id=judged[0].amendment.flow_id)
-    lost = [it.amendment.entry_id for it in judged if it.problem is not None and it.problem.code == amending.GONE]
+    lost = [it.amendment.entry_id for it in judged if it.problem is not None and it.problem.code == deleted.GONE]
     if lost:
         with tenant_scope(tenant_id, actor=actor):
             _tell_gone(

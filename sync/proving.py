@@ -16,7 +16,7 @@ from sync.domain.pairing import Span
 from sync.domain.proof import Acceptance, Wallet, prove, report
 from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
-from sync.pipeline import mirror
+from sync.pipeline import drift, mirror
 from sync.proof_reading import Progress, Reader
 from tenants.scoping import tenant_scope
 
@@ -77,6 +77,8 @@ def flow_prove(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,
             trigger=trigger, made_by=actor, seconds=round(time.monotonic() - started, 2),
         )  # fmt: skip
+        if result["missing"]:  # what became of each is told on its page
+            drift.ask(flow.pk)
         if since is None and until is None:
             _tell(flow, result)
         tell_of_others(flow, wallets)

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from connectors.models import Connection
 from sync import bank_details, store, store_amend
-from sync.domain import amending
+from sync.domain import deleted
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
@@ -227,7 +227,7 @@ def _aside(entry: Entry, state: str) -> dict[str, Any]:
     be undone; where somebody deleted it, it is out."""
     if entry.destination_id is None:
         return {"state": state}
-    if any(finding["code"] == amending.GONE for finding in entry.findings):
+    if deleted.is_told(entry.findings):
         return {"state": EntryState.UNDONE}
     return {"state": EntryState.CONFIRMED, "findings": []}
 

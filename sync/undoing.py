@@ -20,7 +20,7 @@ from connectors.contract.errors import Finding
 from connectors.contract.ports import Destination
 from connectors.contract.records import Allocation, DocumentKind, LedgerEntry, MirrorDocument
 from sync import store, store_amend
-from sync.domain import amending, documents
+from sync.domain import amending, deleted, documents
 from sync.domain.match import account_of
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, Leg, PushIntentItem
 from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
@@ -150,7 +150,9 @@ def _with_units(flow: Flow, entries: list[Entry]) -> list[Entry]:
     known = {entry.pk for entry in entries}
     others = Entry.objects.filter(flow=flow, unit__in=units, destination_id__isnull=False, document__isnull=False)
     others = others.exclude(state__in=(EntryState.UNDONE, EntryState.DUPLICATE)).select_related("contact", "record")
-    return entries + [entry for entry in others.order_by("id") if entry.pk not in known and not is_gone(entry)]
+    return entries + [
+        entry for entry in others.order_by("id") if entry.pk not in known and not can_be_posted_again(entry)
+    ]
 
 
 def _asked_already(entries: Sequence[Entry]) -> dict[int, str]:
@@ -201,7 +203,7 @@ def _whole_units(items: Sequence[Item]) -> list[Item]:
 
 
 def _holds_back(item: Item) -> bool:
-    return item.problem is not None and item.problem.code != amending.GONE
+    return item.problem is not None and item.problem.code != deleted.GONE
 
 
 def _never() -> Finding:
@@ -344,7 +346,7 @@ def entry_post_again(*, tenant_id: int, entry_ids: Sequence[int], actor: str, re
         units = [unit for unit in wanted.values_list("unit", flat=True) if unit]
         flows = set(wanted.values_list("flow_id", flat=True))
         whole = Entry.objects.filter(Q(pk__in=entry_ids) | Q(unit__in=units, flow_id__in=flows))
-        gone = [entry for entry in whole.select_for_update().order_by("pk") if is_gone(entry)]
+        gone = [entry for entry in whole.select_for_update().order_by("pk") if can_be_posted_again(entry)]
         if not gone or Amendment.objects.filter(entry__in=gone, state__in=OPEN_AMENDMENTS).exists():
             return 0
         moved = post_again(
@@ -357,11 +359,11 @@ def entry_post_again(*, tenant_id: int, entry_ids: Sequence[int], actor: str, re
         return moved
 
 
-def is_gone(entry: Entry) -> bool:
+def can_be_posted_again(entry: Entry) -> bool:
     """Is the document that this entry had surely no longer in the books?"""
     if entry.state == EntryState.UNDONE:
         return True
-    return entry.state == EntryState.REVIEW and any(it.get("code") == amending.GONE for it in entry.findings)
+    return entry.state == EntryState.REVIEW and deleted.is_told(entry.findings)
 
 
 # ---------------------------------------------------------------- what came of it

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from dashboard.paging import PAGE_SIZE, ListPage, read_id
-from dashboard.text import clean_text
+from sync.domain.printable import clean_text
 from tenants.models import AuditEvent
 
 

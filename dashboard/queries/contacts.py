@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from connectors.models import Reference
 from dashboard.paging import PAGE_SIZE, ListPage
-from dashboard.text import clean_text
+from sync.domain.printable import clean_text
 from sync.models import ContactIdentity, ContactLink, Entry, EntryState, Flow, MirrorDocument
 
 SHOWN = 50

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from dashboard.queries.transactions import TransactionRow, with_entries
+from sync.domain import deleted
 from sync.models import Entry, EntryState, Flow, Record
 
 MAX_GROUPED = 20_000
@@ -30,11 +31,12 @@ class Cause:
 @dataclass(slots=True, kw_only=True)
 class ReviewGroup:
     """Entries with the same first obstacle. `key` names the group in an address. `posted`: how many of them stand in the
-    books, so that nothing is to be posted for them."""
+    books, so that nothing is to be posted for them; `deleted`: how many did, until somebody deleted their document."""
 
     cause: Cause
     entry_ids: list[int] = field(default_factory=list)
     posted: int = 0
+    deleted: int = 0
     complete: int = 0  # of the others have a document, so accepting them posts something
     values: dict[str, Decimal] = field(default_factory=dict)
 
@@ -67,7 +69,9 @@ def review_groups(*, flow: Flow) -> list[ReviewGroup]:
         cause = root_cause(findings, accepted=accepted, failed=state == EntryState.FAILED)
         group = groups.setdefault((cause.code, cause.detail), ReviewGroup(cause=cause))
         group.entry_ids.append(entry_id)
-        group.posted += posted
+        is_deleted = posted and deleted.is_told(findings)
+        group.deleted += is_deleted
+        group.posted += posted and not is_deleted
         group.complete += complete
         if amount is not None:
             group.values[currency] = group.values.get(currency, Decimal(0)) + abs(amount)

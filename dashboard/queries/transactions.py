@@ -13,7 +13,7 @@ from django.http import QueryDict
 
 from connectors.contract.records import Execution, Movement
 from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
-from dashboard.text import clean_text
+from sync.domain.printable import clean_text
 from sync.models import Entry, EntryState, Flow, Record, RecordState
 
 STATE_GROUPS: dict[str, tuple[str, ...]] = {

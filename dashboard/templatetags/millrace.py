@@ -19,8 +19,8 @@ from django.utils.translation import ngettext
 from connectors.contract.money import MINOR_UNITS
 from dashboard.addresses import tenant_url
 from dashboard.icons import ICONS
-from dashboard.text import clean_text
 from dashboard.words import Word, word_for
+from sync.domain.printable import clean_text
 from sync.models import Record
 from tenants.models import Tenant
 

@@ -15,9 +15,9 @@ from dashboard.pages import back_to, current_flow, render_page
 from dashboard.paging import ListPage, read_id
 from dashboard.queries import contacts
 from dashboard.queries.chart import rule_choices
-from dashboard.text import clean_text
 from dashboard.views.flow_acts import flow_or_404
 from sync import coding_memory, contacting
+from sync.domain.printable import clean_text
 from sync.models import ContactIdentity, ContactLink
 from sync.services import NotPossible
 from tenants.middleware import TenantRequest

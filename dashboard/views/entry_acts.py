@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.access import tenant_action
-from dashboard.acts import BY_NAME
+from dashboard.acts import BY_NAME, document_of
 from dashboard.pages import back_to
 from dashboard.queries.review import review_groups
 from dashboard.views.flow_acts import flow_or_404
@@ -27,6 +27,7 @@ _SERVICES: dict[str, Service] = {
     "accept": services.entry_accept,
     "skip": services.entry_skip,
     "leave": services.entry_skip,  # what stands in the books stays there
+    "leave_out": services.entry_skip,  # what somebody deleted there is out
     "handled": services.entry_handled_by_hand,
     "unlink": linking.entry_unlink,
 }
@@ -83,7 +84,7 @@ def _do(request: TenantRequest, act: str, entries: Sequence[Entry]) -> tuple[str
     reason = request.POST.get("reason", "").strip()[:200]
     if known.needs_reason and not reason:
         return "", _("Please give a reason.")
-    entry_ids = [it.pk for it in entries if known.posted in (None, it.destination_id is not None)]
+    entry_ids = [it.pk for it in entries if document_of(it) in known.document]
     try:
         moved = _SERVICES[act](
             tenant_id=request.tenant.pk, entry_ids=entry_ids, actor=request.user.email, reason=reason
@@ -100,6 +101,6 @@ def _done(act: str, moved: int) -> str:
         return ngettext(
             "%(n)s movement is left as it is in Xero.", "%(n)s movements are left as they are in Xero.", moved
         ) % {"n": moved}
-    if act in ("skip", "handled"):
+    if act in ("skip", "handled", "leave_out"):
         return ngettext("%(n)s movement was left out.", "%(n)s movements were left out.", moved) % {"n": moved}
     return ngettext("%(n)s movement is decided anew.", "%(n)s movements are decided anew.", moved) % {"n": moved}

@@ -14,9 +14,9 @@ from dashboard.forms.rates import RateForm, read_rate_form
 from dashboard.pages import back_to, current_flow, render_page
 from dashboard.paging import ListPage
 from dashboard.queries import rates as queries
-from dashboard.text import clean_text
 from dashboard.views.flow_acts import flow_or_404
 from sync import rates
+from sync.domain.printable import clean_text
 from sync.domain.rate_tables import UNITS, Direction, Method, RateFault
 from sync.models import Flow, RateTableRow
 from tenants.middleware import TenantRequest

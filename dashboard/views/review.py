@@ -35,6 +35,7 @@ class GroupCard:
     can_accept: bool
     unsent: int  # of them nothing stands in the books
     posted: int
+    deleted: int
     is_open: bool
     rows: list[TransactionRow]
     pays: list[PayCard]  # what its movements may pay, where that is the question
@@ -67,8 +68,9 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
         sums=group.sums,
         failed=group.cause.code == GAVE_UP,
         can_accept=group.complete > 0 and group.cause.code != GAVE_UP,
-        unsent=group.count - group.posted,
+        unsent=group.count - group.posted - group.deleted,
         posted=group.posted,
+        deleted=group.deleted,
         is_open=is_open,
         rows=group_rows(flow=flow, group=group) if is_open and not about_invoices else [],
         pays=pays,

@@ -23,7 +23,7 @@ from sync.domain.coding_case import DecidedBy
 from sync.models import Entry, EntryState, Flow
 from sync.models.amendment import ON_THE_WAY
 from sync.proposals import proposal_of
-from sync.undoing import STANDING, is_gone
+from sync.undoing import STANDING, can_be_posted_again
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
 
@@ -103,8 +103,11 @@ def _later_acts(entry: Entry | None, whole: Sequence[Entry]) -> dict[str, bool]:
         return {}
     on_the_way = entry.amendments.filter(state__in=ON_THE_WAY).exists()
     return {
-        "undo": entry.destination_id is not None and entry.state in STANDING and not on_the_way and not is_gone(entry),
-        "again": not on_the_way and any(is_gone(it) for it in whole),
+        "undo": entry.destination_id is not None
+        and entry.state in STANDING
+        and not on_the_way
+        and not can_be_posted_again(entry),
+        "again": not on_the_way and any(can_be_posted_again(it) for it in whole),
         "proposal": not on_the_way and proposal_of(entry) is not None,
         "on_the_way": on_the_way,
     }

@@ -20,12 +20,12 @@ from connectors.contract.records import (
     MirrorDocument,
     Payment,
 )
+from sync.domain.deleted import gone
 from sync.domain.match import account_of, differences, signed
 
 TOUCHED = "edited_in_xero"
 LOCKED = "period_locked"
 RECONCILED = "reconciled_in_xero"
-GONE = "deleted_in_xero"
 NOT_SHOWN = "not_readable_in_xero"
 
 
@@ -51,11 +51,7 @@ def obstacle(
     if found is None:
         return Finding(code=NOT_SHOWN, message="Xero does not show this document. Look for it there first.")
     if not found.is_live:
-        return Finding(
-            code=GONE,
-            message="Somebody already deleted this document in Xero: there is nothing to remove. Post it again, or leave "
-            "it out.",
-        )
+        return gone(found.status)
     if found.reconciled:
         return Finding(
             code=RECONCILED,

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sync.domain import clearing
+from sync.domain.printable import csv_cell
 from sync.domain.unproved import BALANCED, says, verdict
 
 VERSION = "v1"
-# The last four are the full-width forms, which some spreadsheets read like the plain ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 FIGURES = ("movements", "documents", "source_sum", "held", "xero_sum", "accepted", "difference")
 LISTS = (
     "held_items",
@@ -81,12 +80,4 @@ def _days(accounts: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterab
 
 def _rows(writer: Any, rows: Iterable[Sequence[Any]]) -> None:
     for row in rows:
-        writer.writerow([_cell(cell) for cell in row])
-
-
-def _cell(value: Any) -> str:
-    """Text as spreadsheets read it: only a number may begin with a minus."""
-    text = "" if value is None else str(value)
-    digits = text.removeprefix("-").replace(".", "", 1)
-    is_number = digits.isascii() and digits.isdigit()
-    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) and not is_number else text
+        writer.writerow([csv_cell(cell) for cell in row])

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from connectors.contract.money import Money, round_half_up
-from sync.domain.amending import GONE
+from sync.domain.deleted import is_told
 
 Half = Mapping[str, Any]
 KIND = "CLEARING"  # what a person accepts: the rest of a deal, no document
@@ -112,7 +112,7 @@ def _lost(gone: Half, stays: Half, base_currency: str) -> tuple[str, str]:
 
 def _was_deleted_by_a_person(half: Half) -> bool:
     """Of one that is undone: it was gone already when a person left it out. (Our own undo deletes a document too.)"""
-    return any(it["code"] == GONE for it in half["findings"] or ())
+    return is_told(half["findings"])
 
 
 def _put_aside(gone: Half, base_currency: str) -> tuple[str, str]:

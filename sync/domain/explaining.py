@@ -11,15 +11,15 @@ _NEXT = {
     "failed": "Look at why it failed, then try again.",
     "waiting": "Nothing: it waits for its other half and goes on by itself.",
     "skipped": "Nothing, if it was left out on purpose; else try it again.",
-    "undone": "Nothing: it was taken out of the books on purpose. Post it anew if it belongs there.",
+    "undone": "Nothing: it was taken out of the books on purpose. Post it again if it belongs there.",
     "half_undone": "Only one document of its movement was taken out, the other one stands in Xero: undo that one as well, or "
-    "post this one anew.",
+    "post this one again.",
     "duplicate": "Link it to the document in Xero that is this movement.",
 }
 _ON_ITS_WAY = "Nothing: it is on its way into the books."
 NOT_FETCHED = "not fetched yet"
 FETCH = "Fill the gap: it is read with the next sync."
-MISSING = "Somebody removed the document in Xero. Open the movement: post it anew, or leave it out with a reason."
+MISSING = "Somebody removed the document in Xero. Open the movement: post it again, or leave it out with a reason."
 GONE_OR_EARLIER = (
     "It was not looked up, because there are too many like it: it does not stand in Xero on the days that were read, so somebody "
     "removed it there, or gave it an earlier date. Prove again after the next sync, or look at its document in Xero."
@@ -130,7 +130,7 @@ def copied(
     than this one."""
     said = f"It carries the marker of {_named(source_id, day)} on wallet {wallet}, "
     if is_out:
-        step = "Delete it in Xero. Or open the movement and post it anew: this one is offered for the link then."
+        step = "Delete it in Xero. Or open the movement and post it again: this one is offered for the link then."
         return "own_twin", f"{said}which was taken out of the books: somebody copied its document.", step
     if has_other:
         again = "was posted again under another marker" if was_posted_again else "has another document by now"
@@ -159,7 +159,7 @@ def link_step(state: str, *, is_offered: bool = False, fits: bool = True, is_res
         return "Let the sync read that movement: this document is offered for the link then."
     if state in ("undone", "half_undone"):
         return (
-            "If it is that movement, open it and post it anew: this document is offered for the link then. Else accept it with "
+            "If it is that movement, open it and post it again: this document is offered for the link then. Else accept it with "
             "a reason, or delete it in Xero."
         )
     if state in ("skipped", "duplicate"):
@@ -200,9 +200,7 @@ def unexpected(
         return "typed", said, link
     if gone:
         said = f"It looks like movement {gone}, whose document somebody removed in Xero: probably typed anew by hand."
-        step = (
-            "Do not delete it. Open the movement and leave it out because it is booked by hand, then accept this one."
-        )
+        step = "Do not delete it. Open the movement, choose that it is handled by hand, then accept this one with a reason."
         return "retyped", said, step
     if posted:
         said = f"It equals movement {posted}, which is posted already: probably the same money a second time."

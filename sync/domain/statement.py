@@ -15,14 +15,12 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from connectors.contract.money import ZERO
-from sync.domain.printable import visible
+from sync.domain.printable import csv_cell, visible
 
 COLUMNS = ("*Date", "*Amount", "Payee", "Description", "Reference", "Check Number")
 _Line = TypeVar("_Line")
 MAX_TEXT = 255
 MOST_LINES = 1_000  # that Xero takes in one file: "split up the file if it contains more", says its help page
-# The last four are the full-width forms, which some spreadsheets read like the plain ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +106,8 @@ def to_csv(lines: Iterable[StatementLine]) -> str:
 
 
 def neutral(text: str) -> str:
-    """Foreign text in one line that no spreadsheet runs: what starts like a formula gets an apostrophe in front."""
-    shown = visible(text)[:MAX_TEXT]
-    return f"'{shown}" if shown.startswith(_FORMULA_STARTS) else shown
+    """Foreign text in one line that no spreadsheet runs."""
+    return csv_cell(visible(text))[:MAX_TEXT]
 
 
 def _cells(line: StatementLine) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync import store, store_evidence
-from sync.domain import amending, documents, match
+from sync.domain import amending, deleted, documents, match
 from sync.domain.tax_amounts import tax_difference
 from sync.models import EntryState
 from sync.pipeline import findings, mirror
@@ -66,10 +66,7 @@ def verdict(row: dict[str, Any], found: MirrorDocument, *, compare_tax: bool = T
         return {
             "id": row["id"],
             "state": EntryState.REVIEW,
-            "findings": findings.review(
-                "deleted_in_xero",
-                "Somebody deleted this document in Xero right after it was posted. Millrace does not post it again by itself.",
-            ),
+            "findings": findings.as_json([deleted.gone(found.status)]),
             "note": note,
         }
     answered = row["posted_rate"]

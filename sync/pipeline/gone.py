@@ -1,6 +1,6 @@
 """A posted document that somebody deleted or voided in the books, and what the source says of its movement since.
 
-Nothing stands any more, so nothing can be changed or kept: whatever the source says goes into a document that is posted anew.
+Nothing stands any more, so nothing can be changed or kept: whatever the source says goes into a document that is posted again.
 Both facts stay told until a person has it posted, or leaves it out.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.contract.errors import Finding, Severity
 from sync import store_amend
-from sync.domain.amending import GONE
+from sync.domain import deleted
 from sync.models import EntryState
 from sync.pipeline import findings
 
@@ -22,18 +22,15 @@ NO_LONGER = ("document", "posted", "no longer called for")
 
 def is_gone(entry: Mapping[str, Any]) -> bool:
     """`entry`: the columns of one."""
-    return entry["state"] == EntryState.REVIEW and any(it["code"] == GONE for it in entry["findings"] or ())
+    return entry["state"] == EntryState.REVIEW and deleted.is_told(entry["findings"])
 
 
-def move(entry: Mapping[str, Any], *, act: str = "deleted") -> dict[str, Any]:
+def move(entry: Mapping[str, Any], *, status: str = "DELETED") -> dict[str, Any]:
     """The move of an entry whose document is seen to be gone. What a person was asked about a change of its movement comes
     along; `note`: as the question left it."""
-    message = (
-        f"Somebody {act} this document in Xero. Millrace never posts it again by itself: post it anew or leave it."
-    )
     note = {"step": "confirm", **{name: value for name, value in (entry["note"] or {}).items() if name == "changed"}}
     code = WITHDREW if any(it["code"] == WITHDREW for it in entry["findings"] or ()) else CHANGED
-    told = findings.review(GONE, message) + _since(note.get("changed", ()), code=code)
+    told = findings.as_json([deleted.gone(status)]) + _since(note.get("changed", ()), code=code)
     return {"id": entry["id"], "state": EntryState.REVIEW, "findings": told, "note": note}
 
 
@@ -50,7 +47,7 @@ def changed(entry: Mapping[str, Any], fields: Fields, *, code: str = CHANGED, re
 
 def withdraw_proposals(moves: Sequence[Mapping[str, Any]]) -> None:
     """What was proposed for documents that are gone by now. No statement where there is none. Inside `commit`."""
-    ids = [it["id"] for it in moves if any(found["code"] == GONE for found in it.get("findings") or ())]
+    ids = [it["id"] for it in moves if deleted.is_told(it.get("findings"))]
     if ids:
         store_amend.withdraw_proposals(ids, note="Somebody deleted the document in Xero.")
 
@@ -66,6 +63,6 @@ def _since(fields: Fields, *, code: str, reason: str = "") -> list[dict[str, Any
         message = f"Amnis has changed the movement since it was posted, and as it reads now it cannot be posted{why}."
     else:
         message = (
-            f"Amnis has changed the movement since it was posted ({told}). Posted anew, it reads as Amnis says now."
+            f"Amnis has changed the movement since it was posted ({told}). Posted again, it reads as Amnis says now."
         )
     return findings.as_json([Finding(code=code, message=message, severity=Severity.REVIEW)])

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sync.domain.amending import GONE, NOT_SHOWN
+from sync.domain.amending import NOT_SHOWN
+from sync.domain.deleted import GONE
 from sync.domain.plan import Booked
 from sync.models import Entry, EntryState, RecordState
 from sync.models import MirrorDocument as MirrorRow

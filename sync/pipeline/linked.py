@@ -24,12 +24,12 @@ from sync.pipeline import findings, foreign, pairs
 from sync.pipeline.confirm import from_mirror
 from sync.pipeline.context import Context
 
-GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
+LINK_GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
 OFFER_GONE = "offer_deleted"
 Retold = tuple[
     Mapping[str, Any], Mapping[str, Any], Money
 ]  # the entry, the entry as decided now, the movement's amount
-LOST = frozenset({GONE, CHANGED})
+LOST = frozenset({LINK_GONE, CHANGED})
 
 
 def lost(ctx: Context) -> list[dict[str, Any]]:
@@ -202,7 +202,7 @@ def _gone(document: MirrorDocument, *, alone: bool, detail: str) -> Finding:
         f"{what} linked to this movement ({_shown(document)}) was {act} in Xero, so the movement is no longer in the "
         f"books.{rest} Try again to have it posted, or leave it out with a reason."
     )
-    return Finding(code=GONE, message=message, detail=detail, severity=Severity.REVIEW)
+    return Finding(code=LINK_GONE, message=message, detail=detail, severity=Severity.REVIEW)
 
 
 def _changed(there: Sequence[MirrorDocument], movement: Money, *, detail: str) -> Finding:

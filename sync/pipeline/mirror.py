@@ -12,7 +12,9 @@ from typing import Any
 
 from connectors.contract.records import Endpoint, MirrorDocument
 from sync import store
+from sync.domain import deleted
 from sync.models import EntryState, MirrorInvoice
+from sync.pipeline import findings
 from sync.pipeline.again import renew
 from sync.pipeline.context import STALE_MIRROR, Context
 
@@ -179,17 +181,10 @@ def _adoption(documents: list[dict[str, Any]]) -> dict[str, Any]:
     chosen = live[0] if live else documents[0]
     move = {"id": chosen["id"], "destination_id": chosen["document_id"], "posted_rate": _text(chosen["rate"])}
     if not live:
-        finding = {
-            "code": "deleted_in_xero",
-            "severity": "review",
-            "detail": "",
-            "message": "This movement was posted before and somebody deleted it in Xero. Millrace never posts it again "
-            "by itself: post it anew or leave it out.",
-        }
         return {
             **move,
             "state": EntryState.REVIEW,
-            "findings": [finding],
+            "findings": findings.as_json([deleted.gone(chosen["status"])]),
             "note": {"step": "reconcile", "found": "deleted"},
         }
     return {

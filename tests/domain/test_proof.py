@@ -259,7 +259,7 @@ def test_a_document_that_looks_like_a_held_row_says_which_one() -> None:
             "It cannot be linked as it is. Open the movement",
         ),
         (held("booked by hand", state="skipped"), "If the movement was put aside because of this document, accept it"),
-        (held("undo", state="undone"), "If it is that movement, open it and post it anew"),
+        (held("undo", state="undone"), "If it is that movement, open it and post it again"),
         (None, "Let the sync read that movement"),
     ],
     ids=["not offered", "refused", "left out", "taken out", "not read yet"],

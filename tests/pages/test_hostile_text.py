@@ -9,7 +9,7 @@ import re
 import pytest
 from django.test import Client
 
-from dashboard.text import clean_text, csv_cell
+from sync.domain.printable import clean_text, csv_cell
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pages.routes import PAGES, ROUTES
@@ -106,6 +106,8 @@ def test_an_export_is_written_down(as_alice: Client, world: World) -> None:
         ("\uff1d1", "'\uff1d1"),
         ("-120.50", "-120.50"),
         ("--1", "'--1"),
+        ("Rent;=1+1", "Rent;'=1+1"),
+        ("-1200", "-1200"),
         ("plain", "plain"),
         ("", ""),
         (None, ""),

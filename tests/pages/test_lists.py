@@ -84,11 +84,11 @@ def test_a_marker_finds_its_movement(world: World) -> None:
 
 
 def test_the_figures_count_every_row_once(world: World) -> None:
-    """Made by hand: two confirmed, a third that is about to be taken back, and a pair; two on the way, three to review,
+    """Made by hand: two confirmed, a third that is about to be taken back, and a pair; two on the way, four to review,
     one failed, two left out."""
     with tenant_scope(world.tenant.pk):
         counted = totals(flow=world.flow)
-    assert (counted.posted, counted.pending, counted.review, counted.failed, counted.skipped) == (5, 2, 3, 1, 2)
+    assert (counted.posted, counted.pending, counted.review, counted.failed, counted.skipped) == (5, 2, 4, 1, 2)
 
 
 def test_the_review_groups_by_the_first_obstacle(world: World) -> None:
@@ -97,6 +97,7 @@ def test_the_review_groups_by_the_first_obstacle(world: World) -> None:
     assert {cause: group.count for cause, group in groups.items()} == {
         ("default_missing", "fee"): 2,
         ("contact_missing", ""): 1,
+        ("deleted_in_xero", ""): 1,
         (GAVE_UP, ""): 1,
     }
     assert groups["default_missing", "fee"].sums == [("CHF", Decimal("241.00"))]
@@ -110,7 +111,11 @@ def test_skipping_a_cause_skips_all_of_it_and_says_why(as_alice: Client, world: 
     answer = as_alice.post(address, {"group": key, "reason": "entered by hand"}, follow=True)
     assert b"2 movements were left out." in answer.content
     with tenant_scope(world.tenant.pk):
-        assert {it.cause.code for it in review_groups(flow=world.flow)} == {"contact_missing", GAVE_UP}
+        assert {it.cause.code for it in review_groups(flow=world.flow)} == {
+            "contact_missing",
+            "deleted_in_xero",
+            GAVE_UP,
+        }
     page = as_alice.get(f"/t/{world.tenant.public_id}/transactions/{world.records['unmapped'].pk}/").content.decode()
     assert "entered by hand" in page
     assert "alice@muster.example" in page
@@ -150,6 +155,32 @@ def test_what_stands_in_the_books_is_offered_only_what_does_something(as_alice: 
     with tenant_scope(world.tenant.pk):
         left = Entry.objects.filter(destination_id__in=["d-77", "d-78"]).order_by("id")
         assert [(it.state, it.findings) for it in left] == [("confirmed", [])] * 2
+
+
+def test_a_deleted_document_can_be_left_out_or_posted_again_and_does_not_stay_as_it_is(
+    as_alice: Client, world: World
+) -> None:
+    """On its own page and in the review, where the whole cause is left out with one reason."""
+    record = world.records["deleted"].pk
+    base = f"/t/{world.tenant.public_id}"
+    detail = as_alice.get(f"{base}/transactions/{record}/").content.decode()
+    inbox = as_alice.get(f"{base}/review/").content.decode()
+
+    offered = ("accept", "retry", "skip", "leave", "handled", "leave_out")
+    assert [f"/{act}/" in detail for act in offered] == [False] * 4 + [True] * 2
+    assert "Post again" in detail
+    assert "Leave 1 movement out" in inbox
+    assert "review/leave/" not in inbox
+    with tenant_scope(world.tenant.pk):
+        key = next(it.key for it in review_groups(flow=world.flow) if it.cause.code == "deleted_in_xero")
+    answer = as_alice.post(f"{base}/review/leave/", {"group": key, "reason": "r"}, follow=True)
+    assert b"Nothing changed" in answer.content
+
+    answer = as_alice.post(f"{base}/review/leave_out/", {"group": key, "reason": "of another year"}, follow=True)
+
+    assert b"1 movement was left out." in answer.content
+    with tenant_scope(world.tenant.pk):
+        assert Entry.objects.get(pk=world.entries["deleted"].pk).state == "undone"
 
 
 def test_the_detail_tells_the_story_from_reading_to_reading_back(as_alice: Client, world: World) -> None:

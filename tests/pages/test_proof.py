@@ -38,7 +38,7 @@ def unbalanced() -> dict[str, Any]:
         "balanced": False,
         "accounts": [{"source": "1", "currency": "CHF", **FIGURES, "days": [{"date": "2026-03-02", **FIGURES}]}],
         "held_items": [{**ROW, "state": "fetched", "reason": "not fetched yet", "action": "Fill the gap."}],
-        "missing": [{**ROW, "document": "d-1", "marker": "MR-1", "action": "Post it anew."}],
+        "missing": [{**ROW, "document": "d-1", "marker": "MR-1", "action": "Post it again."}],
         "duplicated": [{"marker": "MR-2", "documents": 2, "action": "Delete one."}],
         "different": [{**ROW, "document": "d-3", "xero_amount": "2.00", "action": "Compare."}],
         "unexpected": [{**DOCUMENT, "cause": "hand", "explanation": "Somebody entered it.", "record": None}],
@@ -64,7 +64,7 @@ def test_each_difference_stands_there_with_its_next_step(as_alice: Client, world
 
     for said in (
         "Fill the gap.",
-        "Post it anew.",
+        "Post it again.",
         "Delete one.",
         "Compare.",
         "Accept it or delete it.",

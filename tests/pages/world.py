@@ -290,6 +290,14 @@ def _fill(world: World) -> None:
             finding("vat_abroad", "The merchant is abroad.", severity="note"),
         ],
     )
+    add_movement(world, "deleted", counterparty="Gelöscht AG")
+    entry = world.entries["deleted"]
+    entry.state, entry.note = EntryState.REVIEW, {"step": "confirm"}
+    entry.findings = [
+        finding("deleted_in_xero", "Somebody deleted this document in Xero. Post it again, or leave it out.")
+    ]
+    entry.save()
+    MirrorDocument.objects.filter(document_id=entry.destination_id).update(status="DELETED")
     add_movement(world, "failed", state=EntryState.FAILED, counterparty="Versicherung AG")
     add_movement(world, "skipped", state=EntryState.SKIPPED, counterparty="Depot")
     _conversion(world, today)

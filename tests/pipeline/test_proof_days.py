@@ -288,7 +288,7 @@ def test_a_copy_of_a_document_that_was_taken_out_is_told_and_can_be_linked(world
     [item] = result["unexpected"]
     assert (item["cause"], item["record"]) == ("own_twin", entry.record_id)
     assert item["explanation"].endswith("which was taken out of the books: somebody copied its document.")
-    assert "post it anew: this one is offered for the link then" in item["action"]
+    assert "post it again: this one is offered for the link then" in item["action"]
     undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor="bob@muster.example")
     world.settle()
     assert link(world, *world.entries()).linked == 1

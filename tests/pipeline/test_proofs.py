@@ -14,18 +14,21 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import Error, transaction
+from django.test import Client
+from django.urls import reverse
 from pypdf import PdfReader
 
-from sync import certifying, proofs, proposals, selectors, services, store
+from sync import certifying, proofs, proposals, selectors, store
 from sync.domain import certificate
 from sync.domain.certificate import digest
 from sync.models import AcceptedDocument, AccountMapping, Certificate, Flow, Incident, Proof, ProofCheck
 from sync.proving import flow_prove
 from sync.services import NotPossible
-from tenants.models import AuditEvent
+from tenants.models import AuditEvent, Role
 from tenants.scoping import tenant_scope
+from tests.pages.world import make_person
 from tests.pipeline.conftest import ORGANISATION, World
-from tests.pipeline.test_linking import BOB, MARCH, an_hour_later, people, proof, typed
+from tests.pipeline.test_linking import BOB, MARCH, people, proof, typed
 
 D = Decimal
 
@@ -49,20 +52,39 @@ def accept(world: World, item: dict[str, Any], reason: str = "opening balance of
     )  # fmt: skip
 
 
-def test_a_document_that_was_deleted_and_typed_anew_is_kept_and_brings_the_books_into_balance(world: World) -> None:
+@pytest.fixture
+def bob(client: Client, world: World) -> Client:
+    client.force_login(make_person(BOB, world.tenant, Role.BOOKKEEPER))
+    return client
+
+
+def address(world: World, name: str, *args: object) -> str:
+    return reverse(f"dashboard:{name}", args=[world.tenant.public_id, *args])
+
+
+def test_a_document_that_was_deleted_and_typed_anew_is_kept_and_brings_the_books_into_balance(
+    world: World, bob: Client
+) -> None:
+    """As a person does it: what the proof says, on the page that it names, by the acts that stand there."""
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     [ours] = world.books.bank_transactions()
     people(world).delete(ours["BankTransactionID"])
     by_hand = typed(world, "RECEIVE", "100.00", day="2026-03-03")
-    an_hour_later(world)
 
     [item] = proof(world)["unexpected"]
     assert (item["document"], item["cause"]) == (by_hand, "retyped")
-    assert item["action"].startswith("Do not delete it.")
+    assert item["action"].startswith("Do not delete it. Open the movement, choose that it is handled by hand")
 
-    [entry] = world.entries()
-    services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB, reason="typed anew")
+    world.sync()
+    record = world.records()[0].pk
+    page = bob.get(address(world, "transactions-detail", record)).content.decode()
+    act = {name: address(world, "transactions-act", record, name) for name in ("handled", "leave_out", "leave", "skip")}
+    assert {name: url in page for name, url in act.items()} == {
+        "handled": True, "leave_out": True, "leave": False, "skip": False,
+    }  # fmt: skip
+    answer = bob.post(act["handled"], {"reason": "typed anew"}, follow=True)
+    assert "1 movement was left out." in answer.content.decode()
     accept(world, item, "the movement of 02.03., typed anew")
     world.settle()
 
@@ -199,7 +221,30 @@ def test_what_is_missing_says_which_movement_and_what_to_do(world: World) -> Non
     [item] = proof(world)["missing"]
 
     assert item["record"] == world.records()[0].pk
-    assert "post it anew, or leave it out" in item["action"]
+    assert "post it again, or leave it out" in item["action"]
+
+
+def test_what_the_proof_says_can_be_done_with_the_next_look(world: World, bob: Client) -> None:
+    """The hourly look has just been: without the proof's word it would not look again for an hour."""
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [ours] = world.books.bank_transactions()
+    people(world).delete(ours["BankTransactionID"])
+    world.sync()
+    assert world.states() == ["confirmed"], "nobody has looked"
+
+    assert "post it again" in proof(world)["missing"][0]["action"]
+    assert [due.flow_id for due in selectors.due_flows(limit=10)] == [world.flow_id], (
+        "at once, whatever its schedule says"
+    )
+    world.sync()
+
+    record = world.records()[0].pk
+    assert "Post again" in bob.get(address(world, "transactions-detail", record)).content.decode()
+    bob.post(address(world, "post-again", record))
+    world.settle()
+    assert [D(str(it["Total"])) for it in world.books.bank_transactions()] == [D("100.00")]
+    assert proof(world)["balanced"]
 
 
 def test_documents_that_somebody_removed_are_missing_although_they_cancel_out(world: World) -> None:

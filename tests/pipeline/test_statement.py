@@ -111,6 +111,8 @@ def test_what_starts_like_a_formula_is_made_harmless_and_amounts_stay_numbers(mo
     fee = next(row for row in export(month, "090") if row["*Amount"] == "-9.00")
     assert not any(fee[name].startswith(("=", "+", "-", "@")) for name in ("Payee", "Description", "Reference"))
     assert "'=SUM(A1)" in (fee["Description"], fee["Reference"]) or fee["Reference"].startswith("'=SUM(A1)")
+    semicolon = statement.StatementLine(marker="MR-1", date=MARCH, amount=D("-12.50"), payee="Rent;=1+1")
+    assert statement.to_csv([semicolon]).splitlines()[1] == "01/03/2026,-12.50,Rent;'=1+1,,,"
 
 
 def test_a_second_file_brings_only_what_was_added_since(month: World) -> None:

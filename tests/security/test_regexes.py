@@ -24,10 +24,9 @@ from connectors.amnis import values
 from connectors.contract import redact as call_log
 from connectors.contract import wire
 from connectors.xero import text as xero_text
-from dashboard import text as shown_text
 from notifications import messages
 from notifications.messages import Message
-from sync.domain import conditions, contacts, lookalikes, payment_references
+from sync.domain import conditions, contacts, lookalikes, payment_references, printable
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("connectors", "sync", "tenants", "notifications", "dashboard", "config")
@@ -161,7 +160,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "call log": call_log.redact,
     "depth of JSON": lambda text: wire._is_too_deep(f'["{text}'.encode()),
     "marker": lambda text: xero_text.reference_with_marker(text, "MR-7QK3P9ZD4WXYZ"),
-    "shown": shown_text.csv_cell,
+    "shown": printable.csv_cell,
     "log": logging.redact,
     "contact": lambda text: contacts.normalised_name(text, card=True),
     "contact key": contacts.contact_key,

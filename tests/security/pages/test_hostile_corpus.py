@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from pypdf import PdfReader
 
 from connectors.models import Connection
@@ -104,15 +105,27 @@ def test_the_page_of_each_hostile_movement_is_ours(as_alice: Client, marked: Wor
 
 def test_no_file_runs_in_a_spreadsheet_of_any_country(as_alice: Client, marked: World) -> None:
     """A Swiss spreadsheet splits at semicolons, whatever we meant: no cell may begin as a formula there either."""
-    for name, target in FILES.items():
-        answer = answer_of(as_alice, marked, name)
-        if not target or not answer.headers["Content-Type"].startswith("text/csv"):
-            continue
-        text = answer.getvalue().decode("utf-8-sig")
+    files = files_of(as_alice, marked)
+    for name, text in files.items():
         cells = [cell for by in ",;\t" for row in csv.reader(io.StringIO(text), delimiter=by) for cell in row]
         running = [cell for cell in cells if cell.lstrip(" \"'\t")[:1] in FORMULA and "'" not in cell[:3]]
         assert (name, [cell for cell in running if not _is_number(cell)]) == (name, [])
         assert (name, [sign for sign in HIDDEN if sign in text]) == (name, [])
+    reached = {name for name, text in files.items() if "C calc" in text}
+    assert reached >= {"transactions-export", "contacts-export", "proof-certificate", "accounts-statements-file"}
+
+
+def files_of(client: Client, world: World) -> dict[str, str]:
+    """Every CSV that leaves: also the certificate's, beside its PDF, and the statement of the month that has documents."""
+    answers = {name: answer_of(client, world, name) for name, target in FILES.items() if target}
+    paper = ROUTES["proof-certificate"].address("proof-certificate", world)
+    answers["proof-certificate"] = client.post(paper.replace(".pdf", ".csv"))
+    month = {"wallet": "1", "month": f"{timezone.localdate():%Y-%m}"}
+    answers["accounts-statements-file"] = client.post(
+        ROUTES["accounts-statements-file"].address("accounts-statements-file", world), month
+    )
+    assert {it.headers["Content-Type"].split(";")[0] for it in answers.values()} == {"text/csv"}
+    return {name: answer.getvalue().decode("utf-8-sig") for name, answer in answers.items()}
 
 
 def test_the_certificate_shows_text_and_does_nothing(as_alice: Client, marked: World) -> None:
