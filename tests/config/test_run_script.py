@@ -125,7 +125,7 @@ def test_each_verb_leads_to_its_program_and_installs_nothing(checkout: Path, arg
 
 def test_the_benchmark_is_refused_while_there_is_none_and_started_once_there_is(checkout: Path) -> None:
     installed(checkout, "requirements-dev.lock")
-    refused(run(checkout, "bench"), "the benchmark is not part of this version yet")
+    refused(run(checkout, "bench"), "this copy has no folder bench: take the whole repository")
 
     (checkout / "bench").mkdir()
 
