@@ -375,6 +375,21 @@ def dies_at(statement: int) -> Iterator[list[int]]:
 
 
 @contextmanager
+def dies_after(commits: int) -> Iterator[list[int]]:
+    """The process dies as soon as its n-th transaction is over: as it would within the next one, nothing of which stays."""
+    left = [commits]
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if left[0] <= 0:
+            raise Killed
+        left[0] -= sql.startswith("RELEASE")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        yield left
+
+
+@contextmanager
 def stands_still_at(wanted: str, meanwhile: Callable[[], None]) -> Iterator[None]:
     """At the first passing of this point something else happens."""
     real, waiting = faults.point, [meanwhile]
