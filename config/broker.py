@@ -82,7 +82,7 @@ def beat_schedule(env: Env) -> dict[str, dict[str, Any]]:
         "daily": _entry("notifications.tasks.daily", every=300.0, queue="notify"),
         "keep-alive": _entry("connectors.tasks.keep_alive", every=day, queue="maintenance"),
         "proofs": _entry("sync.tasks.prove_due", every=60.0, queue="maintenance"),
-        "nightly": _entry("sync.tasks.nightly", every=hour, queue="maintenance"),
+        "hourly": _entry("sync.tasks.nightly", every=hour, queue="maintenance"),  # the name that workers know it by
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.contract.records import Chart, SourceAccount
-from connectors.models import Call, Connection, Reference
+from connectors.models import Connection, Reference
 from connectors.reference import GONE, load_chart
 
 
@@ -37,8 +37,3 @@ def references(connection: Connection, *, kind: str) -> list[Reference]:
     """The rows of one kind that are still there, by code and name."""
     found = Reference.objects.filter(connection=connection, kind=kind).exclude(status=GONE)
     return list(found.order_by("code", "name", "id"))
-
-
-def calls_of_run(run_id: int) -> list[Call]:
-    """The calls of one run, oldest first."""
-    return list(Call.objects.filter(run_id=run_id).select_related("connection").order_by("created_at", "id"))

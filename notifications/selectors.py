@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifications.channels import inapp
-from notifications.models import Delivery, DeliveryState
+from notifications.models import Delivery
 from notifications.preferences import owners, standing
 from sync.models import Incident
 
@@ -36,20 +36,6 @@ class ShownSettings:
     weekly: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One delivery outside of the bell: where to, what became of it."""
-
-    channel: str
-    address: str
-    kind: str
-    subject: str
-    state: str
-    attempts: int
-    error: str
-    at: datetime
-
-
 def unread_count(*, user_id: int) -> int:
     """How many alerts of the last thirty days this person has not read. One query."""
     return inapp.unread(user_id).count()
@@ -75,12 +61,6 @@ def settings_shown() -> ShownSettings:
     )
 
 
-def last_given_up(*, limit: int = 20) -> list[Told]:
-    """The newest messages that never arrived. One query."""
-    rows = Delivery.objects.filter(state=DeliveryState.GIVEN_UP).order_by("-id")
-    return [_told(row) for row in rows[:limit]]
-
-
 def _alert(row: Delivery) -> Alert:
     assert row.incident is not None  # by a constraint
     return Alert(
@@ -91,17 +71,4 @@ def _alert(row: Delivery) -> Alert:
         at=row.created_at,
         is_read=vars(row)["is_read"],
         incident=row.incident,
-    )
-
-
-def _told(row: Delivery) -> Told:
-    return Told(
-        channel=row.channel,
-        address=row.address,
-        kind=row.kind,
-        subject=row.subject,
-        state=row.state,
-        attempts=row.attempts,
-        error=row.error,
-        at=row.sent_at or row.created_at,
     )

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 
 from connectors.models import Connection
@@ -36,8 +35,7 @@ def flow_change(*, flow: Flow, actor: str, reason: str = "", **changes: Any) -> 
         setattr(locked, name, value)
     after = _told(locked)
     if after != before:
-        locked.config_version += 1
-        locked.save(update_fields=[*changes, "config_version"])
+        locked.save(update_fields=list(changes))
         audit.record(
             "flow_changed",
             target=_about(locked),
@@ -68,7 +66,6 @@ def rules_set(*, flow: Flow, rules: Sequence[RuleSpec], actor: str, reason: str 
     Rule.objects.filter(pk__in=gone).update(superseded_at=timezone.now())
     for position, rule in enumerate(rules, start=1):
         _place(flow, rule, position=position, old=standing.get(rule.name), actor=actor)
-    _count_up(flow)
     audit.record(
         "rules_changed",
         target=_about(flow),
@@ -106,10 +103,6 @@ def _told(flow: Flow) -> dict[str, Any]:
 
 def _connection(connection: Connection | None) -> str:
     return "" if connection is None else f"connection:{connection.pk}"
-
-
-def _count_up(flow: Flow) -> None:
-    Flow.objects.filter(pk=flow.pk).update(config_version=F("config_version") + 1)
 
 
 def _about(flow: Flow) -> str:

@@ -182,9 +182,8 @@ def _claim(tenant_id: int, flow_id: int) -> ProofCheck | None:
         asked = ProofCheck.objects.filter(flow=flow, state__in=OPEN).first()
         if asked is not None and asked.state == ProofCheck.State.RUNNING:
             return None
-        first = flow.proof_due_at is None
-        if asked is None and (first or flow.proof_due_at is None or flow.proof_due_at > now):
-            if first:
+        if asked is None and (flow.proof_due_at is None or flow.proof_due_at > now):
+            if flow.proof_due_at is None:
                 Flow.objects.filter(pk=flow_id).update(proof_due_at=due)
             return None
         Flow.objects.filter(pk=flow_id).update(proof_due_at=due)

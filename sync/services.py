@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import F
-
 from connectors.models import Connection
 from sync import bank_details, store, store_amend
-from sync.domain import deleted
+from sync.domain import deleted, reasons
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
@@ -88,22 +86,6 @@ def _flow_state(tenant_id: int, flow_id: int, actor: str, state: str, action: st
             after={"state": state},
             reason=reason,
         )
-
-
-def settings_update(*, tenant_id: int, flow_id: int, actor: str, changes: Mapping[str, Any]) -> None:
-    """Change frequency_minutes, policies, defaults or review (the latter three are merged key by key)."""
-    with tenant_scope(tenant_id, actor=actor):
-        flow = Flow.objects.select_for_update().get(pk=flow_id)
-        before = {name: getattr(flow, name) for name in changes}
-        for name, value in changes.items():
-            if name not in ("frequency_minutes", "policies", "defaults", "review"):
-                raise NotPossible(f"{name} cannot be changed here")
-            merged = {**getattr(flow, name), **value} if isinstance(value, Mapping) else value
-            setattr(flow, name, merged)
-        flow.config_version += 1
-        flow.save(update_fields=[*changes, "config_version"])
-        after = {name: getattr(flow, name) for name in changes}
-        audit.record("settings.update", target=f"flow:{flow_id}", actor=actor, before=before, after=after)
 
 
 # --------------------------------------------------------------------- entries
@@ -192,24 +174,23 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
 
 def entry_skip(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str) -> int:
     """Leave out for good (until somebody retries). A reason is required."""
-    return _put_aside(tenant_id, entry_ids, actor, reason, EntryState.SKIPPED, "entry.skip")
+    return _put_aside(tenant_id, entry_ids, actor, reason, "entry.skip")
 
 
 def entry_handled_by_hand(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str) -> int:
     """Somebody booked it in Xero by hand: out of automation, listed as held with the reason."""
-    return _put_aside(tenant_id, entry_ids, actor, f"handled by hand: {reason}", EntryState.SKIPPED, "entry.by_hand")
+    return _put_aside(tenant_id, entry_ids, actor, f"{reasons.BY_HAND}: {reason}", "entry.by_hand")
 
 
-def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, state: str, action: str) -> int:
+def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, action: str) -> int:
     if not reason.strip():
         raise NotPossible("Please give a reason.")
     with tenant_scope(tenant_id, actor=actor):
-        if state == EntryState.SKIPPED:  # a link is about one document alone
-            entry_ids = _with_other_halves(entry_ids)
+        entry_ids = _with_other_halves(entry_ids)
         lock_records(entry_ids)
         movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT)
-        entries = list(movable.exclude(state__in=[state, EntryState.DUPLICATE]).order_by("pk"))
-        moves = {entry.pk: _aside(entry, state) for entry in entries}
+        entries = list(movable.exclude(state__in=[EntryState.SKIPPED, EntryState.DUPLICATE]).order_by("pk"))
+        moves = {entry.pk: _aside(entry) for entry in entries}
         store.move_entries(
             [{"id": pk, **move, "note": {"step": "review", "reason": reason}} for pk, move in moves.items()],
             run_id=None,
@@ -222,11 +203,11 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
         return len(entries)
 
 
-def _aside(entry: Entry, state: str) -> dict[str, Any]:
+def _aside(entry: Entry) -> dict[str, Any]:
     """Where a document stands in the books, leaving the question aside means that it stays as it is there, and can still
     be undone; where somebody deleted it, it is out."""
     if entry.destination_id is None:
-        return {"state": state}
+        return {"state": EntryState.SKIPPED}
     if deleted.is_told(entry.findings):
         return {"state": EntryState.UNDONE}
     return {"state": EntryState.CONFIRMED, "findings": []}
@@ -301,7 +282,10 @@ def _decide_anew(flow_id: int, actor: str, codes: Sequence[str]) -> None:
 
 def _wake_skipped(flow_id: int, source_account_id: str) -> None:
     Record.objects.filter(
-        flow_id=flow_id, account_id=source_account_id, state=RecordState.SKIPPED, reason__startswith="its wallet"
+        flow_id=flow_id,
+        account_id=source_account_id,
+        state=RecordState.SKIPPED,
+        reason__startswith=reasons.WALLET_LEFT_OUT,
     ).update(state=RecordState.FETCHED, reason="")
 
 
@@ -334,7 +318,6 @@ def rule_save(
             spec=parsed.to_json(),
             created_by=actor,
         )
-        _config_changed(flow_id)
         before = old.spec if old else None
         audit.record("rule.save", target=f"rule:{rule.key}", actor=actor, before=before, after=rule.spec)
         return rule
@@ -344,7 +327,6 @@ def rule_switch(*, tenant_id: int, rule_id: int, actor: str, active: bool) -> No
     with tenant_scope(tenant_id, actor=actor):
         rule = Rule.objects.select_for_update().get(pk=rule_id, superseded_at=None)
         Rule.objects.filter(pk=rule_id).update(active=active)
-        _config_changed(rule.flow_id)
         audit.record(
             "rule.switch",
             target=f"rule:{rule.key}",
@@ -369,7 +351,6 @@ def rule_move(*, tenant_id: int, rule_id: int, actor: str, up: bool) -> None:
             return
         Rule.objects.filter(pk=rule.pk).update(position=neighbour.position)
         Rule.objects.filter(pk=neighbour.pk).update(position=rule.position)
-        _config_changed(rule.flow_id)
         audit.record("rule.move", target=f"rule:{rule.key}", actor=actor, after={"position": neighbour.position})
 
 
@@ -377,12 +358,7 @@ def rule_remove(*, tenant_id: int, rule_id: int, actor: str) -> None:
     with tenant_scope(tenant_id, actor=actor):
         rule = Rule.objects.select_for_update().get(pk=rule_id, superseded_at=None)
         Rule.objects.filter(pk=rule_id).update(superseded_at=store.now())
-        _config_changed(rule.flow_id)
         audit.record("rule.remove", target=f"rule:{rule.key}", actor=actor, before=rule.spec)
-
-
-def _config_changed(flow_id: int) -> None:
-    Flow.objects.filter(pk=flow_id).update(config_version=F("config_version") + 1)
 
 
 # ---------------------------------------------------------------------- set-up
@@ -396,5 +372,5 @@ def flow_ensure(
         flow = Flow.objects.filter(source=source, destination=destination).first()
         if flow is None:
             flow = Flow.objects.create(tenant_id=tenant_id, source=source, destination=destination, **values)
-            audit.record("flow.create", target=f"flow:{flow.pk}", actor=actor)
+            audit.record("flow_created", target=f"flow:{flow.pk}", actor=actor)
         return flow

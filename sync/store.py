@@ -15,6 +15,8 @@ from typing import Any
 
 from django.db import connection
 
+from sync.domain.reasons import BEFORE_CUTOFF
+
 JSONB = 3802  # Django leaves this type as text in a raw cursor
 _from_json = json.JSONDecoder(parse_float=Decimal).decode  # made once: `json.loads` makes one a call
 MOST_TOUCHED = 1000  # documents that changed under us, in one look
@@ -153,8 +155,8 @@ def wake_before_cutoff(*, flow_id: int, since: date, until: date) -> int:
     return run_sql(
         """UPDATE record SET state = 'fetched', reason = ''
             WHERE flow_id = %s AND state = 'skipped' AND booking_date BETWEEN %s AND %s
-              AND reason LIKE 'booked before the cut-off%%'""",
-        [flow_id, since, until],
+              AND reason LIKE %s""",
+        [flow_id, since, until, f"{BEFORE_CUTOFF}%"],
     )
 
 
@@ -220,19 +222,19 @@ def settle_records(states: Iterable[tuple[int, str, str]]) -> None:
 
 _ENTRY_COLUMNS = (
     "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, option_ids, "
-    "document, decisions, findings, note, booking_date, amount, currency, record_revision, depends_on_id, not_before"
+    "document, decisions, findings, note, booking_date, amount, currency, record_revision, not_before"
 )
 _WRITE_ENTRIES = f"""
 INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back, accepted)
 SELECT %(tenant)s, %(flow)s, %(organisation)s, %(run)s, record_id, other_record_id, leg, unit, movement, state, marker,
        destination_type, bank_account_id, contact_id, option_ids, nullif(document, 'null'::jsonb), decisions, findings, note,
-       booking_date, amount, currency, record_revision, depends_on_id,
+       booking_date, amount, currency, record_revision,
        clock_timestamp() + make_interval(secs => wait), 0, 50, false, '[]'::jsonb
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
        record_id bigint, other_record_id bigint, leg text, unit text, movement text, state text, marker text,
        destination_type text, bank_account_id text, contact_id bigint, option_ids bigint[], document jsonb,
        decisions jsonb, findings jsonb, note jsonb, booking_date date, amount numeric, currency text, record_revision int,
-       depends_on_id bigint, wait double precision)
+       wait double precision)
 ON CONFLICT (flow_id, record_id, leg) DO UPDATE
    SET other_record_id = EXCLUDED.other_record_id, unit = EXCLUDED.unit, movement = EXCLUDED.movement,
        state = EXCLUDED.state, destination_type = EXCLUDED.destination_type, bank_account_id = EXCLUDED.bank_account_id,

@@ -42,8 +42,8 @@ def run_slice(*, tenant_id: int, flow_id: int, trigger: str = "schedule", actor:
 
 
 @shared_task(name="sync.tasks.nightly", ignore_result=True)
-def nightly() -> None:
-    """Hourly: the watchdog for sleepers and the sweeper for twins; once a night the source is read again further back."""
+def look_hourly() -> None:
+    """The watchdog for sleepers and the sweeper for twins; once a day the source is read again further back."""
     for tenant_id, flow_id in selectors.active_flows():
         watch.look_for_sleepers(tenant_id=tenant_id, flow_id=flow_id, grace=timedelta(minutes=15))
         watch.look_for_twins(tenant_id=tenant_id, flow_id=flow_id)

@@ -24,6 +24,7 @@ from sync.domain import amending, deleted, documents
 from sync.domain.match import account_of
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, Leg, PushIntentItem
 from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
+from sync.models.entry import STANDING
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.again import post_again
 from sync.pipeline.amend import other_leg
@@ -31,7 +32,6 @@ from sync.pipeline.result import NotConnected
 from tenants import audit
 from tenants.scoping import tenant_scope
 
-STANDING = (EntryState.CONFIRMED, EntryState.REVIEW)
 ASKED_ALREADY = "asked_already"
 NOT_STORED = ("refused", "not_applied", "absent", "never_sent")  # what a run only tried: another run posted it
 

@@ -8,7 +8,7 @@ from sync import incidents, store, store_amend
 from sync.models import Flow, Incident
 from tenants.scoping import tenant_scope
 
-NIGHTLY = timedelta(days=14)
+FURTHER_BACK = timedelta(days=14)
 WEEKLY = timedelta(days=35)
 
 
@@ -92,7 +92,7 @@ def read_further_back(*, tenant_id: int, flow_id: int) -> bool:
             or (last and now - datetime.fromisoformat(last) < timedelta(hours=23))
         ):
             return False
-        span = WEEKLY if now.weekday() == 6 else NIGHTLY
+        span = WEEKLY if now.weekday() == 6 else FURTHER_BACK
         since = min(datetime.fromisoformat(cursor["since"]), now - span)
         Flow.objects.filter(pk=flow_id).update(
             cursor={**cursor, "since": since.isoformat(), "read_back_at": now.isoformat()}

@@ -15,7 +15,6 @@ from django.db import connection, transaction
 DISPATCH_ROLE = "millrace_dispatch"
 
 _tenant: ContextVar[int | None] = ContextVar("tenant", default=None)
-_actor: ContextVar[str] = ContextVar("actor", default="")
 _platform: ContextVar[bool] = ContextVar("platform", default=False)
 
 
@@ -30,11 +29,6 @@ class ScopeConflict(RuntimeError):
 def current_tenant_id() -> int | None:
     """The tenant of the open scope, or None outside of every scope."""
     return _tenant.get()
-
-
-def current_actor() -> str:
-    """Who acts in the open scope: an e-mail address, a task's name, or empty."""
-    return _actor.get()
 
 
 def in_platform_scope() -> bool:
@@ -64,12 +58,11 @@ def tenant_scope(tenant_id: int, *, actor: str = "") -> Iterator[None]:
     inside = connection.in_atomic_block
     with transaction.atomic():
         _set_local(str(int(tenant_id)), actor)
-        tokens = _tenant.set(tenant_id), _actor.set(actor)
+        token = _tenant.set(tenant_id)
         try:
             yield
         finally:
-            _tenant.reset(tokens[0])
-            _actor.reset(tokens[1])
+            _tenant.reset(token)
         if inside:
             _set_local("", "")
 

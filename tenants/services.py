@@ -121,15 +121,6 @@ def membership_change(*, membership: Membership, role: Role, actor: str, reason:
     return locked
 
 
-def membership_remove(*, membership: Membership, actor: str, reason: str = "") -> None:
-    """Take a member's role away; the next request of theirs finds nothing. Raises TenantError for the last owner."""
-    locked = _locked(membership)
-    _keep_an_owner(locked)
-    before, target = {"email": locked.user.email, "role": locked.role}, _about(locked)
-    locked.delete()
-    audit.record("membership_removed", target=target, actor=actor, before=before, reason=reason)
-
-
 def invitation_create(*, email: str, role: Role, actor: str) -> InvitationLink:
     """A one-time sign-in link to the current tenant, valid for a week. Earlier open links of the address stop working."""
     address, token, now = _address(email), secrets.token_urlsafe(32), datetime.now(UTC)

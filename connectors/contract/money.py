@@ -141,6 +141,3 @@ class FxRate:
         if self.base == self.quote or not self.value.is_finite() or self.value <= 0:
             raise MoneyError(f"{self.value!r} {self.quote} per {self.base} is not a rate")
         minor_units(self.base), minor_units(self.quote)
-
-    def inverted(self) -> FxRate:
-        return FxRate(base=self.quote, quote=self.base, value=Decimal(1) / self.value)

@@ -17,6 +17,7 @@ from connectors.contract.records import DocumentKind
 from connectors.xero import links
 from dashboard.paging import read_id
 from sync import linking
+from sync.domain import explaining
 from sync.models import Entry, EntryState, Flow, MirrorDocument, Proof, ProofCheck
 from sync.pipeline import foreign
 
@@ -128,7 +129,9 @@ def told(proof: Proof, *, flow: Flow, account: str, month: str, year: str = "") 
         "groups": [
             (kind, len(found), [_shown(flow, it) for it in found[:SHOWN]]) for kind, found in items.items() if found
         ],
-        "gap": any(it.get("reason") == "not fetched yet" or it.get("state") == "failed" for it in items["held_items"]),
+        "gap": any(
+            it.get("reason") == explaining.NOT_FETCHED or it.get("state") == "failed" for it in items["held_items"]
+        ),
         "open_kinds": (*OPEN, "clearing"),
         "open_items": sum(len(items[kind]) for kind in OPEN),
     }

@@ -22,8 +22,9 @@ from sync.allocating import proposals_of
 from sync.domain.coding_case import DecidedBy
 from sync.models import Entry, EntryState, Flow
 from sync.models.amendment import ON_THE_WAY
+from sync.models.entry import STANDING
 from sync.proposals import proposal_of
-from sync.undoing import STANDING, can_be_posted_again
+from sync.undoing import can_be_posted_again
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
 

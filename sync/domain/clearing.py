@@ -11,10 +11,10 @@ from typing import Any
 
 from connectors.contract.money import Money, round_half_up
 from sync.domain.deleted import is_told
+from sync.domain.reasons import BY_HAND
 
 Half = Mapping[str, Any]
 KIND = "CLEARING"  # what a person accepts: the rest of a deal, no document
-BY_HAND = "handled by hand"
 TYPED, HELD_WITH, DIFFER = "already_in_xero", "other_half_held", "fx_halves_differ"
 _ACCEPT = "accept the rest with a reason on the proof page"
 

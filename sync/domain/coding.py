@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from connectors.contract.errors import Finding, Severity
+from connectors.contract.errors import Finding
 from connectors.contract.money import ZERO
 from connectors.contract.records import Account, LineItem, Movement, SourceTransaction, TaxMode, TrackingChoice
 from sync.domain.coding_account import account_named, choose_account
@@ -60,15 +60,6 @@ class Coding:
     findings: tuple[Finding, ...]
     decisions: tuple[Decision, ...]
     hit: RuleHit | None
-
-    @property
-    def blocked(self) -> bool:
-        return self.review or any(finding.severity is Severity.REVIEW for finding in self.findings)
-
-    @property
-    def by_default(self) -> bool:
-        """Was the account nobody's decision but the default's? Such an entry posts and says so."""
-        return any(decision.field == "account" and decision.by is DecidedBy.DEFAULT for decision in self.decisions)
 
     def trace(self) -> dict[str, Any]:
         """The decision trace as it is stored with the entry, ready for JSON."""

@@ -27,7 +27,7 @@ from connectors.contract.records import (
     SourceTransaction,
     TaxMode,
 )
-from sync.domain import fx
+from sync.domain import fx, reasons
 from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
 from sync.domain.rate_tables import UsedRate
@@ -179,7 +179,7 @@ def _first_look(part: Part, rules: Rules) -> Outcome | None:
 def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
     transaction = part.transaction
     if part.ignored:
-        return f"its wallet is left out: {part.ignored}"
+        return f"{reasons.WALLET_LEFT_OUT}: {part.ignored}"
     if transaction.execution is Execution.PENDING:
         return "not executed yet"
     if not transaction.complete and rules.card_incomplete == "wait":
@@ -189,7 +189,7 @@ def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
     if transaction.amount.amount == 0 and transaction.movement is not Movement.UNKNOWN and not transaction.findings:
         return "its amount is zero"
     if day is not None and day < rules.cutoff:
-        return f"booked before the cut-off {rules.cutoff:%d.%m.%Y}"
+        return f"{reasons.BEFORE_CUTOFF} {rules.cutoff:%d.%m.%Y}"
     if part.coding is not None and part.coding.skip:
         return f"left out by {part.coding.hit.rule.name if part.coding.hit else 'a rule'}"
     return ""

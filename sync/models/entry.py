@@ -21,10 +21,10 @@ class EntryState(models.TextChoices):
     UNCONFIRMED = "unconfirmed"  # sent and not yet read back, with or without an id
     CONFIRMED = "confirmed"
     SKIPPED = "skipped"
-    DUPLICATE = "duplicate"
+    DUPLICATE = "duplicate"  # linked by a person: a document that somebody else made is this movement
     REVIEW = "review"
     FAILED = "failed"
-    UNDONE = "undone"
+    UNDONE = "undone"  # its document was taken out of the books, by us or by hand, and a person wants it so
 
 
 AT_REST = (
@@ -35,6 +35,8 @@ AT_REST = (
     EntryState.FAILED,
     EntryState.UNDONE,
 )
+STANDING = (EntryState.CONFIRMED, EntryState.REVIEW)  # of entries with a document: it stands there as ours
+BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)  # read back, or linked to a document that somebody else made
 
 
 class Leg(models.TextChoices):
@@ -61,8 +63,10 @@ class Entry(OwnedModel):
         Record, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
     )
     leg = models.CharField(max_length=8, choices=Leg.choices, default=Leg.MAIN)
-    unit = models.CharField(max_length=120, default="", blank=True)
-    depends_on = models.ForeignKey(
+    unit = models.CharField(
+        max_length=120, default="", blank=True
+    )  # what belongs together: fx:<deal>, transfer:<transfer>, rest:<record of the payment>; empty where it stands alone
+    depends_on = models.ForeignKey(  # not written any more: what waits for what follows from the unit
         "self", on_delete=models.PROTECT, related_name="dependents", null=True, db_constraint=False, db_index=False
     )
     movement = models.CharField(max_length=20)

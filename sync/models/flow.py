@@ -25,7 +25,9 @@ class Flow(TenantModel):
     policies = models.JSONField(default=dict)
     defaults = models.JSONField(default=dict)
     review = models.JSONField(default=dict)
-    config_version = models.PositiveIntegerField(default=1)
+    config_version = models.PositiveIntegerField(
+        default=1
+    )  # not written any more: an event of the audit says what changed
 
     next_at = models.DateTimeField(db_default=Now())
     held_until = models.DateTimeField(null=True)

@@ -20,12 +20,17 @@ from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
 from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
+from sync.models.entry import STANDING
 from sync.pipeline import findings, gone
 from sync.pipeline.context import Context
 from sync.pipeline.tracking import choices_of
 
-NEVER_SENT = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
-POSTED = (EntryState.CONFIRMED, EntryState.REVIEW)
+GIVES_WAY = (
+    EntryState.FETCHED,
+    EntryState.WAITING,
+    EntryState.READY,
+    EntryState.REVIEW,
+)  # one that failed may stand there
 COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision")
 
 
@@ -88,7 +93,7 @@ def withdrawn(
     for (record_id, _), old in standing.items():
         if record_id not in reasons:
             continue
-        if old["destination_id"] is None and old["state"] in NEVER_SENT and not _is_asked_about(old):
+        if old["destination_id"] is None and old["state"] in GIVES_WAY and not _is_asked_about(old):
             note = {"step": "transform", "reason": reasons[record_id]}
             moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
         elif gone.is_gone(old):
@@ -127,7 +132,7 @@ def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Seq
     return [
         {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
         for (record_id, _), old in standing.items()
-        if record_id in others and old["destination_id"] is None and old["state"] in NEVER_SENT
+        if record_id in others and old["destination_id"] is None and old["state"] in GIVES_WAY
     ]
 
 
@@ -135,7 +140,7 @@ def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Seq
 
 
 def _is_posted(old: Mapping[str, Any]) -> bool:
-    return old["state"] in POSTED and old["document"] is not None and old["destination_id"] is not None
+    return old["state"] in STANDING and old["document"] is not None and old["destination_id"] is not None
 
 
 def _is_told_by_source(it: Changed) -> bool:

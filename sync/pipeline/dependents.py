@@ -9,11 +9,11 @@ from typing import Any
 from sync import store, store_deals
 from sync.domain import documents, plan
 from sync.models import ContactLink, EntryState, Record
+from sync.models.entry import BOOKED
 from sync.pipeline import findings, halves, pairs
 from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
-from sync.pipeline.rests import BOOKED
 from sync.pipeline.transform import part_of, planning_rules
 
 GAVE_WAY = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.UNDONE)

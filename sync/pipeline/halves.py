@@ -13,11 +13,11 @@ from sync.domain.deleted import GONE
 from sync.domain.plan import Booked
 from sync.models import Entry, EntryState, RecordState
 from sync.models import MirrorDocument as MirrorRow
+from sync.models.entry import BOOKED
 from sync.pipeline import mirror
 from sync.pipeline.context import Context
 
 Row = Mapping[str, Any]
-READ_BACK = (EntryState.CONFIRMED, EntryState.DUPLICATE)
 
 
 def read_linked(ctx: Context) -> None:
@@ -79,7 +79,7 @@ def booked_of(row: Row, *, base_currency: str, linked_rate: Decimal | None = Non
 
 def _is_known(row: Row) -> bool:
     """Read back, so that its rate is the destination's last word."""
-    return row["state"] in READ_BACK or (row["state"] == EntryState.REVIEW and bool(row["read_back"]))
+    return row["state"] in BOOKED or (row["state"] == EntryState.REVIEW and bool(row["read_back"]))
 
 
 def _linked_rates(ctx: Context, rows: Iterable[Row]) -> dict[str, Decimal | None]:

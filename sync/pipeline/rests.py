@@ -19,9 +19,9 @@ from sync.domain import plan, rests
 from sync.domain.plan import Planned
 from sync.domain.references import account_objection
 from sync.models import Entry, EntryState, Record
+from sync.models.entry import BOOKED
 from sync.pipeline.context import Context
 
-BOOKED = (EntryState.CONFIRMED, EntryState.DUPLICATE)  # read back, or linked to a document that somebody else made
 NEVER_SENT = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW, EntryState.FAILED)
 LONG = timedelta(days=1).total_seconds()  # the payment's own confirmation wakes it
 

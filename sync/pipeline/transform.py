@@ -316,7 +316,6 @@ def _entry_row(
         "booking_date": outcome.booking_date.isoformat() if outcome.booking_date else None,
         "amount": str((outcome.amount or transaction.amount).amount),
         "currency": transaction.amount.currency,
-        "depends_on_id": None,
     }
 
 

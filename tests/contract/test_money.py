@@ -131,11 +131,6 @@ def test_minor_units_are_those_of_the_standard_and_not_of_display_tables(currenc
     assert minor_units(currency) == digits
 
 
-def test_a_rate_has_a_direction() -> None:
-    rate = FxRate(base="CHF", quote="EUR", value=Decimal("1.25"))
-    assert rate.inverted() == FxRate(base="EUR", quote="CHF", value=Decimal("0.8"))
-
-
 @pytest.mark.parametrize(
     ("base", "quote", "value"),
     [("CHF", "CHF", "1"), ("CHF", "EUR", "0"), ("CHF", "EUR", "-1"), ("CHF", "XXY", "1")],

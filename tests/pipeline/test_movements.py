@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sync import services
+from sync import configuration, services
 from sync.proving import flow_prove
+from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 
 D = Decimal
@@ -69,7 +70,9 @@ def test_cashback_is_income_with_amnis_on_its_own_account_where_one_is_chosen(wo
 
     cashback("14.20", "Balance cashback 02/2026")
     world.settle()
-    services.settings_update(**who(world), changes={"defaults": {"cashback": "260"}})
+    with tenant_scope(world.tenant.pk, actor=ACTOR):
+        flow = world.flow()
+        configuration.flow_change(flow=flow, actor=ACTOR, defaults={**flow.defaults, "cashback": "260"})
     cashback("3.10", "Interest 02/2026")
     world.amnis.pay_in(amount="50.00", payer="Amnistie Verein", reference="Zinsen", account=2, executed_on=MARCH)
 

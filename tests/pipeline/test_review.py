@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync import linking, services
+from sync import configuration, linking, services
 from sync.models import AccountMapping, Event, PushIntent, PushIntentItem
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
@@ -223,9 +223,9 @@ def test_a_changed_mapping_does_not_rewrite_the_past(world: World) -> None:
     services.mapping_ignore(
         tenant_id=world.tenant.pk, flow_id=world.flow_id, source_account_id="1", reason="closed", actor=BOB
     )
-    services.settings_update(
-        tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, changes={"defaults": {"income": "260"}}
-    )
+    with tenant_scope(world.tenant.pk, actor=BOB):
+        flow = world.flow()
+        configuration.flow_change(flow=flow, actor=BOB, defaults={**flow.defaults, "income": "260"})
     world.settle()
 
     [document] = world.books.bank_transactions()

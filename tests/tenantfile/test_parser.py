@@ -11,12 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.domain.conditions import Condition
+from sync.pipeline.books import DEFAULT_POLICIES
 from sync.tenantfile.nodes import FileFault
 from sync.tenantfile.parser import parse
-from sync.tenantfile.spec import SecretSource
+from sync.tenantfile.spec import POLICIES, SecretSource
 
 # The example that people copy, as the interface promises it.
 EXAMPLE = (Path(__file__).parent / "example.yaml").read_text(encoding="utf-8")
+
+
+def test_what_holds_without_a_word_is_the_first_value_of_each_policy() -> None:
+    """The settings page shows the first one as chosen where nothing is set, and the pipeline takes its own default."""
+    assert {name: values[0] for name, values in POLICIES.items()} == DEFAULT_POLICIES
 
 
 def test_the_documented_example_is_read() -> None:
