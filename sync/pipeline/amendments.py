@@ -21,7 +21,7 @@ from sync.domain.plan import Planned, Skipped
 from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import STANDING
-from sync.pipeline import findings, gone
+from sync.pipeline import findings, gone, locks
 from sync.pipeline.context import Context
 from sync.pipeline.tracking import choices_of
 
@@ -70,9 +70,7 @@ def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[Conta
     back = [
         it.old for it, different in zip(posted, found, strict=True) if different is None and _is_asked_about(it.old)
     ]
-    told = [
-        move for it in left for move in gone.changed(it.old, changed_fields(it.old["document"], it.outcome.document))
-    ]
+    told = [move for it in left for move in gone.changed(it.old, changed_fields(it.old["document"], _after(ctx, it)))]
     return told + _propose(ctx, [it for it in found if it is not None]) + _taken_back(back)
 
 
@@ -151,11 +149,17 @@ def _is_told_by_source(it: Changed) -> bool:
 
 
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
-    fields = changed_fields(it.old["document"], it.outcome.document, deal=it.outcome.leg in (plan.SOLD, plan.BOUGHT))
+    before, after = documents.from_json(dict(it.old["document"])), _after(ctx, it)
+    is_deal = it.outcome.leg in (plan.SOLD, plan.BOUGHT)
+    fields = changed_fields(it.old["document"], after, deal=is_deal)
     if not fields:
         return None
-    before, after = documents.from_json(dict(it.old["document"])), it.outcome.document
-    wanted, in_place = _wanted(before, after, contact_id=linked.get(it.row["contact_id"] or 0, ""))
+    contact_id = linked.get(it.row["contact_id"] or 0, "")
+    wanted, in_place = _wanted(before, after, contact_id=contact_id)
+    if it.outcome.document is not None and not in_place:  # posted anew, so on the day that the policy says today
+        after = locks.on_open_day(ctx, it.outcome.document)
+        fields = changed_fields(it.old["document"], after, deal=is_deal)
+        wanted, _ = _wanted(before, after, contact_id=contact_id)
     told = "; ".join(f"{name}: {posted} → {now}" for name, posted, now in fields)
     return Difference(
         old=it.old,
@@ -167,6 +171,10 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         message=_told_of(it.outcome, told),
         code="source_changed",
     )
+
+
+def _after(ctx: Context, it: Changed) -> LedgerEntry | None:
+    return locks.where_it_stands(ctx, it.outcome.document, old=it.old) if it.outcome.document is not None else None
 
 
 def _told_of(outcome: Planned, told: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from connectors.contract.records import LedgerEntry
 from sync import store
+from sync.domain import documents
 from sync.domain.booking import LockPolicy, open_day
 from sync.models import Entry, EntryState
 from sync.pipeline import findings
@@ -87,3 +90,23 @@ def redated(document: dict[str, Any], day: date) -> dict[str, Any]:
     told = before[0] if before else f"(booked {date.fromisoformat(document['date']):%d.%m.%Y})"
     kept = _TOLD.sub("", document["reference"])[: REFERENCE_ROOM - len(told) - 1].strip()
     return {**document, "date": day.isoformat(), "reference": f"{kept} {told}".strip()}
+
+
+def where_it_stands(ctx: Context, after: LedgerEntry, *, old: Mapping[str, Any]) -> LedgerEntry:
+    """What the movement calls for now, on the day where its posted document stands: the lock that moved it there is no change
+    at the source, and lifted it moves nothing back. `old`: the entry; where its booking date is another by now, see below."""
+    stands = date.fromisoformat(old["document"]["date"])
+    if old["booking_date"] not in (None, stands) and after.date == old["booking_date"]:
+        return _on(after, stands)
+    return on_open_day(ctx, after)
+
+
+def on_open_day(ctx: Context, entry: LedgerEntry) -> LedgerEntry:
+    """The document on the day on which the tenant's policy has it posted now."""
+    if ctx.books.policy("lock_date") != LockPolicy.NEXT_OPEN_DAY:
+        return entry
+    return _on(entry, open_day(entry.date, lock_date=ctx.connection.lock_date))
+
+
+def _on(entry: LedgerEntry, day: date) -> LedgerEntry:
+    return entry if entry.date == day else documents.from_json(redated(documents.to_json(entry), day))

@@ -264,6 +264,7 @@ def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
         "amount", "currency", "posted_rate", "generation", "contact_id", "destination_type", "marker",
         "note", "findings", "read_back", "other_destination_id", "other_record_id", "bank_account_id",
+        "booking_date",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 

@@ -8,9 +8,11 @@ from decimal import Decimal
 import pytest
 
 from sandbox.faults import Effect, Fault
-from sync import services
+from sync import proposals, services
 from sync.pipeline.dryrun import dry_run
+from sync.proving import flow_prove
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_undo import carry_out
 
 D = Decimal
 MARCH, LOCKED, OPEN = date(2026, 3, 4), date(2026, 3, 31), "2026-04-01"
@@ -157,3 +159,71 @@ def test_what_a_new_lock_refuses_moves_to_the_first_open_day_as_the_policy_says(
     assert [it["DateString"][:10] for it in world.books.bank_transfers()] == [OPEN]
     assert set(world.states()) == {"confirmed"}
     assert world.books.base_balance("850") == 0
+
+
+def moved_by_the_lock(world: World) -> int:
+    """A payout of 02.03.2026 that stands on the first open day, 01.04.2026."""
+    world.set_flow(policies={"lock_date": "next_open_day"})
+    lock(world)
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=date(2026, 3, 2))
+    world.settle()
+    assert days(world) == {OPEN}
+    return row
+
+
+def apply(world: World) -> None:
+    [asked] = [entry.pk for entry in world.entries() if entry.state == "review"]
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=asked, actor="alice@muster.example") is not None
+    carry_out(world)
+
+
+def test_a_word_more_at_amnis_is_no_change_of_what_the_lock_moved(world: World) -> None:
+    row = moved_by_the_lock(world)
+    deal = world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=MARCH)
+    transfer = world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+
+    for one in (row, int(deal.paid or 0), int(transfer.paid or 0)):
+        world.amnis.change(one, comment="a word more")
+    world.settle()
+    lock(world, date(2026, 2, 28))
+    world.set_flow(lock_read_at=None)
+    for one in (row, int(deal.paid or 0), int(transfer.paid or 0)):
+        world.amnis.change(one, comment="and another, the period is open again")
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert days(world) == {OPEN}
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["locked", "opened again"])
+def test_a_changed_amount_is_applied_on_the_day_where_the_lock_had_it_posted(world: World, opened: bool) -> None:
+    row = moved_by_the_lock(world)
+    if opened:
+        lock(world, date(2026, 2, 28))
+        world.set_flow(lock_read_at=None)
+
+    world.amnis.change(row, amount="-45.15")
+    world.settle()
+    apply(world)
+
+    [document] = world.books.bank_transactions()
+    assert (D(str(document["Total"])), document["DateString"][:10]) == (D("45.15"), OPEN)
+    assert "(booked 02.03.2026)" in document["Reference"]
+    assert world.states() == ["confirmed"]
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
+
+
+def test_a_date_that_amnis_changes_itself_follows_the_policy(world: World) -> None:
+    """From 02.03. to 09.03. both are behind the lock: the document stays. To 07.04. it follows, and says no other day."""
+    row = moved_by_the_lock(world)
+    world.amnis.change(row, executionDate="2026-03-09")
+    world.settle()
+    assert (world.states(), days(world)) == (["confirmed"], {OPEN})
+
+    world.amnis.change(row, executionDate="2026-04-07")
+    world.settle()
+    apply(world)
+
+    [document] = world.books.bank_transactions()
+    assert (document["DateString"][:10], "booked" in document["Reference"]) == ("2026-04-07", False)
