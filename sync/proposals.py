@@ -38,8 +38,11 @@ class Proposal:
 
     @property
     def effects(self) -> tuple[amending.Effect, ...]:
-        """How applying it moves each account: the posted amounts go, the new ones come."""
-        return amending.exchanged(self.posted, self.wanted)
+        """How applying it moves each account: the amounts that stand go, the new ones come."""
+        if self.found is None:
+            return amending.exchanged(self.posted, self.wanted)
+        stands = amending.as_it_stands(self.posted, amending.snapshot(self.found, posted=self.posted))
+        return amending.exchanged(stands, self.wanted)
 
     @property
     def needs_naming(self) -> bool:

@@ -170,20 +170,20 @@ def begin_again(entries: Sequence[Mapping[str, Any]]) -> int:
     )
 
 
-def account_sums(*, connection_id: int, account_ids: Sequence[str]) -> dict[str, Any]:
-    """What the live documents that were read from the books add up to, for each bank account."""
+def account_sums(*, connection_id: int, account_ids: Sequence[str], but: Sequence[str] = ()) -> dict[str, Any]:
+    """What the live documents that were read from the books add up to, for each bank account. `but`: without these."""
     found = store.rows(
         """SELECT account, sum(amount) AS total FROM (
                SELECT account_id AS account, CASE WHEN kind IN ('RECEIVE', 'RECEIVE-TRANSFER') OR incoming THEN total
                                                   ELSE -total END AS amount
                  FROM mirror_document WHERE connection_id = %(connection)s AND account_id = ANY(%(accounts)s)
-                  AND status NOT IN ('DELETED', 'VOIDED')
+                  AND document_id <> ALL(%(but)s) AND status NOT IN ('DELETED', 'VOIDED')
                UNION ALL
                SELECT other_account_id, total FROM mirror_document
                 WHERE connection_id = %(connection)s AND other_account_id = ANY(%(accounts)s)
-                  AND status NOT IN ('DELETED', 'VOIDED')
+                  AND document_id <> ALL(%(but)s) AND status NOT IN ('DELETED', 'VOIDED')
            ) AS legs GROUP BY account""",
-        {"connection": connection_id, "accounts": list(account_ids)},
+        {"connection": connection_id, "accounts": list(account_ids), "but": list(but)},
     )
     return {row["account"]: row["total"] for row in found}
 

@@ -18,10 +18,10 @@ from django.db.models import Exists, OuterRef, Q
 from connectors import services as connector_services
 from connectors.contract.errors import Finding
 from connectors.contract.ports import Destination
-from connectors.contract.records import Allocation, DocumentKind, LedgerEntry, MirrorDocument
+from connectors.contract.records import Allocation, BankTransaction, DocumentKind, LedgerEntry, MirrorDocument
 from sync import store, store_amend
 from sync.domain import amending, deleted, documents
-from sync.domain.match import account_of
+from sync.domain.match import account_of, signed
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, Leg, PushIntentItem
 from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
 from sync.models.entry import STANDING
@@ -72,6 +72,13 @@ class Item:
     def needs_naming(self) -> bool:
         """Somebody edited it: it goes only where a person names it."""
         return self.problem is not None and self.problem.code == amending.TOUCHED
+
+    @property
+    def stands(self) -> LedgerEntry:
+        """As it reads in the books now: that is what goes. As posted where Xero does not show it."""
+        if self.found is None:
+            return self.posted
+        return amending.as_it_stands(self.posted, amending.snapshot(self.found, posted=self.posted))
 
     @property
     def contact_name(self) -> str:
@@ -125,7 +132,7 @@ def undo_preview(*, tenant_id: int, flow_id: int, selection: Selection, named: C
     items = [
         _item(entry, found.get(entry.destination_id or ""), lock_date, asked.get(entry.pk, "")) for entry in entries
     ]
-    items = _whole_units([_named(item, named) for item in items])
+    items = _whole_units([_named(_with_lines(destination, item), named) for item in items])
     with tenant_scope(tenant_id):
         return _preview(flow, selection, items)
 
@@ -187,6 +194,13 @@ def _item(entry: Entry, found: MirrorDocument | None, lock_date: date | None, as
     return Item(entry=entry, posted=posted, found=found, problem=problem)
 
 
+def _with_lines(destination: Destination, item: Item) -> Item:
+    """What somebody edited is read with its lines, which lists do not show. Calls the vendor, for these alone."""
+    if not item.needs_naming or item.found is None or item.found.lines or not isinstance(item.posted, BankTransaction):
+        return item
+    return replace(item, found=destination.document(item.posted.kind, item.found.document_id) or item.found)
+
+
 def _named(item: Item, named: Collection[int]) -> Item:
     return replace(item, problem=None) if item.needs_naming and item.entry.pk in named else item
 
@@ -211,17 +225,17 @@ def _never() -> Finding:
 
 
 def _preview(flow: Flow, selection: Selection, items: Sequence[Item]) -> Preview:
-    going = [item.posted for item in items if item.problem is None]
+    going = [item.stands for item in items if item.problem is None]
     effects = amending.taken_back(going)
     banks = {account_of(entry): entry.total.currency for entry in going}
     moved = {(it.account_id, it.currency): it.amount for it in effects}
-    sums = store_amend.account_sums(connection_id=flow.destination_id or 0, account_ids=list(banks))
+    sums = _sums(flow, list(banks), [item.found for item in items if item.found is not None])
     balances = [
         Balance(
             account_id=account,
             currency=currency,
-            before=sums.get(account, Decimal(0)),
-            after=sums.get(account, Decimal(0)) + moved.get((account, currency), Decimal(0)),
+            before=sums[account],
+            after=sums[account] + moved.get((account, currency), Decimal(0)),
         )
         for account, currency in sorted(banks.items())
     ]
@@ -232,6 +246,18 @@ def _preview(flow: Flow, selection: Selection, items: Sequence[Item]) -> Preview
         balances=tuple(balances),
         reopened=amending.reopened(going),
     )
+
+
+def _sums(flow: Flow, banks: Sequence[str], found: Sequence[MirrorDocument]) -> dict[str, Decimal]:
+    """What stands on these bank accounts: as last read, and `found` as it was read now."""
+    ids = [it.document_id for it in found]
+    known = store_amend.account_sums(connection_id=flow.destination_id or 0, account_ids=banks, but=ids)
+    sums = {account: Decimal(known.get(account, 0)) for account in banks}
+    for it in found:
+        for account, amount in ((it.account_id, signed(it)), (it.other_account_id, it.total.amount)):
+            if it.is_live and account in sums:
+                sums[account] += amount
+    return sums
 
 
 # ------------------------------------------------------------------------- ask
@@ -392,12 +418,16 @@ def batch_story(*, flow: Flow, batch: uuid.UUID) -> BatchStory | None:
     amendments = tuple(found)
     if not amendments:
         return None
-    posted = [(it, documents.from_json(dict(it.entry.document or {}))) for it in amendments if it.entry.document]
+    posted = [(it, _as_asked_for(it)) for it in amendments if it.entry.document]
     return BatchStory(
         amendments=amendments,
         before=_negated(amending.taken_back(entry for _, entry in posted)),
         left=_negated(amending.taken_back(entry for it, entry in posted if it.state != AmendmentState.DONE)),
     )
+
+
+def _as_asked_for(it: Amendment) -> LedgerEntry:
+    return amending.as_it_stands(documents.from_json(dict(it.entry.document or {})), it.before or {})
 
 
 def _negated(effects: Iterable[amending.Effect]) -> tuple[amending.Effect, ...]:
@@ -410,9 +440,9 @@ def item_json(item: Item, amendment: Mapping[str, Any] | None = None) -> dict[st
         "entry": item.entry.pk,
         "document": item.entry.destination_id,
         "type": item.entry.destination_type,
-        "date": item.posted.date.isoformat(),
-        "amount": f"{item.posted.total.amount:.2f}",
-        "currency": item.posted.total.currency,
+        "date": item.stands.date.isoformat(),
+        "amount": f"{item.stands.total.amount:.2f}",
+        "currency": item.stands.total.currency,
         "state": "can be undone" if item.problem is None else "refused",
         "code": item.problem.code if item.problem else "",
         "reason": item.problem.message if item.problem else "",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from connectors.contract.errors import Finding
-from connectors.contract.money import ZERO
+from connectors.contract.money import ZERO, Money
 from connectors.contract.records import (
     Allocation,
     BankTransaction,
@@ -117,6 +117,25 @@ def snapshot(found: MirrorDocument, *, posted: LedgerEntry | None) -> dict[str, 
         "reading": {**reading, "total": format(found.total.rounded().amount, "f")},
         "lines": [{"account_id": line.account_id, "amount": format(line.amount, "f")} for line in lines],
     }
+
+
+def as_it_stands(posted: LedgerEntry, before: Mapping[str, Any]) -> LedgerEntry:
+    """The document with the figures of a `snapshot`, also where somebody edited it since it was posted."""
+    reading = before.get("reading")
+    if not reading:
+        return posted
+    total = Money(amount=Decimal(reading["total"]), currency=reading["currency"])
+    day, account = date.fromisoformat(reading["date"]), reading["account_id"]
+    match posted:
+        case BankTransfer():
+            return replace(posted, from_account_id=account, date=day, total=total)
+        case BankTransaction():
+            lines = tuple(
+                LineItem(description="", amount=Decimal(line["amount"]), account_id=line["account_id"])
+                for line in before["lines"]
+            )
+            return replace(posted, bank_account_id=account, date=day, total=total, lines=lines)
+    return replace(posted, bank_account_id=account, date=day, total=total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,6 +196,32 @@ def test_an_edited_document_goes_only_where_a_person_names_it(world: World) -> N
     assert world.books.bank_transactions() == []
 
 
+def test_the_preview_of_an_edited_document_says_what_will_be_left(world: World) -> None:
+    """41.15 on 400 was edited to 45.15 on 469, so -45.15 goes from the bank and nothing is left."""
+    world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    bank, other = (world.books.account(code)["AccountID"] for code in ("090", "469"))
+    line = {
+        "Description": "Reparatur",
+        "Quantity": 1,
+        "UnitAmount": D("45.15"),
+        "AccountCode": "469",
+        "TaxType": "NONE",
+    }
+    world.sandbox.xero.people(ORGANISATION).edit(str(entry.destination_id), LineItems=[line])
+
+    asked = undo(world, entry=entry.pk, named=(entry.pk,))
+
+    [balance] = asked.preview.balances
+    assert balance.after == D("0.00")
+    assert {(it.account_id, it.amount) for it in asked.preview.effects} == {(bank, D("45.15")), (other, D("-45.15"))}
+    [item] = asked.preview.going
+    assert undoing.item_json(item)["amount"] == "45.15"
+    carry_out(world)
+    assert world.books.balance("090") == balance.after
+
+
 def test_a_conversion_is_undone_whole_or_not_at_all(world: World) -> None:
     world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), value_on=MARCH)
     world.settle()
