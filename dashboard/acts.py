@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from sync.models import Entry, EntryState
+from sync.pipeline.findings import may_be_accepted
 from sync.undoing import can_be_posted_again
 from tenants.models import Role
 from tenants.permissions import Action, allowed
@@ -35,6 +36,7 @@ class Act:
     states: frozenset[str]
     needs_reason: bool = False
     needs_document: bool = False  # there must be something to post
+    needs_a_yes: bool = False  # there must be a question that a yes answers
     finding: str = ""  # only where this is what stands against the entry
     document: frozenset[Document] = NOTHING_POSTED  # with which of these it makes sense
     help: str | Promise = ""
@@ -54,6 +56,7 @@ ACTS: tuple[Act, ...] = (
         action=Action.REVIEW,
         states=frozenset({EntryState.REVIEW}),
         needs_document=True,
+        needs_a_yes=True,
     ),
     Act(
         name="retry",
@@ -130,5 +133,7 @@ def _fits(act: Act, entry: Entry) -> bool:
     if document_of(entry) not in act.document:
         return False
     if entry.state not in act.states or (act.needs_document and entry.document is None):
+        return False
+    if act.needs_a_yes and not may_be_accepted(entry.findings):
         return False
     return not act.finding or bool(finding_detail(entry, act.finding))

@@ -16,6 +16,7 @@ from dashboard.addresses import fix_page, tenant_url
 from dashboard.words import word_for
 from sync.models import AmendmentState, Event, Incident
 from sync.models.incident import MOVEMENT
+from sync.pipeline.findings import is_acceptable
 from tenants.models import Tenant
 
 _TONES = {
@@ -61,6 +62,7 @@ def shown_findings(
     tenant: Tenant, findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str]
 ) -> list[ShownFinding]:
     """Findings that block come first; what a person has accepted is shown as a note."""
+    accepted = [code for code in accepted if is_acceptable(code)]
     ordered = sorted(findings, key=lambda it: it.get("severity") != "review" or it.get("code") in accepted)
     return [_shown_finding(tenant, it, is_accepted=it.get("code") in accepted) for it in ordered]
 

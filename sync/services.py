@@ -97,7 +97,8 @@ def entry_retry(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason:
 
 
 def entry_accept(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str = "") -> int:
-    """Post although it was remarkable: the findings that are shown now are accepted, then everything is decided anew."""
+    """Post although it was remarkable: the findings that are shown now are accepted, then everything is decided anew.
+    Raises NotPossible where they ask which contact, tax or rate: that is decided, not accepted."""
     return _reopen(tenant_id, entry_ids, actor, reason, accept=True)
 
 
@@ -105,8 +106,17 @@ def _reopen(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str, *
     with tenant_scope(tenant_id, actor=actor):
         entries = reopenable(entry_ids)
         if accept:
+            _refuse_without_yes(entries)
             bank_details.accept_with(entries, actor=actor)
         return reopen(entries, actor=actor, reason=reason, accept=accept)
+
+
+def _refuse_without_yes(entries: Sequence[Entry]) -> None:
+    """Raises NotPossible where all that stands against these entries asks which one, so that a yes is no answer."""
+    if not entries or any(findings.may_be_accepted(entry.findings) for entry in entries):
+        return
+    asked = next(it for it in entries[0].findings if findings.blocks(it, accepted=()))
+    raise NotPossible(f"Accepting does not answer this: {asked['message']}")
 
 
 def reopenable(entry_ids: Sequence[int]) -> list[Entry]:
@@ -141,7 +151,7 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     if not entries:
         return 0
     for entry in entries:
-        taken = [findings.accepted_as(finding) for finding in entry.findings] if accept else []
+        taken = [findings.accepted_as(it) for it in entry.findings if accept and findings.is_acceptable(it["code"])]
         as_it_is = {"chosen_invoices": None} if DOUBTS & set(taken) else {}  # no invoice is looked for any more
         Entry.objects.filter(pk=entry.pk).update(
             accepted=sorted({*entry.accepted, *taken}), held_back=False, attempts=0, batch_limit=50, **as_it_is

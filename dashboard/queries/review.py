@@ -13,6 +13,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from dashboard.queries.transactions import TransactionRow, with_entries
 from sync.domain import deleted
 from sync.models import Entry, EntryState, Flow, Record
+from sync.pipeline.findings import blocks
 
 MAX_GROUPED = 20_000
 SHOWN_IN_GROUP = 50
@@ -86,7 +87,7 @@ def root_cause(findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str]
     """The first finding that blocks."""
     if failed:
         return Cause(code=GAVE_UP)
-    blocking = [it for it in findings if it.get("severity") == "review" and it.get("code") not in accepted]
+    blocking = [it for it in findings if blocks(it, accepted=accepted)]
     chosen = (blocking or list(findings) or [{}])[0]
     code, detail, message = (str(chosen.get(name, "")) for name in ("code", "detail", "message"))
     return Cause(code=code, detail=detail, message=message)

@@ -18,6 +18,7 @@ from dashboard.queries.transactions import TransactionRow
 from dashboard.views.invoice_acts import SURE
 from dashboard.words import word_for
 from sync.models import Flow
+from sync.pipeline.findings import is_acceptable
 from tenants.middleware import TenantRequest
 from tenants.models import Tenant
 
@@ -67,7 +68,7 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
         count=group.count,
         sums=group.sums,
         failed=group.cause.code == GAVE_UP,
-        can_accept=group.complete > 0 and group.cause.code != GAVE_UP,
+        can_accept=group.complete > 0 and group.cause.code != GAVE_UP and is_acceptable(group.cause.code),
         unsent=group.count - group.posted - group.deleted,
         posted=group.posted,
         deleted=group.deleted,

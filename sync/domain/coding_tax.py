@@ -18,8 +18,10 @@ def choose_tax(case: Case, account: Account | None, notes: Notes) -> tuple[str, 
     captured = _captured(case, account, notes)
     if not captured.lines:
         return undecided_tax(case, account, notes), NO_LINES
-    types = dict.fromkeys(line.tax_type for line in captured.lines if line.tax_type)
-    return notes.decide("tax", ", ".join(types), DecidedBy.CATEGORY, "VAT captured at Amnis"), captured
+    types = dict.fromkeys(line.tax_type for line in captured.lines)
+    unclaimed = any(finding.code == "vat_unmapped" for finding in captured.findings)
+    why = "VAT captured at Amnis" + ("; what no tax in Xero fits is booked without tax" if unclaimed else "")
+    return notes.decide("tax", ", ".join(types), DecidedBy.CATEGORY, why), captured
 
 
 def without_tax(case: Case, notes: Notes) -> str:
@@ -41,7 +43,7 @@ def undecided_tax(case: Case, account: Account | None, notes: Notes) -> str:
     text = getattr(case.defaults, name)
     if not text:
         notes.review("default_missing", f"No default for {name} is set. Choose one.", detail=name)
-        return ""
+        return _none_chosen(f"no default for {name} is set", notes)
     return tax_named(text, account, DecidedBy.DEFAULT, f"your default for {name}", case, notes)
 
 
@@ -50,7 +52,7 @@ def tax_named(text: str, account: Account | None, by: DecidedBy, why: str, case:
     rate = case.chart.tax_rate(text)
     if rate is None:
         notes.review("tax_missing", f"Tax {text} ({why}) does not exist in Xero.", detail=text)
-        return ""
+        return _none_chosen(f"tax {text} does not exist in Xero", notes)
     rate = _of_the_day(rate, account, by, why, case, notes)
     if rate.status != ACTIVE:
         notes.review("tax_archived", f"Tax {rate.name} ({why}) is not active in Xero.", detail=rate.tax_type)
@@ -58,6 +60,11 @@ def tax_named(text: str, account: Account | None, by: DecidedBy, why: str, case:
         message = f"Xero does not allow tax {rate.name} on account {label(account)} ({why})."
         notes.review("tax_not_allowed", message, detail=f"{rate.tax_type} on {label(account)}")
     return notes.decide("tax", rate.tax_type, by, why)
+
+
+def _none_chosen(why: str, notes: Notes) -> str:
+    """A line that names no tax would get the one that Xero holds ready for the account, which nobody chose."""
+    return notes.decide("tax", NO_TAX, DecidedBy.POLICY, f"{why}, so no tax is claimed")
 
 
 def _of_the_day(rate: TaxRate, account: Account | None, by: DecidedBy, why: str, case: Case, notes: Notes) -> TaxRate:

@@ -53,7 +53,9 @@ def vat_lines(transaction: SourceTransaction, *, account: Account, chart: ChartI
         findings.extend(problem)
         if rate is not None:
             findings.extend(_differences(part, rate))
-        lines.append(VatLine(gross=abs(part.gross), tax_type=_type(rate, part), label=f"VAT {percent(part.rate)}"))
+        unclaimed = ", not claimed" if part.rate and rate is None else ""
+        words = f"VAT {percent(part.rate)}{unclaimed}"
+        lines.append(VatLine(gross=abs(part.gross), tax_type=rate.tax_type if rate else NO_TAX, label=words))
     if rest:
         lines.append(VatLine(gross=rest, tax_type=NO_TAX, label="without VAT"))
     return VatLines(lines=tuple(lines), findings=tuple(findings))
@@ -101,7 +103,8 @@ def _rate_for(part: VatPart, *, account: Account, chart: ChartIndex) -> tuple[Ta
     reason = "Several tax rates" if preferred else "No active tax rate"
     message = (
         f"{reason} of {percent(part.rate)} may stand on account {label(account)} in Xero. "
-        "Name the tax type as external id of the VAT at Amnis, or decide it in a rule."
+        "Name the tax type as external id of the VAT at Amnis, or decide it in a rule. If you accept it as it is, "
+        f"{abs(part.gross):f} is booked without tax, and no input tax is claimed."
     )
     return None, (Finding(code="vat_unmapped", message=message, detail=f"{percent(part.rate)} on {label(account)}"),)
 
@@ -120,10 +123,6 @@ def _differences(part: VatPart, rate: TaxRate) -> tuple[Finding, ...]:
     message = f"VAT of {abs(part.amount):f} was captured; Xero computes {computed:f} on {abs(part.gross):f}."
     severity = Severity.NOTE if difference <= CENT else Severity.REVIEW
     return (Finding(code="vat_amount_differs", message=message, severity=severity, detail=rate.tax_type),)
-
-
-def _type(rate: TaxRate | None, part: VatPart) -> str:
-    return rate.tax_type if rate else ("" if part.rate else NO_TAX)
 
 
 def _exceeds(whole: Money, rest: Decimal) -> Finding:

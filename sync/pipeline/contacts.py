@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.contract.errors import Severity
 from connectors.contract.records import DestinationContact
 from connectors.models import Reference
 from sync import store
@@ -109,6 +110,30 @@ def match_again(ctx: Context) -> None:
         else:
             message = f"Xero says that the contact name “{link.name}” is taken, but shows no such contact. Choose one."
             hold(ctx, link.pk, findings.review("contact_name_taken", message, detail=link.name))
+
+
+def objections(link: ContactLink) -> list[dict[str, Any]]:
+    """What stands against an entry because of its contact: notes at most once it is settled, a question until then."""
+    if link.state != ContactLink.State.REVIEW or any(it["severity"] == Severity.REVIEW for it in link.findings):
+        return list(link.findings)
+    message = f"It is not decided which contact in Xero “{link.name}” is. Choose or create one."
+    return [*link.findings, *findings.review("contact_held", message, detail=link.name)]
+
+
+def undecided(link: ContactLink | None) -> set[str]:
+    """The codes of the questions about this contact that wait for a person."""
+    if link is None or link.state != ContactLink.State.REVIEW:
+        return set()
+    return {it["code"] for it in objections(link) if it["severity"] == Severity.REVIEW}
+
+
+def hold_undecided(ctx: Context) -> None:
+    """No entry stays ready while a person is asked about its contact, however it became so: it would wait for ever, and
+    nobody would know. One statement where there is none."""
+    with ctx.commit():
+        ready = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, contact__state=ContactLink.State.REVIEW)
+        for link in ContactLink.objects.filter(pk__in=ready.values("contact_id")):
+            hold(ctx, link.pk, objections(link))
 
 
 def hold(ctx: Context, link_id: int, problem: list[dict[str, Any]]) -> None:

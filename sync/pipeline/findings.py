@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
 
 OF_ITS_FIGURE = frozenset({"fx_halves_differ"})
+# Accepting says yes, and these ask which one: the contact (all codes that begin so), the tax, the rate of the period.
+_WHICH_ONE = ("contact_", "default_missing", "rate_missing", "tax_missing")
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -16,6 +18,24 @@ def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 def review(code: str, message: str, *, detail: str = "") -> list[dict[str, Any]]:
     return as_json([Finding(code=code, message=message, detail=detail, severity=Severity.REVIEW)])
+
+
+def is_acceptable(code: str) -> bool:
+    """Is a yes an answer to a finding of this code? If not, only the decision that it asks for settles it."""
+    return not code.startswith(_WHICH_ONE)
+
+
+def may_be_accepted(findings: Iterable[Mapping[str, Any]]) -> bool:
+    """Does accepting settle anything here? It does where something blocks that a yes answers, or nothing blocks."""
+    blocking = [str(it["code"]) for it in findings if it["severity"] == Severity.REVIEW]
+    return not blocking or any(is_acceptable(code) for code in blocking)
+
+
+def blocks(finding: Mapping[str, Any], *, accepted: Sequence[str]) -> bool:
+    """Does this finding still keep its entry back, after what a person has accepted?"""
+    if finding["severity"] != Severity.REVIEW:
+        return False
+    return accepted_as(finding) not in accepted or not is_acceptable(str(finding["code"]))
 
 
 def accepted_as(finding: Mapping[str, Any]) -> str:

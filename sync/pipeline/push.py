@@ -117,6 +117,7 @@ def _may_push(ctx: Context) -> bool:
         if not ctx.mirror_fresh:
             mirror.read_changes(ctx)
         locks.refresh(ctx)
+        contacts.hold_undecided(ctx)
         ctx.push_prepared = True
     if ctx.contacts_stale:
         contacts.read_contacts(ctx)

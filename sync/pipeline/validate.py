@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from connectors.contract.errors import Finding, Severity
+from connectors.contract.errors import Finding
 from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store
 from sync.domain import documents
@@ -14,7 +14,7 @@ from sync.domain.booking import is_locked
 from sync.domain.lookalikes import Claim
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
-from sync.pipeline import findings, foreign, linked, locks, mirror, pairs, rests
+from sync.pipeline import contacts, findings, foreign, linked, locks, mirror, pairs, rests
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
 from sync.pipeline.renumbered import in_doubt, under_another_number
@@ -83,7 +83,8 @@ def _move(
         found += findings.review("incomplete", "The movement is not complete enough to be posted. Look at its details.")
     if entry is not None:
         found += _objections(row, entry, remarked, claim)
-    blocking = [f for f in found if f["severity"] == Severity.REVIEW and findings.accepted_as(f) not in row.accepted]
+    asked = contacts.undecided(row.contact)  # whatever was accepted: what is not linked is never sent
+    blocking = [f for f in found if f["code"] in asked or findings.blocks(f, accepted=row.accepted)]
     if not blocking and entry is not None:
         redated = _behind_lock(ctx, row)
         if redated is not None:
@@ -100,7 +101,7 @@ def _objections(
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if row.contact is not None:
-        found += row.contact.findings  # a link that is settled has notes at most
+        found += contacts.objections(row.contact)
     if isinstance(entry, BankTransaction):
         found += findings.as_json(_sum_finding(entry))
     found += findings.as_json(remarked)

@@ -126,10 +126,30 @@ def test_accepting_is_offered_where_there_is_something_to_post(as_alice: Client,
         add_movement(world, "empty", state="review", findings=[finding("account_not_mapped", "No bank account.")])
         world.entries["empty"].document = None
         world.entries["empty"].save()
+        add_movement(world, "large", state="review", findings=[finding("large_amount", "It is large.")])
     base = f"/t/{world.tenant.public_id}/transactions"
     assert "/accept/" not in as_alice.get(f"{base}/{world.records['empty'].pk}/").content.decode()
-    assert "/accept/" in as_alice.get(f"{base}/{world.records['nameless'].pk}/").content.decode()
+    assert "/accept/" in as_alice.get(f"{base}/{world.records['large'].pk}/").content.decode()
     assert "/accept/" not in as_alice.get(f"{base}/{world.records['rent'].pk}/").content.decode()
+
+
+def test_a_question_about_the_contact_is_offered_its_decision_and_no_yes(as_alice: Client, world: World) -> None:
+    with tenant_scope(world.tenant.pk):
+        add_movement(world, "alike", state="review", findings=[finding("contact_similar", "Choose, or create it.")])
+        key = next(it.key for it in review_groups(flow=world.flow) if it.cause.code == "contact_similar")
+    base = f"/t/{world.tenant.public_id}"
+    inbox = as_alice.get(f"{base}/review/?open={key}").content.decode()
+    card = next(it for it in inbox.split("<article") if key in it)
+    detail = as_alice.get(f"{base}/transactions/{world.records['alike'].pk}/").content.decode()
+
+    assert ["review/accept/" in card, f"{base}/contacts/decide/" in card] == [False, True]
+    assert "/accept/" not in detail
+    for address, data in (
+        ("review/accept/", {"group": key}),
+        (f"transactions/{world.records['alike'].pk}/accept/", {}),
+    ):
+        answer = as_alice.post(f"{base}/{address}", data, follow=True).content
+        assert b"Accepting does not answer this: Choose, or create it." in answer, address
 
 
 def test_what_stands_in_the_books_is_offered_only_what_does_something(as_alice: Client, world: World) -> None:

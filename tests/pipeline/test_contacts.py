@@ -6,10 +6,12 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from sync import contacting
+from sync import contacting, services, store
 from sync.models import ContactLink
 from sync.pipeline.dryrun import dry_run
+from sync.proving import flow_prove
 from sync.services import NotPossible
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
@@ -74,6 +76,44 @@ def test_a_name_that_is_alike_may_be_created_all_the_same(world: World) -> None:
     world.settle()
 
     assert names(world) == ["Muster Logistik Zuric AG"]
+
+
+def test_a_question_about_the_contact_is_decided_and_never_accepted(world: World) -> None:
+    """What a yes answers is accepted with it, and asked no more; which contact it is, stays a question until it is told."""
+    world.set_flow(review={"amount_over": {"CHF": "100.00"}})
+    type_contact(world, "Muster Logistic Zuric")
+    world.amnis.payout(amount="400.00", to="Muster Logistik Zuric AG", executed_on=MARCH)
+    world.settle()
+    held = world.entries()[0].pk
+    assert set(world.codes()) == {"large_amount", "contact_similar"}
+
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held], actor=BOB)
+    world.settle()
+    assert (world.states(), world.books.bank_transactions()) == (["review"], [])
+    contacting.contact_create(**act(world, "Muster Logistik Zuric AG"))
+    world.settle()
+    assert names(world) == ["Muster Logistik Zuric AG"]
+
+
+def test_accepting_says_no_where_the_contact_is_all_that_is_asked(world: World) -> None:
+    """Neither the service nor the command; and no entry is ready while its contact is undecided, however it became so."""
+    type_contact(world, "Muster Logistic Zuric")
+    world.amnis.payout(amount="40.00", to="Muster Logistik Zuric AG", executed_on=MARCH)
+    world.settle()
+    held = world.entries()[0].pk
+    with pytest.raises(NotPossible, match="Choose, or create it"):
+        services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held], actor=BOB)
+    with pytest.raises(CommandError, match="Choose, or create it"):
+        call_command("review", "muster", "--json", "--accept", str(held))
+
+    with tenant_scope(world.tenant.pk, actor=BOB):
+        for state in ("fetched", "ready"):
+            store.move_entries([{"id": held, "state": state, "findings": [], "wait": 0, "note": {}}], run_id=None)
+    world.settle()
+
+    assert (world.states(), world.codes()) == (["review"], ["contact_similar"])
+    told = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)
+    assert [item["state"] for item in told["held_items"]] == ["review"]
 
 
 def test_a_tenant_s_threshold_lets_a_likeness_link_and_the_entry_says_so(world: World) -> None:

@@ -6,11 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from connectors import services as connector_services
 from sandbox.xero.books import TAX_RATE
+from sync import services
 from sync.models import Flow
 from tenants.scoping import tenant_scope
-from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.conftest import DEFAULTS, ORGANISATION, World
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -48,6 +51,43 @@ def test_expected_and_computed_tax_agree_on_every_kind_of_line(world: World) -> 
     assert sorted(D(line["tax"]) for line in lines) == [D("0"), D("0.38"), D("3.75"), D("14.99")]
     assert all(entry.findings == [] or entry.state == "confirmed" for entry in world.entries())
     assert "tax_differs" not in [finding["code"] for entry in world.entries() for finding in entry.findings]
+
+
+def test_captured_vat_that_no_tax_fits_is_accepted_as_booked_without_tax(world: World) -> None:
+    """Swiss input tax is 8.1 or 2.6 % in 2026; 19 % is German, and the 20.00 that are left carry none either."""
+    vats = [("19", "50.00")]
+    world.amnis.card(amount="70.00", merchant="RESTAURANT MUSTER", category="Bewirtung", vats=vats, executed_on=MARCH)
+    world.settle()
+    [held] = world.entries()
+    assert "50.00 is booked without tax, and no input tax is claimed" in held.findings[0]["message"]
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor="bob@muster.example")
+    world.settle()
+
+    [booked] = world.books.bank_transactions()
+    lines = [(line["LineAmount"], line["TaxType"], line["TaxAmount"]) for line in booked["LineItems"]]
+    assert lines == [(D("50.00"), "NONE", D("0.00")), (D("20.00"), "NONE", D("0.00"))]
+    [said] = [it for it in world.entries()[0].decisions["decisions"] if it["field"] == "tax"]
+    assert (said["value"], "without tax" in said["why"]) == ("NONE", True)
+
+
+@pytest.mark.parametrize(("tax", "code"), [("", "default_missing"), ("TAX777", "tax_missing")])
+def test_a_tax_that_nobody_chose_is_chosen_and_not_accepted(world: World, tax: str, code: str) -> None:
+    world.set_flow(defaults={**DEFAULTS, "tax_expense": tax})
+    world.amnis.payout(amount="10.00", to="Probst Logistik AG", executed_on=MARCH)
+    world.settle()
+    act: dict[str, Any] = {
+        "tenant_id": world.tenant.pk,
+        "entry_ids": [world.entries()[0].pk],
+        "actor": "b@muster.example",
+    }
+    assert world.codes() == [code]
+    with pytest.raises(services.NotPossible, match="tax_expense"):
+        services.entry_accept(**act)
+
+    world.set_flow(defaults={**DEFAULTS, "tax_expense": "NONE"})
+    services.entry_retry(**act)
+    world.settle()
+    assert [d["LineItems"][0]["TaxType"] for d in world.books.bank_transactions()] == ["NONE"]
 
 
 def test_a_percentage_that_changed_in_xero_is_said_on_the_entry(world: World) -> None:

@@ -26,10 +26,7 @@ class Command(TenantCommand):
     def act(self, tenant: Tenant, flow: Flow, **options: Any) -> tuple[int, dict[str, Any]]:
         reason: str = options["reason"]
         if options["accept"]:
-            count = services.entry_accept(
-                tenant_id=tenant.pk, entry_ids=[options["accept"]], actor=OPERATOR, reason=reason
-            )
-            return DONE, {"accepted": _one(count)}
+            return DONE, {"accepted": _one(_accept(tenant, options["accept"], reason))}
         if options["pay"]:
             return DONE, {"paying": _one(_pay(tenant, options["pay"], options["proposal"]))}
         if options["skip"]:
@@ -56,6 +53,13 @@ class Command(TenantCommand):
                 for entry in held
             ]
         return (FINDINGS if items else DONE), {"review": items}
+
+
+def _accept(tenant: Tenant, entry_id: int, reason: str) -> int:
+    try:
+        return services.entry_accept(tenant_id=tenant.pk, entry_ids=[entry_id], actor=OPERATOR, reason=reason)
+    except services.NotPossible as problem:
+        raise CommandError(str(problem), returncode=WRONG_USE) from problem
 
 
 def _pay(tenant: Tenant, entry_id: int, place: int) -> int:
