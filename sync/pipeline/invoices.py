@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -33,8 +33,12 @@ from sync.pipeline.rests import place_of_rests
 
 PAYS = frozenset({Movement.PAY_IN, Movement.PAY_OUT, Movement.PEER})
 UNDER_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.IN_FLIGHT, EntryState.UNCONFIRMED)
-REMEMBERED = timedelta(days=90)  # paid or voided ones, to say so when a movement names one
+REMEMBERED = timedelta(
+    days=90
+)  # paid or voided ones, to say so when a movement names one; longer for an older movement
 WATERMARK = "Invoices"
+PAID_FROM = "PaidInvoices"  # since when those that are not open any more were read, beside the watermark
+_NEVER_READ = "9999"
 
 
 # --------------------------------------------------------------------- reading
@@ -50,9 +54,11 @@ def read_open_items(ctx: Context) -> None:
             keep(ctx, page)
         stamps = [item.updated_at.isoformat() for item in page if item.updated_at]
         watermark = max([*stamps, *([watermark] if watermark else [])], default=None)
-    if watermark is not None:
-        with ctx.commit():
-            ctx.store_flow(mirror_watermarks={**ctx.flow.mirror_watermarks, WATERMARK: watermark})
+    read = {WATERMARK: watermark, PAID_FROM: _first_day(ctx).isoformat()}
+    with ctx.commit():
+        ctx.store_flow(
+            mirror_watermarks={**ctx.flow.mirror_watermarks, **{name: at for name, at in read.items() if at}}
+        )
     ctx.items_fresh = True
 
 
@@ -63,10 +69,26 @@ def _anything_may_pay(ctx: Context) -> bool:
 
 
 def pages(ctx: Context) -> Iterator[tuple[OpenItem, ...]]:
-    """Every change since the last reading; the first time, what is open."""
+    """Every change since the last reading. The first time what is open, and what changed since the first day: a movement of
+    these days may be the money of an invoice that somebody has settled by hand before we read any."""
     stored = ctx.flow.mirror_watermarks.get(WATERMARK)
-    since = datetime.fromisoformat(stored) - ctx.timing.quarantine - ctx.timing.margin if stored else None
-    return ctx.destination.open_items(since=since)
+    first = _first_day(ctx)
+    if stored is None:
+        yield from ctx.destination.open_items(since=None)
+    if ctx.flow.mirror_watermarks.get(PAID_FROM, _NEVER_READ) > first.isoformat():
+        yield from ctx.destination.open_items(since=first)
+    elif stored is not None:
+        since = datetime.fromisoformat(stored) - ctx.timing.quarantine - ctx.timing.margin
+        yield from ctx.destination.open_items(since=since)
+
+
+def _first_day(ctx: Context) -> datetime:
+    """From when on an invoice that was paid may have been paid with a movement that we post."""
+    return _midnight(ctx.flow.cutoff) - mirror.FIRST_LOAD
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)
 
 
 def keep(ctx: Context, page: Sequence[OpenItem]) -> None:
@@ -150,7 +172,8 @@ def _matcher(ctx: Context, may_pay: Sequence[Planned], markers: Mapping[tuple[in
 
 def _open_items(ctx: Context, may_pay: Sequence[Planned]) -> OpenItems:
     sides = {outcome.part.transaction.amount.amount > 0 for outcome in may_pay}
-    recent = Q(updated_at__gte=ctx.now() - REMEMBERED)
+    earliest = min(outcome.booking_date for outcome in may_pay if outcome.booking_date is not None)
+    recent = Q(updated_at__gte=min(ctx.now() - REMEMBERED, _midnight(earliest) - mirror.FIRST_LOAD))
     rows = MirrorInvoice.objects.filter(connection=ctx.connection, sales__in=sides)
     found = [_as_item(row) for row in rows.filter(Q(status="AUTHORISED") | recent).values()]
     return OpenItems.of(found, taken=_claimed(ctx, may_pay, {item.invoice_id: item for item in found}))
