@@ -8,6 +8,8 @@ from enum import StrEnum
 from connectors.contract.records import ExecutedMovement, Movement, SourceTransaction
 
 CARD_MOVEMENTS = frozenset({Movement.CARD, Movement.CARD_REFUND})
+SEVERAL_DAYS = CARD_MOVEMENTS | {Movement.FX}  # those that have more than one day
+SETTLES_WITHIN = timedelta(days=45)  # of the purchase; cards settle after days, and after a month at the most
 
 
 class LockPolicy(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 
 _OPENING = re.compile(r"opening balance|conversion balance|eröffnung|saldovortrag|anfangsbestand", re.IGNORECASE)
@@ -213,3 +214,33 @@ def unexpected(
         said = "It was reconciled with a line of a bank statement: a bank feed or an import may serve this account too."
         return "feed", said, accept
     return "hand", "Somebody entered it in Xero by hand, or another app did.", accept
+
+
+BY_NOTHING_ELSE = frozenset({"payment", "feed", "hand"})  # causes that name no movement
+_TWICE = "Accept {it} only if the money really moved twice."
+
+
+def part_of(*, source_id: str, day: date, others: int, is_posted: bool) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document that makes the amount of one movement with `others`."""
+    with_others = "another document" if others == 1 else f"{others} other documents"
+    said = f"Together with {with_others} of these days it makes the amount of {_named(source_id, day)}, which is "
+    if is_posted:
+        step = "Decide which stays: undo the movement and keep these, or delete these in Xero. "
+        return (
+            "double",
+            f"{said}posted already: probably the same money a second time.",
+            step + _TWICE.format(it="them"),
+        )
+    step = (
+        "Do not delete it. Open the movement and leave it out as handled by hand, unless that is done; then accept these "
+        "documents with a reason. If they are other money, decide the movement first."
+    )
+    return "typed", f"{said}not posted: somebody entered that money by hand.", step
+
+
+def sum_of(source_ids: Sequence[str]) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a payment that is the sum of movements that are posted."""
+    named = " and ".join(_named(one, None) for one in source_ids)
+    said = f"It makes the sum of {named}, which are posted already: probably the same money a second time."
+    step = "Decide which stays: undo the movements and keep this one, or delete it in Xero. "
+    return "double", said, step + _TWICE.format(it="it")

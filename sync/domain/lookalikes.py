@@ -22,6 +22,7 @@ _WORD = re.compile(r"\w+")
 _BETWEEN = frozenset(" .-/")
 
 Side = tuple[str, Decimal]  # bank account, amount from its view
+NO_DAYS: Mapping[int, Collection[date]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +100,21 @@ def claims(
     days: int = LOOKALIKE_DAYS,
     strays: Collection[str] = (),
     mapped: Collection[str] = (),
+    other_days: Mapping[int, Collection[date]] = NO_DAYS,
 ) -> dict[int, Claim]:
     """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
 
     Same account, direction and amount, and either the same long reference within three weeks or a date within `days`.
     `strays`: markers that no movement has; a document that carries one may be anybody's. `mapped`: the bank accounts of
-    wallets, where every side of a document needs a movement.
+    wallets, where every side of a document needs a movement. `other_days`: what else an entry may be dated, as a card
+    purchase by its receipt; the nearest day counts.
     """
     index: dict[Side, list[MirrorDocument]] = {}
     for document in documents:
         if document.is_live and (not document.marker or document.marker in strays):
             for side in effects(document):
                 index.setdefault(side, []).append(document)
-    pairs = [pair for key, entry in wanted.items() for pair in _pairs(key, entry, index, days)]
+    pairs = [pair for key, entry in wanted.items() for pair in _pairs(key, entry, index, days, other_days.get(key, ()))]
     chosen: dict[tuple[int, int], _Pair] = {}
     taken: set[tuple[str, str]] = set()
     for pair in sorted(pairs, key=lambda pair: pair.rank):
@@ -144,12 +147,18 @@ def _groups(text: str) -> list[list[str]]:
     return found
 
 
-def _pairs(key: int, entry: LedgerEntry, index: Mapping[Side, Sequence[MirrorDocument]], days: int) -> list[_Pair]:
+def _pairs(
+    key: int,
+    entry: LedgerEntry,
+    index: Mapping[Side, Sequence[MirrorDocument]],
+    days: int,
+    other_days: Collection[date],
+) -> list[_Pair]:
     sides, references = wanted_effects(entry), long_references(entry.reference)
     found = []
     for number, side in enumerate(sides):
         for document in index.get(side, ()):
-            distance = _distance(document.date, entry.date)
+            distance = min(_distance(document.date, day) for day in (entry.date, *other_days))
             same = bool(references & long_references(document.reference)) if references else False
             if distance > (max(days, REFERENCE_DAYS) if same else days):
                 continue

@@ -16,8 +16,8 @@ from typing import Any
 from connectors.contract.money import ZERO
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync.domain import explaining
+from sync.domain.alike import Alike, adding_up, made_of, nearest
 from sync.domain.explaining import held_action
-from sync.domain.lookalikes import LOOKALIKE_DAYS
 from sync.domain.match import signed
 from sync.domain.pairing import EVER, Leg, Ours, SourceRow, Span, known_of, own_day, pair, planned_day
 from sync.domain.unproved import Stray, says, unproved, verdict
@@ -172,13 +172,9 @@ class _Told:
     strays: dict[str, Stray] = field(
         default_factory=dict
     )  # by document: posted movements of wallets that are not proved
-    held: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    posted: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    gone: dict[tuple[str, Decimal], list[tuple[date, str, int | None]]] = field(
+    held: dict[tuple[str, Decimal], list[Alike]] = field(default_factory=lambda: defaultdict(list))
+    posted: dict[tuple[str, Decimal], list[Alike]] = field(default_factory=lambda: defaultdict(list))
+    gone: dict[tuple[str, Decimal], list[Alike]] = field(
         default_factory=lambda: defaultdict(list)
     )  # posted, and the document stands no more; of all days that were read
     held_as: dict[int | None, Ours] = field(default_factory=dict)  # by record
@@ -202,7 +198,7 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     if found is not None and mine is not None:
         _tell_day(result, told, item, row, mine, found)
     if gone:
-        told.gone[bank, row.amount].append((day, row.source_id, item["record"]))
+        told.gone[bank, row.amount].append(Alike(day, row, item["record"]))
     if day not in told.span:
         return
     posted = found is not None or gone
@@ -214,7 +210,7 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
         else:
             line.held += row.amount
     if not gone:
-        (told.posted if posted else told.held)[bank, row.amount].append((day, row.source_id, item["record"]))
+        (told.posted if posted else told.held)[bank, row.amount].append(Alike(day, row, item["record"]))
     if found is not None:
         _compare(result, item, row, found)
     elif gone and mine is not None:
@@ -296,6 +292,7 @@ def _count_books(
         else:
             twin = markers[leg.marker, leg.account_id] > 1
             result.unexpected.append({**_described(leg, wallet), **_explained(leg, told, twin=twin)})
+    _explain_sums(result, told, [leg for leg in inside if leg.side not in told.claimed])
     shown = {(leg.marker, leg.account_id) for leg in inside}
     result.duplicated = [
         {"marker": marker, "documents": n, "action": explaining.DUPLICATED}
@@ -315,7 +312,7 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
     if known is not None:
         return known
     waits, gone, posted = (
-        _near(alike[leg.account_id, leg.amount], leg.day) for alike in (told.held, told.gone, told.posted)
+        nearest(alike.get((leg.account_id, leg.amount), ()), leg.day) for alike in (told.held, told.gone, told.posted)
     )
     cause, explanation, action = explaining.unexpected(
         kind=leg.kind,
@@ -323,13 +320,37 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
         marker=leg.marker,
         twin=twin,
         reconciled=leg.reconciled,
-        waits=waits[1] if waits else "",
-        link=_link_step(leg, told.held_as.get(waits[2])) if waits else "",
-        gone=gone[1] if gone else "",
-        posted=posted[1] if posted else "",
+        waits=waits.source_id if waits else "",
+        link=_link_step(leg, told.held_as.get(waits.record)) if waits else "",
+        gone=gone.source_id if gone else "",
+        posted=posted.source_id if posted else "",
     )
     like = waits or gone or posted
-    return {"cause": cause, "explanation": explanation, "action": action, "record": like[2] if like else None}
+    return {"cause": cause, "explanation": explanation, "action": action, "record": like.record if like else None}
+
+
+def _explain_sums(result: Balance, told: _Told, legs: Sequence[Leg]) -> None:
+    """Documents that no single movement explains, and that are movements in sum. `legs`: they, and those accepted before."""
+    unclear = {
+        (item["document"], item["account_id"]): item
+        for item in result.unexpected
+        if item["cause"] in explaining.BY_NOTHING_ELSE
+    }
+    if not unclear:
+        return
+    known = {(item["document"], item["account_id"]) for item in result.accepted} | unclear.keys()
+    asked = [leg for leg in legs if leg.side in known]
+    waits, posted, several = adding_up(asked, told.held), adding_up(asked, told.posted), made_of(asked, told.posted)
+    for side, item in unclear.items():
+        if side in waits or side in posted:
+            one, others = waits.get(side) or posted[side]
+            says = explaining.part_of(source_id=one.source_id, day=one.day, others=others, is_posted=side not in waits)
+        elif side in several:
+            one = several[side][0]
+            says = explaining.sum_of([it.source_id for it in several[side]])
+        else:
+            continue
+        item |= dict(zip(("cause", "explanation", "action"), says, strict=True)) | {"record": one.record}
 
 
 def _link_step(leg: Leg, mine: Ours | None) -> str:
@@ -372,11 +393,6 @@ def _of_its_past(leg: Leg, told: _Told, mine: Ours, *, is_read: bool) -> dict[st
             **whose, has_other=bool(own), is_out=mine.state == "undone", was_posted_again=leg.marker in mine.former
         )
     return {"cause": cause, "explanation": explanation, "action": action, "record": mine.record}
-
-
-def _near(found: Sequence[tuple[date, str, int | None]], day: date) -> tuple[date, str, int | None] | None:
-    close = [it for it in found if abs((it[0] - day).days) <= LOOKALIKE_DAYS]
-    return min(close, key=lambda it: abs((it[0] - day).days), default=None)
 
 
 def _described(leg: Leg, wallet: Wallet) -> dict[str, Any]:

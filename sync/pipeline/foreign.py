@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -12,10 +12,11 @@ from connectors.contract.money import Money, round_half_up
 from connectors.contract.records import LedgerEntry, MirrorDocument
 from sync import store_links
 from sync.domain import lookalikes
+from sync.domain.booking import SETTLES_WITHIN, SEVERAL_DAYS, possible_days
 from sync.domain.lookalikes import Claim
-from sync.models import Entry
+from sync.models import Entry, Record
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import confirm, findings
+from sync.pipeline import coded, confirm, findings
 from sync.pipeline.context import Context
 
 CODE = "already_in_xero"
@@ -24,15 +25,32 @@ ONE_SIDE, MORE = "It is one side of this transfer only", "It moves another walle
 
 def claims(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> dict[int, Claim]:
     """By entry: the document of others that it may be. Who was told before that it is another one is not asked again."""
+    rows = list(rows)
     insisting = {row.pk for row in rows if CODE in row.accepted}
     wanted = {key: entry for key, entry in entries.items() if key not in insisting}
     if not wanted:
         return {}
-    found = _of_others(ctx, wanted)
+    by_id = {row.pk: row for row in rows}
+    several = {key for key in wanted if by_id[key].movement in SEVERAL_DAYS}
+    found = _of_others(ctx, wanted, before=SETTLES_WITHIN if several else timedelta(0))
     strays = {document.marker for document in found if document.marker}
     mapped = {wallet.bank_account_id for wallet in ctx.books.wallets.values() if not wallet.ignored} - {""}
     days = int(ctx.books.policy("duplicate_days"))
-    return lookalikes.claims(wanted, found, days=days, strays=strays, mapped=mapped)
+    sides = {side for document in found for side in lookalikes.effects(document)}
+    asked = [key for key in several if not sides.isdisjoint(lookalikes.wanted_effects(wanted[key]))]
+    other_days = _days_of(ctx, {key: by_id[key].record_id for key in asked})
+    return lookalikes.claims(wanted, found, days=days, strays=strays, mapped=mapped, other_days=other_days)
+
+
+def _days_of(ctx: Context, records: Mapping[int, int]) -> dict[int, frozenset[date]]:
+    """By entry: every day of its movement, beside the one it is booked on. One statement, none where nothing is asked."""
+    if not records:
+        return {}
+    read = Record.objects.filter(pk__in=records.values()).values(
+        "id", "payload", "account_id", "source_id", "source_updated_at"
+    )
+    days = {record["id"]: possible_days(coded.of_record(ctx.source, record)) for record in read}
+    return {key: days[pk] for key, pk in records.items()}
 
 
 def finding(claim: Claim | None) -> list[dict[str, Any]]:
@@ -74,10 +92,11 @@ def _shown(total: Money) -> str:
     return str(Money(amount=round_half_up(total.amount, 2), currency=total.currency))
 
 
-def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry]) -> list[MirrorDocument]:
+def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry], *, before: timedelta) -> list[MirrorDocument]:
     """Documents on the same accounts around the same days that no movement has: neither linked to one, nor with its marker.
 
-    A marker of no movement is left by a lost database where the row is read under another key by now.
+    `before`: how much earlier than the booking a movement may have taken place. A marker of no movement is left by a lost
+    database where the row is read under another key by now.
     """
     days = [entry.date for entry in wanted.values()]
     margin = timedelta(days=lookalikes.REFERENCE_DAYS)
@@ -87,7 +106,7 @@ def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry]) -> list[MirrorDo
         Q(account_id__in=accounts) | Q(other_account_id__in=accounts),
         Q(marker="") | ~Exists(owned),
         connection=ctx.connection,
-        date__range=(min(days) - margin, max(days) + margin),
+        date__range=(min(days) - before - margin, max(days) + margin),
     ).values()
     rows = [dict(row) for row in found]
     ids = [str(row["document_id"]) for row in rows]

@@ -326,6 +326,66 @@ def test_the_same_money_a_second_time_is_called_so() -> None:
     assert [item["cause"] for item in result.unexpected] == ["double"]
 
 
+@pytest.mark.parametrize(
+    ("mine", "cause", "said"),
+    [
+        (posted(1), "double", "movement 1 of 02.03.2026, which is posted already: probably the same money"),
+        (held("named an invoice that is paid"), "typed", "movement 1 of 02.03.2026, which is not posted"),
+    ],
+)
+def test_payments_that_make_one_movement_together_name_it_and_are_not_to_be_accepted_first(
+    mine: Ours, cause: str, said: str
+) -> None:
+    """480.00 entered as a payment of 460.00 and a receipt of 20.00. The receipt of 7.00 has nothing to do with it."""
+    own = [document(1, "480.00")] if mine.document_id else []
+    paid = document(7, "460.00", marker="", kind="PAYMENT", incoming=True)
+
+    result = balance(
+        [row(1, "480.00")], {1: replace(mine, record=31)}, *own, paid,
+        document(8, "20.00", marker="", day=NEXT), document(9, "7.00", marker=""),
+    )  # fmt: skip
+
+    told = {item["document"]: item for item in result.unexpected}
+    assert {name: (item["cause"], item["record"]) for name, item in told.items()} == {
+        "d7": (cause, 31), "d8": (cause, 31), "d9": ("hand", None),
+    }  # fmt: skip
+    assert said in told["d7"]["explanation"]
+    assert not told["d7"]["action"].startswith("Accept")
+
+
+def test_a_payment_that_is_the_sum_of_two_posted_movements_names_both() -> None:
+    paid = document(7, "480.00", marker="", kind="PAYMENT", incoming=True)
+
+    [item] = balance(
+        [row(1, "300.00"), row(2, "180.00", day=NEXT)], {1: posted(1), 2: posted(2)},
+        document(1, "300.00"), document(2, "180.00", day=NEXT), paid,
+    ).unexpected  # fmt: skip
+
+    assert item["cause"] == "double"
+    assert "movement 1 and movement 2" in item["explanation"]
+
+
+def test_a_sum_that_comes_about_in_two_ways_or_of_other_days_or_without_a_payment_names_nothing() -> None:
+    """480.00 is 300 + 180 and 280 + 200; then its parts stand four days later; then no payment is among them."""
+    two_ways = [document(n, f"{n}.00", marker="", kind="PAYMENT", incoming=True) for n in (300, 180, 280, 200)]
+    later = [replace(it, date=DAY + timedelta(days=4)) for it in two_ways[:2]]
+    plain = [document(n, f"{n}.00", marker="") for n in (300, 180)]
+
+    for others in (two_ways, later, plain):
+        result = balance([row(1, "480.00")], {1: posted(1)}, document(1, "480.00"), *others)
+        assert {item["cause"] for item in result.unexpected} <= {"payment", "hand"}
+
+
+def test_a_purchase_typed_on_the_day_of_the_receipt_is_near_although_it_was_settled_later() -> None:
+    settled = DAY + timedelta(days=9)
+    bought = replace(row(1, "-100.00", day=settled), days=frozenset({DAY, settled}))
+    typed = document(7, "100.00", kind="SPEND", marker="")
+
+    [item] = balance([bought], {1: posted(1)}, document(1, "100.00", kind="SPEND", day=settled), typed).unexpected
+
+    assert item["cause"] == "double"
+
+
 def test_a_document_typed_in_place_of_one_that_was_removed_is_never_to_be_deleted() -> None:
     """It is the only one that stands for the money. Also where the removed one stood on a day before the proof's own."""
     rows = [row(1, "100.00", day=DAY - timedelta(days=2))]

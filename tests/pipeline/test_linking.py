@@ -280,6 +280,23 @@ def test_the_policy_says_how_far_apart_the_days_may_lie(world: World) -> None:
         assert Flow.objects.get().policies == {"duplicate_days": "7"}
 
 
+def test_a_purchase_typed_by_its_receipt_is_offered_when_it_settles_weeks_later(world: World) -> None:
+    """Bought and typed on the 2nd of March, settled on the 30th. The same amount typed on the 12th is near neither day."""
+    receipt = typed(world, "SPEND", "100.00", day="2026-03-02")
+    typed(world, "SPEND", "100.00", day="2026-03-12")
+    for _ in range(2):
+        world.amnis.card(
+            amount="100.00", merchant="HOTEL BEISPIEL", executed_on=date(2026, 3, 2), settled_on=date(2026, 3, 30)
+        )
+
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "review"], "one document explains one of the two"
+    [offered] = [entry for entry in world.entries() if entry.state == "review"]
+    assert [it["detail"] for it in offered.findings if it["code"] == "already_in_xero"] == [receipt]
+    assert world.books.balance("090") == D("-300.00"), "two typed by hand, one posted"
+
+
 def linked_receipt(world: World) -> str:
     """A movement of 100.00 linked to a document that somebody typed; the document's id."""
     document = typed(world, "RECEIVE", "100.00", text="Rechnung 17")
