@@ -12,13 +12,14 @@ from typing import Any
 
 from django.db.models import Min
 
+from connectors.contract.money import ZERO
 from connectors.contract.ports import Destination, Source
-from connectors.contract.records import NEVER, DocumentKind, MirrorDocument
+from connectors.contract.records import NEVER, DocumentKind, Execution, MirrorDocument
 from sync import store
 from sync.domain import plan
 from sync.domain.booking import booking_date, possible_days
 from sync.domain.fingerprint import content_hash, fingerprint, marker, natural_keys
-from sync.domain.pairing import Leg, Ours, SourceRow, Span, own_day, planned_day
+from sync.domain.pairing import Leg, Ours, SourceRow, Span, Undated, own_day, planned_day
 from sync.domain.proof import Wallet, in_parts, legs, rest_key
 from sync.models import Flow, Record
 from sync.models import MirrorDocument as MirrorRow
@@ -46,9 +47,11 @@ def nothing_collected() -> Iterator[None]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Both sides, and what we say about them. `not_looked_up`: documents that may stand before what was read; `changed`:
-    bank transactions, with their lines, that changed since a sync last read them."""
+    bank transactions, with their lines, that changed since a sync last read them; `undated`: what has no readable day, which
+    no reading by days shows, so it is told as a sync read it last."""
 
     rows: list[SourceRow]
+    undated: list[Undated]
     books: list[Leg]
     ours: dict[str, Ours]
     not_looked_up: frozenset[str]
@@ -93,7 +96,10 @@ class Reader:
         named = named_as_ours([*rows, *further], known) if further else named
         parts = [part for row in named for part in in_parts(row, ours)]
         found, left = self._looked_up(parts, books, ours)
-        return Reading(rows=parts, books=[*books, *found], ours=ours, not_looked_up=left, changed=changed)
+        undated = self._undated({row.fingerprint for row in named}, ours)
+        return Reading(
+            rows=parts, undated=undated, books=[*books, *found], ours=ours, not_looked_up=left, changed=changed
+        )
 
     def _standing(self, changed: list[MirrorDocument]) -> Iterator[list[MirrorDocument]]:
         """Every document of the proved days; those that a sync does not know as they are now are put into `changed`."""
@@ -125,6 +131,19 @@ class Reader:
                     )
                 )
             yield found
+
+    def _undated(self, read: Collection[str], ours: Mapping[str, Ours]) -> list[Undated]:
+        """Movements of the proved wallets without a day and without a document. One statement."""
+        mapped = [wallet.source_account_id for wallet in self.wallets]
+        names = ("fingerprint", "source_id", "account_id", "amount", "currency")
+        with tenant_scope(self.flow.tenant_id):
+            executed = Record.objects.filter(flow=self.flow, booking_date=None, execution=Execution.EXECUTED)
+            found = list(executed.filter(account_id__in=mapped).order_by("id").values(*names))
+        return [
+            Undated(**{**it, "amount": (it["amount"] or ZERO).normalize()})
+            for it in found
+            if it["fingerprint"] not in read and it["fingerprint"] in ours and not ours[it["fingerprint"]].documents
+        ]
 
     def _further(self, since: date, until: date) -> list[SourceRow]:
         """Rows with a number only: one without is told apart by counting, which begins anew with a second reading."""

@@ -67,7 +67,7 @@ def flow_prove(
         balance = prove(
             wallets=wallets, rows=read.rows, ours=read.ours, books=read.books, accepted=_accepted(flow),
             strays=_strays(flow, [wallet.source_account_id for wallet in wallets]), span=span,
-            not_looked_up=read.not_looked_up,
+            not_looked_up=read.not_looked_up, undated=read.undated,
         )  # fmt: skip
         if read.changed:
             afresh = [mirror.as_row(document) for document in read.changed]

@@ -25,6 +25,17 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undated:
+    """A movement that the source calls executed and gives no readable day: it is held, on no day of its account."""
+
+    fingerprint: str
+    source_id: str
+    account_id: str
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
     """What we say about one row: its state, why it is held (if it is), the document we posted (if any)."""
 

@@ -19,7 +19,7 @@ from sync.domain import explaining
 from sync.domain.alike import Alike, adding_up, made_of, nearest
 from sync.domain.explaining import held_action
 from sync.domain.match import signed
-from sync.domain.pairing import EVER, Leg, Ours, SourceRow, Span, known_of, own_day, pair, planned_day
+from sync.domain.pairing import EVER, Leg, Ours, SourceRow, Span, Undated, known_of, own_day, pair, planned_day
 from sync.domain.unproved import Stray, says, unproved, verdict
 
 
@@ -132,6 +132,7 @@ def prove(
     books: Sequence[Leg],
     accepted: Mapping[tuple[str, str], Acceptance] | None = None,
     strays: Sequence[Stray] = (),
+    undated: Sequence[Undated] = (),
     span: Span = EVER,
     not_looked_up: frozenset[str] = frozenset(),
 ) -> Balance:
@@ -140,7 +141,8 @@ def prove(
 
     A movement and its document are one pair, and a pair belongs to the day of the document: the balance of an account on a
     day is what Xero says of that day. `rows` and `books` may reach beyond `span`, so that a pair over its border is seen.
-    `not_looked_up`: documents that may stand before what was read of the books.
+    `not_looked_up`: documents that may stand before what was read of the books. `undated` are held whatever days are
+    proved, because nobody knows that they are not of these.
     """
     result = Balance(
         accounts={wallet.source_account_id: Line() for wallet in wallets},
@@ -151,6 +153,8 @@ def prove(
     told = _Told(span=span, standing={leg.document_id for leg in books}, not_looked_up=not_looked_up)
     for row, found in zip(rows, pair(rows, ours, books, bank_of), strict=True):
         _count_row(result, told, row, ours.get(row.fingerprint), found, bank_of[row.account_id])
+    for one in undated:
+        _count_undated(result, told, one, ours.get(one.fingerprint))
     told.strays = {document: stray for stray in strays for document in stray.documents}
     _count_books(result, told, wallets, books, ours, accepted or {})
     inside = [leg.side for leg in books if leg.day in span]
@@ -218,14 +222,30 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
         step = {"document": lost, "marker": mine.marker, "action": _step_of_missing(told, mine)}
         result.missing.append({**item, **step})
     else:
-        _tell_held(result, told, item, row, mine)
+        _tell_held(result, told, item, row.amount, mine)
 
 
-def _tell_held(result: Balance, told: _Told, item: Mapping[str, Any], row: SourceRow, mine: Ours | None) -> None:
+def _count_undated(result: Balance, told: _Told, one: Undated, mine: Ours | None) -> None:
+    line = result.accounts[one.account_id]
+    line.source_sum += one.amount
+    line.held += one.amount
+    line.movements += 1
+    item = {
+        "source": one.account_id,
+        "source_id": one.source_id,
+        "booking_date": "",
+        "amount": _text(one.amount),
+        "currency": one.currency,
+        "record": mine.record if mine else None,
+    }
+    _tell_held(result, told, item, one.amount, mine)
+
+
+def _tell_held(result: Balance, told: _Told, item: Mapping[str, Any], amount: Decimal, mine: Ours | None) -> None:
     state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
     if mine is not None:
         told.held_as[mine.record] = mine
-    told_of = result.skipped if state == "skipped" and not row.amount else result.held_items
+    told_of = result.skipped if state == "skipped" and not amount else result.held_items
     kind = "half_undone" if mine is not None and mine.halfway else state
     told_of.append({**item, "state": state, "reason": reason, "action": held_action(kind, reason)})
 

@@ -397,6 +397,34 @@ def test_a_movement_without_an_amount_is_skipped_with_its_reason_and_not_held(wo
     assert (item["amount"], item["state"], bool(item["reason"])) == ("0.00", "skipped", True)
 
 
+def test_an_executed_movement_without_a_day_is_held_with_its_reason(world: World, bob: Client) -> None:
+    """It is of no day, so no reading by days shows it; on its account its 1,000.00 are at Amnis and held."""
+    row = world.amnis.pay_in(amount="1000.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.change(row, executionDate=None)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    result = proof(world)
+
+    [item] = result["held_items"]
+    assert (item["source_id"], item["booking_date"], item["amount"], item["state"]) == (
+        str(row),
+        "",
+        "1000.00",
+        "review",
+    )
+    assert "no execution date" in item["reason"]
+    sums = [(it["source_sum"], it["held"], it["xero_sum"], it["movements"]) for it in result["accounts"]]
+    assert sums[0] == ("1100.00", "1000.00", "100.00", 2)
+    assert result["balanced"]
+    assert "no execution date" in bob.get(address(world, "proof")).content.decode()
+
+    world.amnis.change(row, executionDate="2026-03-02T10:00:00+01:00")
+    world.settle()
+    assert world.books.balance("090") == Decimal("1100.00")
+    assert proof(world)["held_items"] == []
+
+
 # ---------------------------------------------------------------- certificates
 
 
