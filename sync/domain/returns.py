@@ -6,14 +6,14 @@ What is not certain is said with its degree; what could be several differently c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.money import ZERO, Money
-from connectors.contract.records import LineItem, Movement, SourceTransaction
+from connectors.contract.records import LineItem, MirrorDocument, Movement, SourceTransaction
 from sync.domain.coding_case import NOTHING_REMEMBERED, Remembered
 from sync.domain.contacts import normalised_name
 from sync.domain.printable import visible
@@ -22,6 +22,14 @@ GIVES_BACK = {Movement.RETURNED_PAYMENT: Movement.PAY_OUT, Movement.CARD_REFUND:
 LOOK_BACK = timedelta(days=180)
 SHORTEST_TEXT = 6  # shorter texts are no sign of anything
 MOST_RIVALS = 8
+
+# Why it is not known how a payment or purchase stands in the books, and what to do.
+GONE = "which stands in the books no longer: it was undone or deleted. Post that one again and retry, or leave both out"
+LEFT_OUT = "which was left out of the books. Leave this one out as well, or say in a rule how it is coded"
+UNCLEAR = (
+    "whose document in Xero is not the one that was posted, and its lines cannot be taken over. Look at it there, and say in "
+    "a rule how this one is coded"
+)
 
 
 class How(StrEnum):
@@ -55,6 +63,7 @@ class Origin:
     day: date
     coded: Remembered
     lines: tuple[LineItem, ...] = ()  # of its document; none where it paid an invoice or bill
+    lost: str = ""  # why its lines are not known, in words that follow its name
     returned: Mapping[str, Decimal] = field(default_factory=dict)
 
 
@@ -183,6 +192,18 @@ def mirrored(found: Found, transaction: SourceTransaction) -> tuple[LineItem, ..
     return origin.lines if abs(transaction.amount) == origin.amount else ()
 
 
+def lines_that_stand(document: MirrorDocument | None, *, total: Decimal) -> tuple[LineItem, ...]:
+    """The lines of a document that was read by its id; one of the whole `total` where they are all coded alike. None where
+    it is another amount by now, or where several lines do not add up because their tax is not in them."""
+    if document is None or not document.is_live or document.total.amount != total or not document.lines:
+        return ()
+    if sum((line.amount for line in document.lines), ZERO) == total:
+        return document.lines
+    first = document.lines[0]
+    is_one = len({(line.account_id, line.tax_type, line.tracking) for line in document.lines}) == 1
+    return (replace(first, amount=total),) if is_one else ()
+
+
 def objections(found: Found, transaction: SourceTransaction, *, by_rule: bool) -> list[Finding]:
     """What a person should know or decide about a link. `by_rule`: a rule says the account, so the link decides none."""
     is_card = transaction.movement is Movement.CARD_REFUND
@@ -205,6 +226,8 @@ def objections(found: Found, transaction: SourceTransaction, *, by_rule: bool) -
     if found.origin is None:
         note = "The purchase that it gives back was not found. It is coded by your settings."
         return [Finding(code="refund_unmatched", message=note, severity=Severity.NOTE)] if is_card else []
+    if found.origin.lost:
+        return [_review("return_changed", f"It gives back {told(found.origin)}, {found.origin.lost}.")]
     if not found.origin.lines:
         message = f"It gives back {told(found.origin)}, which paid an invoice or bill in Xero. Reopen that one, or use a rule."
         return [_review("return_of_payment", message)]

@@ -7,54 +7,102 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, Sum
 
-from connectors.contract.records import BankTransaction, Execution, LineItem, Movement, SourceTransaction
-from sync.domain import documents
+from connectors.contract.errors import Finding
+from connectors.contract.records import (
+    BankTransaction,
+    DocumentKind,
+    Execution,
+    LineItem,
+    MirrorDocument,
+    Movement,
+    SourceTransaction,
+)
+from sync.domain import deleted, documents
 from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
 from sync.domain.returns import (
     GIVES_BACK,
+    GONE,
+    LEFT_OUT,
     LOOK_BACK,
+    UNCLEAR,
     Found,
     How,
     Origin,
     chosen,
     find_origin,
+    lines_that_stand,
     mirrored,
     objections,
     remembered,
 )
-from sync.models import Entry, Record, RecordState, ReturnLink
+from sync.models import Entry, EntryState, Record, RecordState, ReturnLink
 from sync.pipeline.coded import CodedRecord, coded, normalised
 from sync.pipeline.context import Context
 
 MOST_CANDIDATES = 2000
+_PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _NOT_WITH_ORIGIN = frozenset({"return_unmatched"})  # said by coding, which sees no lines but one account
 
 
-def coded_all(ctx: Context, records: Sequence[Mapping[str, Any]]) -> list[CodedRecord]:
-    """All records; what gives a payment or purchase back is coded like it, be it in this slice or long posted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A document read by its id, with its contact's name where that is known; None where it is not shown."""
+
+    document: MirrorDocument | None
+    contact_name: str = ""
+
+
+def coded_all(
+    ctx: Context, records: Sequence[Mapping[str, Any]], *, readings: Mapping[int, Reading]
+) -> list[CodedRecord]:
+    """All records; what gives a payment or purchase back is coded like it, be it in this slice or long posted.
+
+    `readings`: by record, what stands otherwise than it was posted.
+    """
     rows = [coded(ctx, record) for record in records]
+    again = {
+        row.record["id"]: _like_the_original(ctx, row, found)
+        for row, found in _origins_of(ctx, rows, readings=readings)
+    }
+    return [again.get(row.record["id"], row) for row in rows]
+
+
+def looked_for(ctx: Context, rows: Sequence[CodedRecord]) -> set[int]:
+    """The records of which one may be given back by these; none, and no statement, where nothing gives back."""
+    return {
+        origin.record_id
+        for _, found in _origins_of(ctx, rows, readings={})
+        for origin in (found.origin, *found.rivals)
+        if origin is not None
+    }
+
+
+def _origins_of(
+    ctx: Context, rows: Sequence[CodedRecord], *, readings: Mapping[int, Reading]
+) -> list[tuple[CodedRecord, Found]]:
+    """Those of the rows that give something back, and what."""
     backs = sorted((row for row in rows if _gives_back(row)), key=lambda row: _in_time(ctx, row))
     if not backs:
-        return rows
+        return []
     standing = _standing(ctx, [row.record["id"] for row in backs])
-    origins = {it.record_id: it for it in (*_posted(ctx, backs, standing), *_among(ctx, rows))}
+    origins = {it.record_id: it for it in (*_posted(ctx, backs, standing, readings), *_among(ctx, rows))}
     returned = _returned(list(origins), but=[row.record["id"] for row in backs])
-    again = {}
+    decided = []
     for row in backs:
         candidates = [replace(it, returned=dict(returned[it.record_id])) for it in origins.values()]
         found = _found(ctx, row, standing.get(row.record["id"]), candidates)
-        again[row.record["id"]] = _like_the_original(ctx, row, found)
+        decided.append((row, found))
         if found.origin is not None and found.given is not None:
             returned[found.origin.record_id][found.given.currency] += found.given.amount
-    return [again.get(row.record["id"], row) for row in rows]
+    return decided
 
 
 def keep(ctx: Context, rows: Iterable[CodedRecord]) -> None:
@@ -139,14 +187,19 @@ def _like_the_original(ctx: Context, row: CodedRecord, found: Found) -> CodedRec
     by_rule = hit is not None and bool(hit.rule.then.account or hit.rule.then.split)
     whole = () if by_rule else mirrored(found, row.transaction)
     told = objections(found, row.transaction, by_rule=by_rule)
-    coding = replace(coding, findings=(*coding.findings, *told))
+    coded_as = _with_origin(coding.findings) if found.origin is not None else coding.findings
+    coding = replace(coding, findings=(*coded_as, *told))
     return replace(again, coding=_line_by_line(coding, whole) if whole else coding, gives_back=found)
 
 
 def _line_by_line(coding: Coding, lines: tuple[LineItem, ...]) -> Coding:
-    findings = tuple(finding for finding in coding.findings if finding.code not in _NOT_WITH_ORIGIN)
+    findings = _with_origin(coding.findings)
     said = tuple(replace(line, description=coding.description) for line in lines)
     return replace(coding, lines=said, account=None, findings=findings)
+
+
+def _with_origin(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.code not in _NOT_WITH_ORIGIN)
 
 
 # ----------------------------------------------------------------- candidates
@@ -164,7 +217,12 @@ def _among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
     return found
 
 
-def _posted(ctx: Context, backs: Sequence[CodedRecord], links: Mapping[int, Mapping[str, Any]]) -> list[Origin]:
+def _posted(
+    ctx: Context,
+    backs: Sequence[CodedRecord],
+    links: Mapping[int, Mapping[str, Any]],
+    readings: Mapping[int, Reading],
+) -> list[Origin]:
     """Earlier payouts and purchases that have a document and resemble what came back. One statement."""
     days = [day for row in backs if (day := _day(ctx, row)) is not None]
     if not days:
@@ -183,7 +241,7 @@ def _posted(ctx: Context, backs: Sequence[CodedRecord], links: Mapping[int, Mapp
         .select_related("record")
         .order_by("-booking_date", "-id")[:MOST_CANDIDATES]
     )
-    return [_origin_of(ctx, entry) for entry in entries]
+    return [_origin_of(ctx, entry, readings.get(entry.record_id)) for entry in entries]
 
 
 def _resembling(transaction: SourceTransaction) -> Q:
@@ -192,7 +250,7 @@ def _resembling(transaction: SourceTransaction) -> Q:
     return same | Q(record__counterparty__istartswith=first[0]) if first else same
 
 
-def _origin_of(ctx: Context, entry: Entry) -> Origin:
+def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
     record = entry.record
     transaction = normalised(
         ctx,
@@ -207,11 +265,30 @@ def _origin_of(ctx: Context, entry: Entry) -> Origin:
     day = entry.booking_date or document.date
     if not isinstance(document, BankTransaction):
         return _origin(record.pk, transaction, day, (), "")
-    return _origin(record.pk, transaction, day, document.lines, document.contact_name)
+    lines, contact = document.lines, document.contact_name
+    if reading is not None:
+        lines = lines_that_stand(reading.document, total=document.total.amount)
+        contact = reading.contact_name or contact
+    is_paid = reading is not None and reading.document is not None and reading.document.kind in _PAYMENTS
+    lost = _not_in_the_books(entry) or ("" if lines or is_paid else UNCLEAR)
+    return _origin(record.pk, transaction, day, () if lost else lines, contact, lost=lost)
+
+
+def _not_in_the_books(entry: Entry) -> str:
+    """Why nothing of it stands there by now, "" otherwise."""
+    if entry.state == EntryState.UNDONE or deleted.is_told(entry.findings):
+        return GONE
+    return LEFT_OUT if entry.state == EntryState.SKIPPED else ""
 
 
 def _origin(
-    record_id: int, transaction: SourceTransaction, day: date, lines: tuple[LineItem, ...], contact: str
+    record_id: int,
+    transaction: SourceTransaction,
+    day: date,
+    lines: tuple[LineItem, ...],
+    contact: str,
+    *,
+    lost: str = "",
 ) -> Origin:
     word = "purchase" if transaction.movement is Movement.CARD else "payment"
     return Origin(
@@ -224,6 +301,7 @@ def _origin(
         day=day,
         coded=remembered(lines, contact=contact, why=f"as the {word} of {day:%d.%m.%Y} that it gives back"),
         lines=lines,
+        lost=lost,
     )
 
 

@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, halves, linked, rests, returned, sides
+from sync.pipeline import findings, halves, linked, origins, rests, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -48,13 +48,14 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
     read_open_items(ctx)
     halves.read_linked(ctx)
+    readings = origins.read(ctx)
     with ctx.commit():
         rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)
         if not records:
             return Progress.nothing()
         ctx.begin_run()
-        rows = returned.coded_all(ctx, records)
+        rows = returned.coded_all(ctx, records, readings=readings)
         standing = _standing([record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=halves.booked(ctx, standing.values()), rivals=rivals)
         markers = _Markers(ctx, rows, standing)

@@ -13,6 +13,8 @@ from sync import returning, services
 from sync.models import ReturnLink
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_linking import link, people, typed
+from tests.pipeline.test_undo import carry_out, undo
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -211,3 +213,74 @@ def test_a_payment_that_came_back_short_or_from_a_stranger_is_proposed_and_chose
     world.settle()
 
     assert received(world) == [("Pacific Sample Mills Co.", [("400", D("885.00"), "NONE")])]
+
+
+def comes_back(world: World, *, amount: str = "900.00") -> None:
+    world.amnis.pay_in(amount=amount, payer="Beispiel AG", returned=True, executed_on=date(2026, 3, 6))
+    world.settle()
+
+
+def recoded(world: World, *coded_as: tuple[str, str, str], mode: str = "Inclusive", **also: Any) -> None:
+    """The accountant gives our one document other lines: account, amount, tax."""
+    [entry] = world.entries()
+    [document] = world.books.bank_transactions()
+    told = [
+        {"Description": "x", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": account, "TaxType": tax}
+        for account, amount, tax in coded_as
+    ]
+    people(world).edit(document["BankTransactionID"], LineItems=told, LineAmountTypes=mode, **also)
+    assert entry.destination_id == document["BankTransactionID"]
+
+
+def test_what_comes_back_of_a_document_typed_by_hand_is_coded_as_that_one(world: World) -> None:
+    """Posted by Millrace the payout would stand on 400; the hand typed 200, and that is what stands."""
+    typed(world, "SPEND", "900.00", day="2026-03-02")
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    link(world, *world.entries())
+    [stands] = world.books.bank_transactions()
+
+    comes_back(world)
+
+    [(contact, coded)] = received(world)
+    assert (contact, coded) == (stands["Contact"]["Name"], lines(stands))
+    assert world.books.balance("090") == D("0.00")
+
+
+def test_what_the_accountant_coded_otherwise_comes_back_as_it_stands(world: World) -> None:
+    other = people(world).type_contact(Name="Beispiel Holding AG")
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    recoded(world, ("429", "600.00", "NONE"), ("469", "300.00", "NONE"), Contact={"ContactID": other["ContactID"]})
+
+    comes_back(world)
+
+    wanted = [("429", D("600.00"), "NONE"), ("469", D("300.00"), "NONE")]
+    assert received(world) == [("Beispiel Holding AG", wanted)]
+
+
+def test_lines_that_do_not_hold_their_tax_are_left_to_a_person(world: World) -> None:
+    """Typed without tax, 800.00 and 35.20 add up to less than the 900.00 that came back."""
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    net = ("400", "800.00", "TAX001"), ("469", "35.20", "NONE")  # 800 and 8.1 % are 864.80
+    recoded(world, *net, mode="Exclusive")
+
+    comes_back(world)
+
+    assert received(world) == []
+    assert world.codes() == ["return_changed"]
+    [told] = [finding["message"] for entry in world.entries() for finding in entry.findings if entry.state == "review"]
+    assert "rule" in told
+
+
+def test_what_comes_back_of_an_undone_payout_is_asked_about(world: World) -> None:
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    undo(world, entry=world.entries()[0].pk)
+    carry_out(world)
+
+    comes_back(world)
+
+    assert world.books.bank_transactions() == []
+    assert world.codes() == ["return_changed"]
