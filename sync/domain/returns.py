@@ -123,9 +123,23 @@ def exceeds(found: Found) -> Money | None:
     """By how much more is given back than was left of it; None where it is not more."""
     if found.origin is None or found.given is None or found.paid is None or found.given.currency != found.paid.currency:
         return None
-    left = found.paid.amount - found.origin.returned.get(found.paid.currency, ZERO)
+    left = _left(found.origin, found.paid)
     over = found.given.amount - left
     return Money(amount=over, currency=found.paid.currency) if over > 0 else None
+
+
+def _left(origin: Origin, paid: Money) -> Decimal:
+    """What was not given back yet of what was `paid`. What came back in the other currency of a purchase counts by its share
+    of the whole, because rates move."""
+    wholes = {money.currency: abs(money).amount for money in (origin.original, origin.amount) if money is not None}
+    back = ZERO
+    for currency, amount in origin.returned.items():
+        if currency == paid.currency:
+            back += amount
+        elif wholes.get(currency):
+            share = Money(amount=paid.amount * amount / wholes[currency], currency=paid.currency)
+            back += share.rounded().amount
+    return paid.amount - back
 
 
 def _fit(transaction: SourceTransaction, origin: Origin) -> _Fit | None:
@@ -133,7 +147,7 @@ def _fit(transaction: SourceTransaction, origin: Origin) -> _Fit | None:
     if measured is None:
         return None
     given, paid = measured
-    left = paid.amount - origin.returned.get(paid.currency, ZERO)
+    left = _left(origin, paid)
     is_known = _same_party(transaction, origin) or _same_text(transaction, origin)
     if not is_known:
         is_twin = given == paid and left == paid.amount

@@ -125,6 +125,19 @@ def test_more_than_the_purchase_is_posted_once_somebody_accepts_it(world: World)
     assert received(world) == [("KURSE BEISPIEL", [("493", D("55.00"), "NONE")])]
 
 
+def test_more_than_the_purchase_is_asked_about_also_where_it_comes_back_in_two_currencies(world: World) -> None:
+    """EUR 60 of EUR 100 are 60 % of CHF 94.00, so CHF 37.60 are left of it, and CHF 94.00 are 56.40 more."""
+    hotel: dict[str, Any] = {"merchant": "HOTEL BEISPIEL", "country": "IT", "category": "Reisekosten"}
+    world.amnis.card(amount="94.00", original=("EUR", "100.00"), executed_on=MARCH, **hotel)
+    world.amnis.card(amount="56.00", original=("EUR", "60.00"), refund=True, executed_on=date(2026, 3, 5), **hotel)
+    world.amnis.card(amount="94.00", refund=True, executed_on=LATER, **hotel)
+    world.settle()
+
+    assert received(world) == [("HOTEL BEISPIEL", [("493", D("56.00"), "NONE")])]
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert [(f["code"], "CHF 56.40 more" in f["message"]) for f in held.findings] == [("refund_exceeds", True)]
+
+
 def test_equal_purchases_that_are_coded_alike_need_nobody_and_each_is_given_back_once(world: World) -> None:
     bought = [
         world.amnis.card(amount="12.50", merchant="BAHN BEISPIEL", category="Reisekosten", executed_on=day)
