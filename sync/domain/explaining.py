@@ -32,6 +32,15 @@ DIFFERENT = "Compare the document in Xero with the movement, and correct the doc
 DUPLICATED = "Delete what is too much in Xero, or try the movement again to link it."
 
 
+def different(*, is_payment: bool, is_nothing: bool) -> str:
+    """The next step for a document of another amount than its movement. `is_nothing`: nothing of the movement is left for it."""
+    if is_nothing:
+        return "Nothing of the movement is left for this document. Open the movement: apply the change, or undo it."
+    if is_payment:
+        return "Nobody can change a payment in Xero. Open the movement: apply the change, or undo it and post it again."
+    return DIFFERENT
+
+
 def held_action(state: str, reason: str) -> str:
     """The next step for a movement that is not in the books."""
     return FETCH if reason == NOT_FETCHED else _NEXT.get(state, _ON_ITS_WAY)

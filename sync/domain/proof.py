@@ -16,7 +16,7 @@ from typing import Any
 from connectors.contract.money import ZERO
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync.domain import explaining
-from sync.domain.alike import Alike, adding_up, made_of, nearest
+from sync.domain.alike import PAYMENTS, Alike, adding_up, made_of, nearest
 from sync.domain.explaining import held_action
 from sync.domain.match import signed
 from sync.domain.pairing import EVER, Leg, Ours, SourceRow, Span, Undated, known_of, own_day, pair, planned_day
@@ -113,14 +113,18 @@ def rest_key(fingerprint: str) -> str:
 
 
 def in_parts(row: SourceRow, ours: Mapping[str, Ours]) -> tuple[SourceRow, ...]:
-    """The row as its payment and its rest, where it became both. Their sum is always the row as the source shows it."""
+    """The row as its payment and its rest, where it became both. Their sum is always the row as the source shows it: of one
+    that the source made smaller than what was paid, nothing is left as a rest."""
     paid = ours.get(row.fingerprint)
     rest = rest_key(row.fingerprint)
-    if paid is None or paid.share is None or rest not in ours or paid.share == row.amount:
+    if paid is None or paid.share is None or rest not in ours:
+        return (row,)
+    share = min(paid.share, row.amount, key=abs) if paid.share * row.amount > 0 else paid.share
+    if share == row.amount and not ours[rest].document_id:
         return (row,)
     return (
-        replace(row, amount=paid.share),
-        replace(row, amount=row.amount - paid.share, fingerprint=rest, is_rest=True),
+        replace(row, amount=share),
+        replace(row, amount=row.amount - share, fingerprint=rest, is_rest=True),
     )
 
 
@@ -218,9 +222,7 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     if found is not None:
         _compare(result, item, row, found)
     elif gone and mine is not None:
-        lost = next((one for one in mine.documents if one not in told.standing), mine.document_id)
-        step = {"document": lost, "marker": mine.marker, "action": _step_of_missing(told, mine)}
-        result.missing.append({**item, **step})
+        _tell_missing(result, told, item, row, mine)
     else:
         _tell_held(result, told, item, row.amount, mine)
 
@@ -248,6 +250,14 @@ def _tell_held(result: Balance, told: _Told, item: Mapping[str, Any], amount: De
     told_of = result.skipped if state == "skipped" and not amount else result.held_items
     kind = "half_undone" if mine is not None and mine.halfway else state
     told_of.append({**item, "state": state, "reason": reason, "action": held_action(kind, reason)})
+
+
+def _tell_missing(result: Balance, told: _Told, item: Mapping[str, Any], row: SourceRow, mine: Ours) -> None:
+    if row.is_rest and not row.amount:
+        return  # nothing was left for that document
+    lost = next((one for one in mine.documents if one not in told.standing), mine.document_id)
+    step = {"document": lost, "marker": mine.marker, "action": _step_of_missing(told, mine)}
+    result.missing.append({**item, **step})
 
 
 def _step_of_missing(told: _Told, mine: Ours) -> str:
@@ -279,7 +289,8 @@ def _tell_day(result: Balance, told: _Told, item: Mapping[str, Any], row: Source
 def _compare(result: Balance, item: Mapping[str, Any], row: SourceRow, found: Leg) -> None:
     """A document that says another amount than its movement. Of the day `moved_days` tells."""
     if found.amount != row.amount:
-        says = {"document": found.document_id, "xero_amount": _text(found.amount), "action": explaining.DIFFERENT}
+        action = explaining.different(is_payment=found.kind in PAYMENTS, is_nothing=not row.amount)
+        says = {"document": found.document_id, "xero_amount": _text(found.amount), "action": action}
         result.different.append({**item, **says})
 
 

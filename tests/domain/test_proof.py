@@ -12,7 +12,7 @@ import pytest
 from connectors.contract.money import Money
 from connectors.contract.records import DocumentKind, MirrorDocument
 from sync.domain.pairing import Leg, Ours, SourceRow, Span
-from sync.domain.proof import Acceptance, Balance, Wallet, legs, prove, report
+from sync.domain.proof import Acceptance, Balance, Wallet, in_parts, legs, prove, report, rest_key
 from sync.domain.unproved import Stray, says, verdict
 
 CHF = Wallet(source_account_id="1", bank_account_id="bank-chf", currency="CHF")
@@ -404,6 +404,23 @@ def test_a_document_with_another_amount_than_its_row_is_listed() -> None:
     assert not result.balanced
     [item] = result.different
     assert (item["amount"], item["xero_amount"]) == ("100.00", "99.00")
+
+
+def test_a_movement_made_smaller_than_what_was_paid_leaves_nothing_as_a_rest_and_no_negative_figure() -> None:
+    """500.00 became a payment of 480.00 and a rest of 20.00; Amnis says 470.00 since. Nobody can edit a payment in Xero."""
+    paid, rest = posted(1, share=D("480.00")), posted(2, share=D("20.00"))
+    ours = {"v1:1": paid, rest_key("v1:1"): rest}
+    books = legs([document(1, "480.00", kind="PAYMENT", incoming=True), document(2, "20.00")])
+
+    result = prove(wallets=[CHF], rows=in_parts(row(1, "470.00"), ours), ours=ours, books=books)
+
+    told = [(it["document"], it["amount"], it["xero_amount"], it["action"]) for it in result.different]
+    assert [it[:3] for it in told] == [("d1", "470.00", "480.00"), ("d2", "0.00", "20.00")]
+    assert all("correct the document there" not in action for *_, action in told)
+    assert result.accounts["1"].difference == -30
+
+    removed = prove(wallets=[CHF], rows=in_parts(row(1, "480.00"), ours), ours=ours, books=books[:1])
+    assert removed.balanced, "what was too much is gone, and is not missed"
 
 
 def test_a_document_whose_answer_was_lost_counts_for_its_row() -> None:

@@ -374,6 +374,9 @@ def test_a_rest_that_the_source_takes_back_is_asked_about(apart: World) -> None:
     apart.settle()
     rest = next(it for it in apart.entries() if it.leg == "rest")
     assert (rest.state, rest.findings[0]["code"]) == ("review", "source_withdrew")
+    told = proof(apart)
+    assert [(it["amount"], it["xero_amount"]) for it in told["different"]] == [("0.00", "20.00")]
+    assert told["unexpected"] == []
 
 
 def test_what_somebody_typed_as_one_document_is_offered_for_the_whole_movement(apart: World) -> None:
