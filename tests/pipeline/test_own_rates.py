@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from sync import rates
+from sync import rates, services
 from sync.domain.rate_tables import Direction, Method, QuotedRate, RateFault
 from sync.models import RateTable, RateTableRow
 from tenants.models import AuditEvent
@@ -100,6 +100,9 @@ def test_a_missing_month_is_asked_for_in_words_and_adding_it_lets_everything_go_
         "Your rate table has no EUR rate for 02.04.2026. Add the one for April 2026",
     }
     assert preview(world, quoted("0.9476")).waiting == 2
+    held = [entry.pk for entry in world.entries()]
+    with pytest.raises(services.NotPossible, match="Your rate table has no EUR rate"):
+        services.entry_accept(tenant_id=world.tenant.pk, entry_ids=held, actor=ACTOR)
 
     take(world, quoted("0.9476"))
     world.settle()
