@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 
 from sync import configuration, store
 from sync.domain.backfill import DAY, Bounded, Window, bounded
-from sync.models import Backfill, Entry, Flow, Record
+from sync.domain.clearing import HELD_WITH
+from sync.models import Backfill, Entry, EntryState, Flow, Record
 from sync.pipeline.dryrun import dry_run
 from sync.services import UNSENT, NotPossible, reopen
 from tenants import audit
@@ -102,6 +103,7 @@ def cutoff_moved(*, tenant_id: int, flow_id: int, before: date, actor: str) -> N
         reopen(_unsent_before(flow, flow.cutoff), actor=actor, reason="the first day was moved")
         return
     store.wake_before_cutoff(flow_id=flow_id, since=flow.cutoff, until=before - DAY)
+    reopen(_halves_held(flow), actor=actor, reason="the first day was moved")
     Flow.objects.filter(pk=flow_id).update(mirror_watermarks={}, next_at=store.now())
     lock_date = flow.destination.lock_date if flow.destination else None
     asked = Window(since=flow.cutoff, until=before - DAY)
@@ -135,6 +137,13 @@ def _unsent_before(flow: Flow, day: date) -> list[Entry]:
     left = [state for state in UNSENT if state not in ("skipped", "duplicate")]
     rows = Entry.objects.filter(flow=flow, booking_date__lt=day, destination_id=None, state__in=left)
     return list(rows.exclude(intent_items__open=True).order_by("pk"))
+
+
+def _halves_held(flow: Flow) -> list[Entry]:
+    """Never sent and not in doubt; their other halves may be of a day that is carried now."""
+    asked = Entry.objects.filter(flow=flow, destination_id=None, state=EntryState.REVIEW)
+    held = asked.filter(findings__contains=[{"code": HELD_WITH}])
+    return list(held.exclude(intent_items__open=True).order_by("pk"))
 
 
 def _told(found: Bounded) -> dict[str, Any]:

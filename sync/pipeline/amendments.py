@@ -128,7 +128,7 @@ def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Seq
     others = {outcome.other.record_id for outcome in planned if outcome.other is not None}
     note = {"step": "transform", "reason": "carried by the sending row of the same transfer"}
     return [
-        {"id": old["id"], "state": EntryState.SKIPPED, "note": note}
+        {"id": old["id"], "state": EntryState.SKIPPED, "findings": [], "note": note}
         for (record_id, _), old in standing.items()
         if record_id in others and old["destination_id"] is None and old["state"] in GIVES_WAY
     ]

@@ -208,6 +208,21 @@ def test_an_earlier_first_day_finds_what_was_typed_by_hand_before_it(world: Worl
     assert totals(world) == [D("20.00"), D("30.00"), D("40.00")]
 
 
+def test_an_earlier_first_day_takes_a_transfer_that_arrived_after_it_out_of_the_review(world: World) -> None:
+    """It left on 31.12. and arrived on 02.01.: what asked about the second half is answered when both are in the books."""
+    sent = world.amnis.own_transfer(amount="300.00", source=1, target=8, executed_on=date(2025, 12, 31))
+    world.amnis.change(int(sent.received or 0), executionDate="2026-01-02T10:00:00+00:00")
+    world.settle()
+    assert world.codes() == ["other_half_held"]
+
+    move(world, date(2025, 12, 1))
+    world.settle()
+
+    assert [D(str(transfer["Amount"])) for transfer in world.books.bank_transfers()] == [D("300.00")]
+    assert world.codes() == []
+    assert sorted(world.states()) == ["confirmed", "skipped"]
+
+
 def test_a_later_first_day_leaves_what_is_posted_and_drops_what_is_not(world: World) -> None:
     months(world)
     world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=date(2026, 2, 28))
