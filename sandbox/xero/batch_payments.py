@@ -134,3 +134,20 @@ def delete_batch(books: Books, body: Json) -> Json:
     deleted = body | {"Status": "DELETED"}
     _keep(books, deleted)
     return deleted
+
+
+def take_out(books: Books, payment: Json) -> Json:
+    """What only people can do, by editing the batch: one payment is removed, and the batch is smaller by it.
+
+    https://help.xero.com/us/DeleteBatch
+    """
+    batch = books.store.get(BATCH_PAYMENT, books.org, payment["BatchPaymentID"])
+    if batch is None:
+        raise NotFound
+    left = [part for part in batch["Payments"] if part["PaymentID"] != payment["PaymentID"]]
+    if not left:
+        return delete_batch(books, batch)
+    with books.store.savepoint():
+        removed = reverse(books, payment)
+        _keep(books, batch | {"Payments": left, "TotalAmount": batch["TotalAmount"] - payment["BankAmount"]})
+    return removed

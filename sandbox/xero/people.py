@@ -8,7 +8,7 @@ from werkzeug.test import EnvironBuilder
 
 from sandbox.store import Json
 from sandbox.web import Request
-from sandbox.xero import bank_transactions, bank_transfers, chart, contacts, invoices, payments
+from sandbox.xero import bank_transactions, bank_transfers, batch_payments, chart, contacts, invoices, payments
 from sandbox.xero.books import (
     BANK_TRANSACTION,
     BANK_TRANSFER,
@@ -69,14 +69,19 @@ class People:
             return bank_transactions.change(self._call(), transaction, changes).body
 
     def delete(self, document: str) -> Json:
-        """Delete a bank transaction, a bank transfer or a payment."""
+        """Delete a bank transaction, a bank transfer or a payment; one of a batch is taken out of it."""
         books = self._books
         with books.store.transaction():
             if found := books.store.get(BANK_TRANSACTION, books.org, document):
                 return bank_transactions.delete(books, found)
             if found := books.store.get(BANK_TRANSFER, books.org, document):
                 return bank_transfers.delete(books, found)
-            return payments.reverse(books, self._get(PAYMENT, document))
+            payment = self._get(PAYMENT, document)
+            return (
+                batch_payments.take_out(books, payment)
+                if payment.get("BatchPaymentID")
+                else payments.reverse(books, payment)
+            )
 
     def void(self, document: str) -> Json:
         """Void an invoice or bill without payments; a bank transaction is seen as VOIDED afterwards, and moves nothing."""

@@ -158,6 +158,22 @@ def test_one_receipt_for_three_invoices_is_one_batch(auto: World) -> None:
     assert flow_prove(tenant_id=auto.tenant.pk, flow_id=auto.flow_id)["balanced"], "a batch counts once"
 
 
+def test_a_payment_that_somebody_takes_out_of_our_batch_is_noticed(auto: World) -> None:
+    for number, amount in (("RE-2026-7003", "100.00"), ("RE-2026-7004", "250.50")):
+        invoice(auto, number, amount)
+    auto.amnis.pay_in(amount="350.50", payer="Beispiel AG", reference="RE-2026-7003, RE-2026-7004", executed_on=MARCH)
+    auto.settle()
+    first = next(it for it in auto.books.payments() if it["Invoice"]["InvoiceNumber"] == "RE-2026-7003")
+    auto.sandbox.xero.people(ORGANISATION).delete(first["PaymentID"])
+    auto.set_flow(mirror_read_at=auto.sandbox.clock.now() - timedelta(minutes=56))
+
+    auto.sync()
+
+    assert auto.books.balance("090") == D("250.50"), "350.50 - 100.00"
+    assert set(auto.codes()) == {"read_back_differs"}
+    assert not flow_prove(tenant_id=auto.tenant.pk, flow_id=auto.flow_id)["balanced"]
+
+
 def test_the_only_set_of_a_customers_invoices_with_this_sum_is_proposed(world: World) -> None:
     """100.00 + 49.50 = 149.50, and no other two or three of them make that."""
     for number, amount in (("RE-2026-7003", "100.00"), ("RE-2026-7004", "250.50"), ("RE-2026-7005", "49.50")):

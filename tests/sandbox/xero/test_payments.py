@@ -184,6 +184,17 @@ def test_deleting_a_batch_takes_back_every_payment(office: Office, client: httpx
     assert office.xero.ledger().balance("090") == Decimal("0.00")
 
 
+def test_people_take_one_payment_out_of_a_batch_and_it_is_smaller_by_it(office: Office, client: httpx.Client) -> None:
+    made = batch(client, RE_2026_0101="1480.00", RE_2026_0102="100.00")
+    first, second = made["Payments"]
+    office.xero.people().delete(first["PaymentID"])
+
+    [shown] = client.get(f"BatchPayments/{made['BatchPaymentID']}").json()["BatchPayments"]
+    assert (shown["TotalAmount"], [it["PaymentID"] for it in shown["Payments"]]) == (100.0, [second["PaymentID"]])
+    assert invoice(client, "RE-2026-0101")["AmountDue"] == 1480.0
+    assert office.xero.ledger().balance("090") == Decimal("100.00")
+
+
 def test_a_batch_with_one_wrong_payment_pays_nothing(office: Office, client: httpx.Client) -> None:
     refused = batch(client, RE_2026_0101="1480.00", RE_2026_0102="99999.00")
     assert refused["StatusAttributeString"] == "ERROR"
