@@ -123,7 +123,8 @@ SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.documen
                     / CASE WHEN it.currency = %(base)s THEN 1 ELSE nullif(it.rate, 0) END, 2) AS worth
          FROM jsonb_array_elements(half.findings) AS finding
          JOIN mirror_document AS it ON it.connection_id = %(connection)s AND it.document_id = finding ->> 'detail'
-        WHERE finding ->> 'code' = 'already_in_xero' AND NOT half.stands AND it.status NOT IN ('DELETED', 'VOIDED')
+        WHERE finding ->> 'code' IN ('already_in_xero', 'link_changed') AND NOT half.stands
+          AND it.status NOT IN ('DELETED', 'VOIDED')
           AND NOT EXISTS (SELECT FROM entry AS owner WHERE owner.organisation_id = half.organisation_id
                              AND owner.destination_id = it.document_id)
         LIMIT 1) AS alike ON true

@@ -16,6 +16,7 @@ from sync.domain.reasons import BY_HAND
 Half = Mapping[str, Any]
 KIND = "CLEARING"  # what a person accepts: the rest of a deal, no document
 TYPED, HELD_WITH, DIFFER = "already_in_xero", "other_half_held", "fx_halves_differ"
+EDITED = "link_changed"
 _ACCEPT = "accept the rest with a reason on the proof page"
 
 
@@ -142,6 +143,10 @@ def _held(gone: Half, stays: Half, base_currency: str) -> tuple[str, str]:
     if held is not None and held["code"] == TYPED:
         why = "It is held because Xero showed a document like it that Millrace did not make."
         action = "Open the movement: link that document where it is offered; else try again."
+        return f"{said} {why}{_with_alike(gone, base_currency)}", action
+    if held is not None and held["code"] == EDITED:
+        why = "The document that was linked to it was changed in Xero."
+        action = "Open the movement: correct that document in Xero, try again, and link it once more."
         return f"{said} {why}{_with_alike(gone, base_currency)}", action
     if held is not None and held["code"] == DIFFER:
         why = "It is held because the two are further apart than rounding."

@@ -461,6 +461,28 @@ def test_a_linked_half_that_stands_on_another_account_than_clearing_is_told(worl
     assert told(world) == []
 
 
+def test_a_linked_half_that_somebody_edits_is_told_with_what_really_stands_on_clearing(world: World) -> None:
+    """The francs were linked at 250,000.00 and read 249,000.00 now: our euros, worth 250,000.00, leave 1,000.00."""
+    document = typed_half(world, "SPEND", "250000.00", CHF_ACCOUNT)
+    francs_to_euros(world)
+    link_the_offered(world)
+    try_again(world)
+    line = {
+        "Description": "typed",
+        "Quantity": 1,
+        "UnitAmount": D("249000.00"),
+        "AccountCode": "850",
+        "TaxType": "NONE",
+    }
+    people(world).edit(document, LineItems=[line])
+    an_hour_later(world)
+
+    assert clearing(world) == D("-1000.00")
+    [incident] = told(world)
+    assert "The document that was linked to it was changed in Xero." in incident.body
+    assert "is that half, CHF 1,000.00 stay" in incident.body
+
+
 def test_a_second_foreign_half_that_somebody_typed_already_leaves_the_first_one_told_to_the_cent(world: World) -> None:
     """The euros are posted before anybody sees the typed dollars: 250,000 / 1.055312 = 236,896.77."""
     typed_half(world, "RECEIVE", "271433.21", "092")
