@@ -79,10 +79,6 @@ class Reader:
 
         The books come first: a movement that is posted afterwards is one of `moving`, and no document without a row.
         """
-        with nothing_collected():
-            return self._read(records=records, documents=documents)
-
-    def _read(self, *, records: int, documents: int) -> Reading:
         changed: list[MirrorDocument] = []
         standing = self._standing(changed)
         books = legs(_counted(standing, "books", documents, self.told))

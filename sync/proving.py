@@ -17,12 +17,13 @@ from sync.domain.proof import Acceptance, Wallet, prove, report
 from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
 from sync.pipeline import drift, mirror
-from sync.proof_reading import Progress, Reader
+from sync.proof_reading import Progress, Reader, nothing_collected
 from tenants.scoping import tenant_scope
 
 FOREIGN_DAYS = 3  # documents of others on so many days of five weeks are no slip
 
 
+@nothing_collected()
 def flow_prove(
     *,
     tenant_id: int,

@@ -13,6 +13,7 @@ MAX_DEPTH = 64
 _MAX_NUMBER = 40
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')  # a string that never ends is taken whole, once
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NOT_SHAPE = bytes(set(range(256)) - set(b'[]{}"'))
 _ALIKE = bytes.maketrans(b"[]{}", b"()()")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
@@ -87,8 +88,11 @@ def _is_too_deep(body: bytes) -> bool:
 
     A body that was cut off leaves brackets open: it is garbled, not deep, unless those alone are too many.
     """
-    bare = _STRINGS.sub(b"", body) if b'\\"' in body else b"".join(body.split(b'"')[::2])
-    layers = bare.translate(_ALIKE, _NOT_BRACKETS)
+    if b'\\"' in body:
+        layers = _STRINGS.sub(b"", body).translate(_ALIKE, _NOT_BRACKETS)
+    else:  # two quotes side by side change nothing about what is inside of a string and what is not
+        shape = body.translate(_ALIKE, _NOT_SHAPE).replace(b'""', b"")
+        layers = b"".join(shape.split(b'"')[::2])
     for _ in range(MAX_DEPTH):
         layers = layers.replace(b"()", b"")
     return b"()" in layers or layers.count(b"(") > MAX_DEPTH
