@@ -221,6 +221,23 @@ class Store:
         sql = f"SELECT body FROM ({page}) JOIN document ON seq = place ORDER BY {order}"  # no body is moved for a sort
         return [row[0] for row in self.execute(sql, (kind, org, *parameters, limit, offset))]
 
+    def places(
+        self, kind: str, org: str, *, where: str = "1", parameters: Sequence[object] = (), order: str = "seq"
+    ) -> Sequence[int]:
+        """The `seq` of each document of a list: put together once for all pages that are turned while nothing is written."""
+
+        def put_together() -> list[int]:
+            sql = f"SELECT seq FROM document WHERE kind=? AND org=? AND ({where}) ORDER BY {order}"
+            return [place for (place,) in self.execute(sql, (kind, org, *parameters))]
+
+        return self.once((kind, org, where, tuple(parameters), order), put_together, holds=lambda _: True)
+
+    def texts_at(self, places: Sequence[int]) -> list[str]:
+        """The bodies as stored, in the order of `places`: a page of a list."""
+        sql = f"SELECT seq, body FROM document WHERE seq IN ({','.join('?' * len(places))})"
+        found = dict(self.execute(sql, tuple(places)))
+        return [found[place] for place in places]
+
     def count(self, kind: str, org: str, *, where: str = "1", parameters: Sequence[object] = ()) -> int:
         sql = f"SELECT count(*) FROM document WHERE kind=? AND org=? AND ({where})"
         return int(self.execute(sql, (kind, org, *parameters))[0][0])

@@ -315,9 +315,18 @@ class Ledger:
         ids = self._listed(table, where, values, wanted.order)
         start = (wanted.number - 1) * wanted.size
         shown = ids[start : start + wanted.size] if wanted.size else ids
-        query = f"SELECT body FROM {table} WHERE id = ?" + (" AND kind = ?" if kind else "")
-        items = [json.loads(self.store.execute(query, (found, *([kind] if kind else [])))[0][0]) for found in shown]
+        items = [json.loads(body) for body in self._bodies(table, shown, kind)]
         return Page(items=items, number=wanted.number, size=wanted.size, total=len(ids) if counted else 0)
+
+    def _bodies(self, table: str, ids: Sequence[int], kind: str | None) -> Iterator[str]:
+        """As stored, in the order of `ids`."""
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            query = f"SELECT id, body FROM {table} WHERE id IN ({', '.join('?' * len(part))})"
+            found = dict(
+                self.store.execute(query + (" AND kind = ?" if kind else ""), (*part, *([kind] if kind else [])))
+            )
+            yield from (found[one] for one in part)
 
     def _listed(self, table: str, where: str, values: tuple[object, ...], order: str) -> Sequence[int]:
         """The ids of a whole list: put together once for all pages that are turned while nothing is written."""

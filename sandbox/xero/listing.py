@@ -44,13 +44,11 @@ def answer_list(
             return Response("", status=304)
         return call.answer_texts(listing.plural, _shown(call, texts, drop | listing.dropped_unpaged))
     page, size = _page(call)
-    items = store.count(listing.kind, org, where=where, parameters=parameters)
-    if not items and _nothing_modified(call):
+    places = store.places(listing.kind, org, where=where, parameters=parameters, order=order)
+    if not places and _nothing_modified(call):
         return Response("", status=304)
-    texts = store.find_text(
-        listing.kind, org, where=where, parameters=parameters, order=order, limit=size, offset=(page - 1) * size
-    )
-    info = pagination(page=page, page_size=size, items=items)
+    texts = store.texts_at(places[(page - 1) * size : page * size])
+    info = pagination(page=page, page_size=size, items=len(places))
     return call.answer_texts(listing.plural, _shown(call, texts, drop), pagination=info)
 
 
