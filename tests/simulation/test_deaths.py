@@ -18,7 +18,7 @@ from tests.simulation.machine import Killed, dies_after
 __all__ = ["kept_company", "sandbox", "world"]
 
 
-COMMITS = 45  # more than a first pass has
+COMMITS = 50  # more than a first pass has
 
 
 @pytest.mark.parametrize("commits", range(1, COMMITS + 1))

@@ -40,7 +40,7 @@ from sync import incidents
 from sync.domain import documents
 from sync.domain.fingerprint import marker
 from sync.domain.retry import Evidence, Schedule
-from sync.pipeline import confirm, context, mirror, push, reconcile, settle
+from sync.pipeline import confirm, contacts, context, mirror, push, reconcile, settle
 from sync.pipeline.again import renew
 from sync.pipeline.books import DEFAULT_POLICIES
 from sync.pipeline.context import Context, LeaseLost, Timing
@@ -486,13 +486,14 @@ def given(world: World) -> Iterator[None]:
     for module, name, _ in replaced:
         setattr(module, name, world.memory)
     replaced += [(push, "incidents", incidents), (mirror, "renew", renew)]
-    replaced += [(mirror, "uses_payments", mirror.uses_payments)]
+    replaced += [(mirror, "uses_payments", mirror.uses_payments), (contacts, "hold_undecided", contacts.hold_undecided)]
     replaced += [(reading, "bank_transaction", reading.bank_transaction), (mirror, "as_row", mirror.as_row)]
     reading.bank_transaction = remembered(reading.bank_transaction)
     vars(mirror)["as_row"] = once_each(mirror.as_row)
     vars(push)["incidents"] = SimpleNamespace(open=lambda **told: None)
     vars(mirror)["renew"] = lambda ids, **options: 0  # nothing is ever posted again here
     mirror.uses_payments = lambda ctx: False  # a company without invoices
+    contacts.hold_undecided = lambda ctx: None  # nobody is asked about a contact
     try:
         yield
     finally:
