@@ -25,12 +25,8 @@ from sync.pipeline import findings, gone, locks
 from sync.pipeline.context import Context
 from sync.pipeline.tracking import choices_of
 
-GIVES_WAY = (
-    EntryState.FETCHED,
-    EntryState.WAITING,
-    EntryState.READY,
-    EntryState.REVIEW,
-)  # one that failed may stand there
+# Never sent, so nothing of it stands there; of one that failed that is not certain.
+GIVES_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
 COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision")
 
 

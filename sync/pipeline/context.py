@@ -23,9 +23,9 @@ from sync.pipeline.books import Books
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
-WATERMARK_MARGIN = timedelta(minutes=5)
-LEAST_OVERLAP = timedelta(seconds=5)  # however short the quarantine
 OVERLAP = timedelta(minutes=15)  # a row may become visible later than its stamp says
+WATERMARK_MARGIN = timedelta(minutes=5)
+LEAST_OVERLAP = timedelta(seconds=5)  # of both, however short the quarantine
 STALE_MIRROR = timedelta(hours=1)
 
 
@@ -105,9 +105,7 @@ class Context:
     mirror_fresh: bool = False
     read_wide_at: datetime | None = None  # the books were last read with the whole overlap, in this slice
     newest_seen: dict[Endpoint, str] = field(default_factory=dict)  # the largest change stamps, ISO, in this slice
-    sent_from: dict[Endpoint, datetime] = field(
-        default_factory=dict
-    )  # the first stamp of what was sent and not yet read
+    sent_from: dict[Endpoint, datetime] = field(default_factory=dict)  # first stamp of what was sent, not yet read
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
     uses_payments: bool = False  # payments are read and sent too; found out when the books are first read
     pays: bool = False  # payments wait to be sent

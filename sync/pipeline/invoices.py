@@ -33,9 +33,7 @@ from sync.pipeline.rests import place_of_rests
 
 PAYS = frozenset({Movement.PAY_IN, Movement.PAY_OUT, Movement.PEER})
 UNDER_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.IN_FLIGHT, EntryState.UNCONFIRMED)
-REMEMBERED = timedelta(
-    days=90
-)  # paid or voided ones, to say so when a movement names one; longer for an older movement
+REMEMBERED = timedelta(days=90)  # paid or voided ones, to say so when a movement names one; older movements: longer
 WATERMARK = "Invoices"
 PAID_FROM = "PaidInvoices"  # since when those that are not open any more were read, beside the watermark
 _NEVER_READ = "9999"
@@ -55,10 +53,9 @@ def read_open_items(ctx: Context) -> None:
         stamps = [item.updated_at.isoformat() for item in page if item.updated_at]
         watermark = max([*stamps, *([watermark] if watermark else [])], default=None)
     read = {WATERMARK: watermark, PAID_FROM: _first_day(ctx).isoformat()}
+    known = {name: at for name, at in read.items() if at}
     with ctx.commit():
-        ctx.store_flow(
-            mirror_watermarks={**ctx.flow.mirror_watermarks, **{name: at for name, at in read.items() if at}}
-        )
+        ctx.store_flow(mirror_watermarks={**ctx.flow.mirror_watermarks, **known})
     ctx.items_fresh = True
 
 

@@ -26,9 +26,7 @@ from sync.pipeline.context import Context
 
 LINK_GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
 OFFER_GONE = "offer_deleted"
-Retold = tuple[
-    Mapping[str, Any], Mapping[str, Any], Money
-]  # the entry, the entry as decided now, the movement's amount
+Retold = tuple[Mapping[str, Any], Mapping[str, Any], Money]  # the entry, as decided now, the movement's amount
 LOST = frozenset({LINK_GONE, CHANGED})
 
 
