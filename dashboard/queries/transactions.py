@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -160,10 +161,17 @@ def _after(records: QuerySet[Record], cursor: DayCursor | None) -> QuerySet[Reco
 
 
 def _search(text: str) -> Q:
-    found = Q(counterparty__icontains=text) | Q(text__icontains=text) | Q(source_id=text)
+    found = Q(source_id=text)
+    for spelling in _spellings(text):
+        found |= Q(counterparty__icontains=spelling) | Q(text__icontains=spelling)
     found |= Q(Exists(Entry.objects.filter(record_id=OuterRef("pk"), marker=text.upper())))
     amount = _amount(text)
     return found if amount is None else found | Q(amount__in=(amount, -amount))
+
+
+def _spellings(text: str) -> set[str]:
+    """An accent stands in a name as the bank sent it: one sign with its letter, or one behind it."""
+    return {unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)}
 
 
 def _in_state(records: QuerySet[Record], state: str) -> QuerySet[Record]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from connectors.contract.allocations import allocations_hash
 from connectors.contract.errors import Finding
-from connectors.contract.money import ZERO
+from connectors.contract.money import ZERO, Money
 from connectors.contract.records import (
     BankTransaction,
     BankTransfer,
@@ -37,7 +37,7 @@ def differences(
         ("account", account_of(wanted), found.account_id),
         ("date", wanted.date, found.date),
         ("currency", wanted.total.currency, found.total.currency),
-        ("amount", wanted.total.amount, found.total.amount),
+        ("amount", wanted.total, Money(amount=found.total.amount, currency=wanted.total.currency)),
     ]
     rate = _six_digits((wanted.rate or answered_rate) if isinstance(wanted, BankTransaction) else None)
     if rate is not None:
@@ -52,12 +52,17 @@ def differences(
     return tuple(
         Finding(
             code="read_back_differs",
-            message=f"Xero shows another {name} than the one posted: {theirs} instead of {ours}. Compare the document.",
+            message=f"Xero shows another {name} than the one posted{_instead(name, theirs, ours)}. Compare the document.",
             detail=name,
         )
         for name, ours, theirs in pairs
         if ours != theirs
     )
+
+
+def _instead(name: str, theirs: object, ours: object) -> str:
+    """Nothing for accounts: of them only the ids are known here."""
+    return "" if name.endswith("account") else f": {theirs} instead of {ours}"
 
 
 def account_of(entry: LedgerEntry) -> str:

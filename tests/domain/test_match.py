@@ -72,6 +72,14 @@ def test_each_difference_is_named_for_review(named: str, fields: dict[str, Any])
     assert finding.severity is Severity.REVIEW
 
 
+def test_the_reader_sees_amounts_as_people_write_them_and_no_internal_ids() -> None:
+    [amount] = differences(SPEND, found(total=Money.of("560.0000", "CHF")))
+    [account] = differences(SPEND, found(account_id="bank-eur"))
+
+    assert "another amount than the one posted: CHF 560.00 instead of CHF 120.00." in amount.message
+    assert "another account than the one posted. Compare" in account.message
+
+
 def test_an_echoed_rate_that_differs_from_the_one_sent_is_a_difference() -> None:
     wanted = replace(SPEND, total=Money.of("120.00", "EUR"), rate=Decimal("1.055245"))
     as_read = found(total=Money.of("120.00", "EUR"))

@@ -78,6 +78,12 @@ def test_a_filter_shows_what_it_says(world: World, query: str, names: list[str])
         assert found(world, query) == names
 
 
+def test_an_accent_is_found_however_the_bank_and_the_reader_write_it(world: World) -> None:
+    with tenant_scope(world.tenant.pk):
+        Record.objects.filter(flow=world.flow, counterparty="Kunde AG").update(counterparty="Cafe\u0301 AG")
+        assert found(world, "q=Caf\u00e9") == found(world, "q=Cafe\u0301") == ["Cafe\u0301 AG"]
+
+
 def test_a_marker_finds_its_movement(world: World) -> None:
     with tenant_scope(world.tenant.pk):
         assert found(world, f"q={world.entries['income'].marker.lower()}") == ["Kunde AG"]

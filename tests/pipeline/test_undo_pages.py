@@ -61,6 +61,26 @@ def test_a_bookkeeper_sees_what_would_leave_confirms_once_and_sees_it_gone(bob: 
     assert world.books.balance("090") == D("107.00")
 
 
+def test_an_edited_document_leaves_only_when_it_is_ticked(bob: Client, world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    (entry,) = world.entries()
+    world.sandbox.xero.people(ORGANISATION).edit(
+        entry.destination_id or "",
+        LineItems=[{"Description": "Beispiel AG", "LineAmount": "120.00", "AccountCode": "200"}],
+    )
+
+    shown = text(bob.post(address(world, "undo-preview"), {"entry": entry.pk}))
+    assert "Remove what is ticked from Xero" in shown
+    asked = bob.post(address(world, "undo-confirm"), {"entry": entry.pk}, follow=True)
+    assert "Nothing was undone" in text(asked)
+    assert world.books.balance("090") == D("120.00")
+
+    bob.post(address(world, "undo-confirm"), {"entry": entry.pk, "named": entry.pk})
+    carry_out(world)
+    assert world.books.balance("090") == 0
+
+
 def test_a_change_at_amnis_is_shown_field_by_field_and_applied_or_kept(bob: Client, world: World) -> None:
     rows = [world.amnis.payout(amount="41.15", to=name, executed_on=MARCH) for name in ("Eins AG", "Zwei AG")]
     world.settle()
