@@ -308,6 +308,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "refund_unmatched": _w(_("No purchase found")),
         "review_by_rule": _w(_("A rule asks for a look")),
         "source_changed": _w(_("Changed at Amnis after it was posted")),
+        "coded_unlike_original": _w(_("Coded otherwise than what it gives back")),
         "source_withdrew": _w(_("Withdrawn at Amnis after it was posted")),
         "source_changed_back": _w(_("As posted again at Amnis")),
         "tax_archived": _w(_("A tax is archived in Xero")),

@@ -42,7 +42,8 @@ class Returned:
 def returned_of(*, flow: Flow, record: Record, entry: Entry | None) -> Returned | None:
     """The links of this row; None where it has none."""
     mine = Q(record=record) | Q(origin=record)
-    links = list(ReturnLink.objects.filter(mine, flow=flow).select_related("record", "origin").order_by("id")[:50])
+    found = ReturnLink.objects.filter(mine, flow=flow).exclude(origin=None, rivals=[])
+    links = list(found.select_related("record", "origin").order_by("id")[:50])
     if not links:
         return None
     gives_back = next((link for link in links if link.record_id == record.pk), None)

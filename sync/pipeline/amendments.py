@@ -16,8 +16,10 @@ from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store_amend
 from sync.domain import amending, documents, plan
+from sync.domain.coding_case import DecidedBy
 from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
+from sync.domain.returns import GIVES_BACK
 from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import STANDING
@@ -27,6 +29,8 @@ from sync.pipeline.tracking import choices_of
 
 # Never sent, so nothing of it stands there; of one that failed that is not certain.
 GIVES_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
+UNLIKE_ORIGINAL = gone.UNLIKE_ORIGINAL
+_ASKED = frozenset({"source_changed", "source_withdrew", UNLIKE_ORIGINAL})
 COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision")
 
 
@@ -58,9 +62,10 @@ class Difference:
 
 
 def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[ContactLink]) -> list[dict[str, Any]]:
-    """The source says something else than what was posted. Two statements, and none where nothing changed."""
+    """The source says something else than what was posted, or what is given back is coded otherwise than what gives it back.
+    Two statements, and none where nothing changed."""
     linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
-    posted = [it for it in changed if _is_posted(it.old) and _is_told_by_source(it)]
+    posted = [it for it in changed if _is_posted(it.old) and _is_told_anew(it)]
     left, posted = [it for it in posted if gone.is_gone(it.old)], [it for it in posted if not gone.is_gone(it.old)]
     found = [_difference(ctx, it, linked) for it in posted]
     back = [
@@ -99,24 +104,37 @@ def withdrawn(
 
 def _waits_with_a_change(old: Mapping[str, Any]) -> bool:
     """It stands in the books, and a person was asked about an earlier change that is out of date now."""
-    asked = any(finding["code"] == "source_changed" for finding in old["findings"] or ())
+    asked = any(finding["code"] in ("source_changed", UNLIKE_ORIGINAL) for finding in old["findings"] or ())
     return old["state"] == EntryState.REVIEW and old["destination_id"] is not None and asked
 
 
 def _is_asked_about(old: Mapping[str, Any]) -> bool:
-    codes = {finding["code"] for finding in old["findings"] or ()}
-    return old["state"] == EntryState.REVIEW and bool(codes & {"source_changed", "source_withdrew"})
+    return old["state"] == EntryState.REVIEW and bool(_codes(old) & _ASKED)
+
+
+def _codes(old: Mapping[str, Any]) -> set[str]:
+    return {finding["code"] for finding in old["findings"] or ()}
 
 
 def _taken_back(olds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The source says again what is posted: what was proposed meanwhile would now spoil a good document."""
+    """What is called for is what is posted, once more: what was proposed meanwhile would now spoil a good document."""
     if not olds:
         return []
-    store_amend.withdraw_proposals([old["id"] for old in olds], note="Amnis says again what is posted.")
-    message = "Amnis had changed this movement and says again what is posted. Nothing is to be done: leave it as it is."
+    store_amend.withdraw_proposals([old["id"] for old in olds], note="What is called for is what is posted again.")
+    return [_as_posted(old) for old in olds]
+
+
+def _as_posted(old: Mapping[str, Any]) -> dict[str, Any]:
+    if UNLIKE_ORIGINAL in _codes(old):
+        message = "What it gives back is coded like it again. Nothing is to be done: leave it as it is."
+        note = {"step": "transform", "reason": "coded like what it gives back again"}
+    else:
+        message = (
+            "Amnis had changed this movement and says again what is posted. Nothing is to be done: leave it as it is."
+        )
+        note = {"step": "transform", "reason": "the source says again what is posted"}
     problem = findings.review("source_changed_back", message)
-    note = {"step": "transform", "reason": "the source says again what is posted"}
-    return [{"id": old["id"], "state": EntryState.REVIEW, "findings": problem, "note": note} for old in olds]
+    return {"id": old["id"], "state": EntryState.REVIEW, "findings": problem, "note": note}
 
 
 def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]) -> list[dict[str, Any]]:
@@ -137,11 +155,21 @@ def _is_posted(old: Mapping[str, Any]) -> bool:
     return old["state"] in STANDING and old["document"] is not None and old["destination_id"] is not None
 
 
-def _is_told_by_source(it: Changed) -> bool:
-    """A half of a deal is decided anew with the other one, also where Amnis says nothing new: then it stays as it stands."""
-    if it.outcome.leg not in (plan.SOLD, plan.BOUGHT):
-        return True
-    return bool(it.row["record_revision"] > it.old["record_revision"] or it.row["unit"] != it.old["unit"])
+def _is_told_anew(it: Changed) -> bool:
+    """A half of a deal is decided anew with the other one, and a refund with its purchase, also where Amnis says nothing new:
+    then the half stays as it stands, and the refund too unless the purchase says how it is coded."""
+    if it.outcome.leg in (plan.SOLD, plan.BOUGHT):
+        return _is_newer(it) or bool(it.row["unit"] != it.old["unit"])
+    return it.row["movement"] not in GIVES_BACK or _is_newer(it) or _is_by_origin(it)
+
+
+def _is_newer(it: Changed) -> bool:
+    return bool(it.row["record_revision"] > it.old["record_revision"])
+
+
+def _is_by_origin(it: Changed) -> bool:
+    coding = it.outcome.part.coding
+    return coding is not None and any(decision.by is DecidedBy.ORIGIN for decision in coding.decisions)
 
 
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
@@ -157,6 +185,7 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         fields = changed_fields(it.old["document"], after, deal=is_deal)
         wanted, _ = _wanted(before, after, contact_id=contact_id)
     told = "; ".join(f"{name}: {posted} → {now}" for name, posted, now in fields)
+    is_unlike = it.row["movement"] in GIVES_BACK and not _is_newer(it)
     return Difference(
         old=it.old,
         fields=fields,
@@ -164,8 +193,8 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         columns={name: it.row[name] for name in COLUMNS},
         in_place=in_place,
         automatic=in_place and after is not None and _leaves_suspense(ctx, before, after) and _is_confirmed(it.old),
-        message=_told_of(it.outcome, told),
-        code="source_changed",
+        message=_told_of_original(it.outcome, told) if is_unlike else _told_of(it.outcome, told),
+        code=UNLIKE_ORIGINAL if is_unlike else "source_changed",
     )
 
 
@@ -183,6 +212,17 @@ def _told_of(outcome: Planned, told: str) -> str:
     return (
         f"Amnis changed this movement after it was posted, and as it reads now it could not be posted: {why} The document "
         "stands in Xero as it was. Leave it as it is there, or correct it there by hand."
+    )
+
+
+def _told_of_original(outcome: Planned, told: str) -> str:
+    """The account comes "as the purchase of 02.03.2026 that it gives back"; what a person should know of the link follows."""
+    coding = outcome.part.coding
+    why = next((it.why for it in coding.decisions if it.by is DecidedBy.ORIGIN), "") if coding else ""
+    doubt = next((f" But: {it.message}" for it in outcome.findings if it.severity is Severity.REVIEW), "")
+    return (
+        f"It was posted before the original was known, or the original was coded otherwise since. Coded {why}, it would "
+        f"read otherwise ({told}).{doubt} Apply the change, keep what is posted, or correct the document in Xero by hand."
     )
 
 
@@ -330,8 +370,14 @@ def _amendment(ctx: Context, it: Difference) -> Amendment:
         columns=dict(it.columns),
         changed=[list(field) for field in it.fields],
         digest=it.digest,
-        reason="It is complete at Amnis now and leaves the suspense account" if it.automatic else "changed at Amnis",
+        reason=_reason(it),
     )
+
+
+def _reason(it: Difference) -> str:
+    if it.automatic:
+        return "It is complete at Amnis now and leaves the suspense account"
+    return "coded like what it gives back" if it.code == UNLIKE_ORIGINAL else "changed at Amnis"
 
 
 def _held(it: Difference) -> dict[str, Any]:

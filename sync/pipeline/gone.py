@@ -16,6 +16,7 @@ from sync.models import EntryState
 from sync.pipeline import findings
 
 CHANGED, WITHDREW = "source_changed", "source_withdrew"
+UNLIKE_ORIGINAL = "coded_unlike_original"  # posted again, it is coded like what it gives back
 Fields = Sequence[Sequence[str]]  # (field, posted, now), as a proposal names them
 NO_LONGER = ("document", "posted", "no longer called for")
 
@@ -28,8 +29,10 @@ def is_gone(entry: Mapping[str, Any]) -> bool:
 def move(entry: Mapping[str, Any], *, status: str = "DELETED") -> dict[str, Any]:
     """The move of an entry whose document is seen to be gone. What a person was asked about a change of its movement comes
     along; `note`: as the question left it."""
-    note = {"step": "confirm", **{name: value for name, value in (entry["note"] or {}).items() if name == "changed"}}
-    code = WITHDREW if any(it["code"] == WITHDREW for it in entry["findings"] or ()) else CHANGED
+    codes = {it["code"] for it in entry["findings"] or ()}
+    kept = {} if UNLIKE_ORIGINAL in codes else entry["note"] or {}
+    note = {"step": "confirm", **{name: value for name, value in kept.items() if name == "changed"}}
+    code = WITHDREW if WITHDREW in codes else CHANGED
     told = findings.as_json([deleted.gone(status)]) + _since(note.get("changed", ()), code=code)
     return {"id": entry["id"], "state": EntryState.REVIEW, "findings": told, "note": note}
 

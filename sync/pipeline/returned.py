@@ -93,7 +93,7 @@ def _origins_of(
     if not backs:
         return []
     standing = _standing(ctx, [row.record["id"] for row in backs])
-    origins = {it.record_id: it for it in (*_posted(ctx, backs, standing, readings), *_among(ctx, rows))}
+    origins = {it.record_id: it for it in (*_posted(ctx, backs, standing, readings), *among(ctx, rows))}
     returned = _returned(list(origins), but=[row.record["id"] for row in backs])
     decided = []
     for row in backs:
@@ -106,12 +106,9 @@ def _origins_of(
 
 
 def keep(ctx: Context, rows: Iterable[CodedRecord]) -> None:
-    """Store what gives back what: one statement, and none where the slice has no such movement. Inside `commit`."""
-    links = [
-        _link(ctx, row.record["id"], row.gives_back)
-        for row in rows
-        if row.gives_back is not None and (row.gives_back.origin or row.gives_back.rivals)
-    ]
+    """Store what gives back what, also of what nothing was found yet: one statement, and none where the slice has no such
+    movement. Inside `commit`."""
+    links = [_link(ctx, row.record["id"], row.gives_back) for row in rows if row.gives_back is not None]
     if links:
         ReturnLink.objects.bulk_create(
             links,
@@ -205,7 +202,7 @@ def _with_origin(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 # ----------------------------------------------------------------- candidates
 
 
-def _among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
+def among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
     """Payouts and purchases of this slice that a document could be made of."""
     found = []
     for row in rows:

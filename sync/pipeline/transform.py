@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, halves, linked, origins, rests, returned, sides
+from sync.pipeline import findings, halves, late, linked, origins, rests, returned, sides
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -62,6 +62,7 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, markers)]
         outcomes = allocate(ctx, outcomes, markers)
         _write(ctx, records, outcomes, standing, markers)
+        late.look_again(ctx, rows, standing)
         returned.keep(ctx, rows)
     if len(records) < limit:
         ctx.just_read.clear()

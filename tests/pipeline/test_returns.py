@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from sync import returning, services
-from sync.models import ReturnLink
+from sync import proposals, returning, services, undoing
+from sync.backfilling import cutoff_move
+from sync.models import Entry, ReturnLink
+from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
-from tests.pipeline.conftest import World
-from tests.pipeline.test_linking import link, people, typed
+from tests.pipeline.conftest import DEFAULTS, World
+from tests.pipeline.test_linking import an_hour_later, link, people, typed
 from tests.pipeline.test_undo import carry_out, undo
 
 D = Decimal
@@ -297,3 +299,90 @@ def test_what_comes_back_of_an_undone_payout_is_asked_about(world: World) -> Non
 
     assert world.books.bank_transactions() == []
     assert world.codes() == ["return_changed"]
+
+
+def earlier_first_day(world: World) -> None:
+    cutoff_move(tenant_id=world.tenant.pk, flow_id=world.flow_id, cutoff=date(2025, 12, 1), actor=ACTOR)
+    world.settle()
+
+
+def a_refund_before_its_purchase(world: World) -> Entry:
+    """Given back within the first days that are carried, bought before them: posted by the settings, on 400."""
+    shop: dict[str, Any] = {"amount": "80.00", "merchant": "VORJAHR BEISPIEL"}
+    world.amnis.card(category="Reisekosten", executed_on=date(2025, 12, 20), **shop)
+    world.amnis.card(refund=True, executed_on=LATER, **shop)
+    world.settle()
+    [refund] = world.entries()
+    assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])]
+    earlier_first_day(world)
+    return refund
+
+
+def test_a_refund_that_was_posted_before_its_purchase_came_is_offered_the_purchases_account(world: World) -> None:
+    accounts = ("090", "400", "493")
+    before = [world.books.balance(code) for code in accounts]
+    refund = a_refund_before_its_purchase(world)
+    assert [entry.state for entry in world.entries()] == ["review", "confirmed"]
+    assert world.codes() == ["coded_unlike_original"]
+    [told] = [it["message"] for it in world.entries()[0].findings]
+    assert "as the purchase of 20.12.2025 that it gives back" in told
+    assert "400 80.00 NONE → 493 80.00 NONE" in told
+    assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])], "never by itself"
+
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=refund.pk, actor=ACTOR) is not None
+    carry_out(world)
+
+    assert received(world) == [("VORJAHR BEISPIEL", [("493", D("80.00"), "NONE")])]
+    assert [world.books.balance(code) for code in accounts] == before, "bought and given back"
+    assert set(world.states()) == {"confirmed"}
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
+
+
+def test_a_refund_that_a_person_keeps_as_posted_is_not_offered_again(world: World) -> None:
+    refund = a_refund_before_its_purchase(world)
+
+    assert proposals.proposal_keep(tenant_id=world.tenant.pk, entry_id=refund.pk, actor=ACTOR) == 1
+    world.amnis.card(amount="80.00", merchant="VORJAHR BEISPIEL", category="Reisekosten", executed_on=MARCH)
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])]
+
+
+def test_a_refund_deleted_in_xero_while_it_is_offered_is_posted_again_like_its_purchase(world: World) -> None:
+    refund = a_refund_before_its_purchase(world)
+    people(world).delete(str(refund.destination_id))
+    an_hour_later(world)
+    world.settle()
+    assert world.codes() == ["deleted_in_xero"]
+
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[refund.pk], actor=ACTOR)
+    world.settle()
+
+    assert received(world) == [("VORJAHR BEISPIEL", [("493", D("80.00"), "NONE")])]
+
+
+def test_a_returned_payment_that_waited_for_its_payout_is_posted_once_that_one_comes(world: World) -> None:
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=date(2025, 12, 29))
+    world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=date(2026, 1, 5))
+    world.settle()
+    assert world.codes() == ["return_unmatched"]
+
+    earlier_first_day(world)
+
+    assert received(world) == [("Beispiel AG", [("400", D("900.00"), "NONE")])]
+    assert world.books.balance("090") == D("0.00")
+    assert set(world.states()) == {"confirmed"}
+
+
+def test_a_purchase_that_is_none_of_what_was_given_back_changes_nothing(world: World) -> None:
+    """Same name, but bought after the refund."""
+    world.amnis.card(amount="80.00", merchant="VORJAHR BEISPIEL", refund=True, executed_on=MARCH)
+    world.settle()
+    world.set_flow(defaults={**DEFAULTS, "expense": "469"})  # and another default since
+
+    world.amnis.card(amount="80.00", merchant="VORJAHR BEISPIEL", category="Reisekosten", executed_on=LATER)
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])]
