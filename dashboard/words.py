@@ -310,7 +310,6 @@ WORDS: dict[str, dict[str, Word]] = {
         "source_changed": _w(_("Changed at Amnis after it was posted")),
         "coded_unlike_original": _w(_("Coded otherwise than what it gives back")),
         "source_withdrew": _w(_("Withdrawn at Amnis after it was posted")),
-        "source_changed_back": _w(_("As posted again at Amnis")),
         "tax_archived": _w(_("A tax is archived in Xero")),
         "tax_missing": _w(_("A tax does not exist in Xero")),
         "tax_not_allowed": _w(_("Tax not allowed on the account")),

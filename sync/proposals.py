@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from connectors import services as connector_services
 from connectors.contract.errors import Finding
 from connectors.contract.records import DocumentKind, LedgerEntry, MirrorDocument
 from sync import store, store_amend
-from sync.domain import amending, deleted, documents
-from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow
+from sync.domain import amending, deleted, documents, match
+from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, Record, RecordState
 from sync.models import MirrorDocument as MirrorRow
 from sync.models.amendment import ON_THE_WAY
-from sync.pipeline import gone
+from sync.pipeline import findings, gone
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.amend import other_leg
+from sync.pipeline.confirm import from_mirror
 from sync.pipeline.result import NotConnected
 from sync.undoing import can_be_posted_again, refuse_paused
 from tenants import audit
@@ -173,16 +175,33 @@ def _tell_gone(entries: Sequence[Entry]) -> None:
     store.move_entries(moves, run_id=None)
 
 
-def _gone(entries: Sequence[Entry]) -> set[str]:
-    """The documents of these entries that somebody deleted or voided in the books, as last read. The look at changes sees
-    only what is read after a document is confirmed."""
-    named = [entry.destination_id for entry in entries if entry.destination_id]
-    dead = MirrorRow.objects.filter(document_id__in=named, status__in=("DELETED", "VOIDED"))
-    return set(dead.values_list("document_id", flat=True))
+def _tell_edited(told: Mapping[int, list[dict[str, Any]]]) -> None:
+    """Whether that is what the source says now is decided next."""
+    note = {"step": "review", "reason": "kept as posted"}
+    moves = [{"id": pk, "state": EntryState.REVIEW, "findings": it, "note": note} for pk, it in told.items()]
+    store.move_entries(moves, run_id=None)
+    Record.objects.filter(entries__in=list(told)).update(state=RecordState.FETCHED)
+
+
+def _stands_otherwise(entries: Sequence[Entry]) -> dict[int, list[dict[str, Any]]]:
+    """The entries whose documents are not as posted, as last read, with what a person is told. The look at changes sees only
+    what is read after a document is confirmed."""
+    named = {entry.destination_id: entry for entry in entries if entry.destination_id}
+    rows = MirrorRow.objects.filter(document_id__in=list(named)).values()
+    found = {named[row["document_id"]]: from_mirror(dict(row)) for row in rows}
+    judged = {entry: [deleted.gone(it.status)] if not it.is_live else _edited(entry, it) for entry, it in found.items()}
+    return {entry.pk: findings.as_json(told) for entry, told in judged.items() if told}
+
+
+def _edited(entry: Entry, found: MirrorDocument) -> list[Finding]:
+    posted = documents.from_json(dict(entry.document or {}))
+    return list(match.differences(posted, found, answered_rate=entry.posted_rate))
 
 
 def proposal_keep(*, tenant_id: int, entry_id: int, actor: str, reason: str = "") -> int:
-    """What is posted stays; the same difference is not proposed again. Returns how many documents are kept."""
+    """What is posted stays; the same difference is not proposed again. Returns how many documents are kept.
+
+    One that somebody edited or deleted in Xero meanwhile is asked about: it is not what is posted."""
     with tenant_scope(tenant_id, actor=actor):
         decided = [(entry, found) for entry in _with_unit(entry_id) if (found := proposal_of(entry)) is not None]
         for _, proposal in decided:
@@ -190,15 +209,17 @@ def proposal_keep(*, tenant_id: int, entry_id: int, actor: str, reason: str = ""
                 note = f"{actor} keeps what is posted."
                 store_amend.move_amendments([{"id": proposal.pk, "state": AmendmentState.WITHDRAWN, "note": note}])
             Amendment.objects.filter(pk=proposal.pk).update(kept=True)
-        dead = _gone([entry for entry, _ in decided])
+        otherwise = _stands_otherwise([entry for entry, _ in decided])
         decision = {"step": "review", "reason": reason or "kept as posted"}
         moves = [
             {"id": entry.pk, "state": EntryState.CONFIRMED, "findings": [], "note": decision}
             for entry, _ in decided
-            if entry.destination_id not in dead
+            if entry.pk not in otherwise
         ]
         store.move_entries(moves, run_id=None)
-        _tell_gone([entry for entry, _ in decided if entry.destination_id in dead])
+        dead = {pk for pk, told in otherwise.items() if deleted.is_told(told)}
+        _tell_gone([entry for entry, _ in decided if entry.pk in dead])
+        _tell_edited({pk: told for pk, told in otherwise.items() if pk not in dead})
         if decided:
             targets = ",".join(str(entry.pk) for entry, _ in decided)
             audit.record("entry.keep", target=f"entry:{targets}", actor=actor, reason=reason)

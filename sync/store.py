@@ -582,13 +582,14 @@ def has_standing(flow_id: int) -> bool:
 def touched_since_confirmed(
     *, flow_id: int, connection_id: int, organisation_id: str, looked_at: datetime | None
 ) -> list[dict[str, Any]]:
-    """Confirmed entries whose document in the books changed after we last looked at it, and held ones whose document is gone;
-    `MOST_TOUCHED` at most.
+    """Confirmed entries whose document in the books changed after we last looked at it, and held ones whose document is gone,
+    or was worked on while a person is asked about it; `MOST_TOUCHED` at most.
 
     `looked_at`: what was read before the last look was seen by it. Another flow may have been writing at that moment.
     """
     return rows(
-        """SELECT entry.id, entry.marker, entry.document, entry.posted_rate, entry.findings, entry.read_back, entry.note,
+        """SELECT entry.id, entry.state, entry.record_id,
+                  entry.marker, entry.document, entry.posted_rate, entry.findings, entry.read_back, entry.note,
                   mirror.updated_at::text AS stamp, to_jsonb(mirror) AS found
              FROM (SELECT * FROM mirror_document WHERE connection_id = %(connection)s AND read_at >
                           coalesce(%(looked)s::timestamptz - interval '5 minutes', '-infinity') OFFSET 0) AS mirror
@@ -598,8 +599,11 @@ def touched_since_confirmed(
                   (entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
                    AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
                    AND mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen')
-               OR (entry.state = 'review' AND mirror.status IN ('DELETED', 'VOIDED')
-                   AND NOT entry.findings @> '[{"code": "deleted_in_xero"}]'
+               OR (entry.state = 'review' AND NOT entry.findings @> '[{"code": "deleted_in_xero"}]'
+                   AND (mirror.status IN ('DELETED', 'VOIDED')
+                        OR (mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen' AND entry.findings @> ANY (
+                            ARRAY['[{"code": "read_back_differs"}]', '[{"code": "source_changed"}]',
+                                  '[{"code": "coded_unlike_original"}]']::jsonb[])))
                    AND NOT EXISTS (SELECT FROM amendment WHERE amendment.entry_id = entry.id
                                       AND amendment.state IN ('asked', 'in_flight', 'unconfirmed'))))
             ORDER BY entry.id LIMIT %(most)s""",

@@ -18,6 +18,7 @@ from connectors.contract.records import (
 )
 from sync.domain.fx import RATE_DIGITS
 
+DIFFERS = "read_back_differs"
 _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _OUTGOING = (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
 
@@ -51,7 +52,7 @@ def differences(
             pairs.append(("allocation", "to " + _listed(wanted), "to other invoices or amounts"))
     return tuple(
         Finding(
-            code="read_back_differs",
+            code=DIFFERS,
             message=f"Xero shows another {name} than the one posted{_instead(name, theirs, ours)}. Compare the document.",
             detail=name,
         )

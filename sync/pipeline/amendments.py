@@ -15,7 +15,7 @@ from typing import Any
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store_amend
-from sync.domain import amending, documents, plan
+from sync.domain import amending, documents, match, plan
 from sync.domain.coding_case import DecidedBy
 from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
@@ -23,14 +23,12 @@ from sync.domain.returns import GIVES_BACK
 from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import STANDING
-from sync.pipeline import findings, gone, locks
+from sync.pipeline import agreed, findings, gone, locks
 from sync.pipeline.context import Context
 from sync.pipeline.tracking import choices_of
 
 # Never sent, so nothing of it stands there; of one that failed that is not certain.
 GIVES_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
-UNLIKE_ORIGINAL = gone.UNLIKE_ORIGINAL
-_ASKED = frozenset({"source_changed", "source_withdrew", UNLIKE_ORIGINAL})
 COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision")
 
 
@@ -62,17 +60,29 @@ class Difference:
 
 
 def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[ContactLink]) -> list[dict[str, Any]]:
-    """The source says something else than what was posted, or what is given back is coded otherwise than what gives it back.
-    Two statements, and none where nothing changed."""
+    """The source says something else than what was posted, or what is given back is coded otherwise than what gives it back;
+    or a person is asked about one where both agree again. Four statements, and none where nothing changed."""
     linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
-    posted = [it for it in changed if _is_posted(it.old) and _is_told_anew(it)]
-    left, posted = [it for it in posted if gone.is_gone(it.old)], [it for it in posted if not gone.is_gone(it.old)]
-    found = [_difference(ctx, it, linked) for it in posted]
-    back = [
-        it.old for it, different in zip(posted, found, strict=True) if different is None and _is_asked_about(it.old)
-    ]
+    posted = [it for it in changed if _is_posted(it.old)]
+    left = [it for it in posted if gone.is_gone(it.old) and _is_told_anew(it)]
     told = [move for it in left for move in gone.changed(it.old, changed_fields(it.old["document"], _after(ctx, it)))]
-    return told + _propose(ctx, [it for it in found if it is not None]) + _taken_back(back)
+    posted = [it for it in posted if not gone.is_gone(it.old)]
+    shown = agreed.shown(ctx, [it.old for it in posted])
+    anew = [it for it in posted if _is_told_anew(it)]
+    found = [different for it in anew if (different := _difference(ctx, it, linked)) is not None]
+    corrected = [it for it in found if agreed.is_corrected(it.old, it.wanted, shown.get(it.old["id"]))]
+    agreed.take_over(ctx, [(it.old, it.wanted or {}, it.columns) for it in corrected])
+    proposed = _propose(ctx, [it for it in found if it not in corrected])
+    settled = {it.old["id"] for it in corrected} | {move["id"] for move in proposed}
+    back = _as_posted(anew, found) + [it.old for it in posted if match.DIFFERS in agreed.codes(it.old)]
+    ended = {old["id"]: old for old in back if old["id"] not in settled}
+    return told + proposed + agreed.as_posted(list(ended.values()), shown)
+
+
+def _as_posted(anew: Sequence[Changed], found: Sequence[Difference]) -> list[Mapping[str, Any]]:
+    """Those that a person is asked about although the source calls for just what was posted."""
+    different = {it.old["id"] for it in found}
+    return [it.old for it in anew if it.old["id"] not in different and agreed.codes(it.old) & agreed.ASKED]
 
 
 def withdrawn(
@@ -92,7 +102,7 @@ def withdrawn(
     for (record_id, _), old in standing.items():
         if record_id not in reasons:
             continue
-        if old["destination_id"] is None and old["state"] in GIVES_WAY and not _is_asked_about(old):
+        if old["destination_id"] is None and old["state"] in GIVES_WAY and not agreed.codes(old) & agreed.ASKED:
             note = {"step": "transform", "reason": reasons[record_id]}
             moves.append({"id": old["id"], "state": EntryState.SKIPPED, "note": note})
         elif gone.is_gone(old):
@@ -104,37 +114,7 @@ def withdrawn(
 
 def _waits_with_a_change(old: Mapping[str, Any]) -> bool:
     """It stands in the books, and a person was asked about an earlier change that is out of date now."""
-    asked = any(finding["code"] in ("source_changed", UNLIKE_ORIGINAL) for finding in old["findings"] or ())
-    return old["state"] == EntryState.REVIEW and old["destination_id"] is not None and asked
-
-
-def _is_asked_about(old: Mapping[str, Any]) -> bool:
-    return old["state"] == EntryState.REVIEW and bool(_codes(old) & _ASKED)
-
-
-def _codes(old: Mapping[str, Any]) -> set[str]:
-    return {finding["code"] for finding in old["findings"] or ()}
-
-
-def _taken_back(olds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What is called for is what is posted, once more: what was proposed meanwhile would now spoil a good document."""
-    if not olds:
-        return []
-    store_amend.withdraw_proposals([old["id"] for old in olds], note="What is called for is what is posted again.")
-    return [_as_posted(old) for old in olds]
-
-
-def _as_posted(old: Mapping[str, Any]) -> dict[str, Any]:
-    if UNLIKE_ORIGINAL in _codes(old):
-        message = "What it gives back is coded like it again. Nothing is to be done: leave it as it is."
-        note = {"step": "transform", "reason": "coded like what it gives back again"}
-    else:
-        message = (
-            "Amnis had changed this movement and says again what is posted. Nothing is to be done: leave it as it is."
-        )
-        note = {"step": "transform", "reason": "the source says again what is posted"}
-    problem = findings.review("source_changed_back", message)
-    return {"id": old["id"], "state": EntryState.REVIEW, "findings": problem, "note": note}
+    return old["destination_id"] is not None and bool(agreed.codes(old) & {gone.CHANGED, gone.UNLIKE_ORIGINAL})
 
 
 def taken_in(standing: Mapping[tuple[int, str], Mapping[str, Any]], planned: Sequence[Planned]) -> list[dict[str, Any]]:
@@ -158,6 +138,8 @@ def _is_posted(old: Mapping[str, Any]) -> bool:
 def _is_told_anew(it: Changed) -> bool:
     """A half of a deal is decided anew with the other one, and a refund with its purchase, also where Amnis says nothing new:
     then the half stays as it stands, and the refund too unless the purchase says how it is coded."""
+    if match.DIFFERS in agreed.codes(it.old):
+        return _is_newer(it)
     if it.outcome.leg in (plan.SOLD, plan.BOUGHT):
         return _is_newer(it) or bool(it.row["unit"] != it.old["unit"])
     return it.row["movement"] not in GIVES_BACK or _is_newer(it) or _is_by_origin(it)
@@ -194,7 +176,7 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         in_place=in_place,
         automatic=in_place and after is not None and _leaves_suspense(ctx, before, after) and _is_confirmed(it.old),
         message=_told_of_original(it.outcome, told) if is_unlike else _told_of(it.outcome, told),
-        code=UNLIKE_ORIGINAL if is_unlike else "source_changed",
+        code=gone.UNLIKE_ORIGINAL if is_unlike else "source_changed",
     )
 
 
@@ -377,7 +359,7 @@ def _amendment(ctx: Context, it: Difference) -> Amendment:
 def _reason(it: Difference) -> str:
     if it.automatic:
         return "It is complete at Amnis now and leaves the suspense account"
-    return "coded like what it gives back" if it.code == UNLIKE_ORIGINAL else "changed at Amnis"
+    return "coded like what it gives back" if it.code == gone.UNLIKE_ORIGINAL else "changed at Amnis"
 
 
 def _held(it: Difference) -> dict[str, Any]:

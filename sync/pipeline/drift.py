@@ -14,7 +14,8 @@ from django.db.models.functions import Coalesce, Now
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import MirrorDocument
 from sync import store
-from sync.models import EntryState, Flow
+from sync.domain import deleted
+from sync.models import EntryState, Flow, Record, RecordState
 from sync.pipeline import deals, findings, gone, linked, mirror
 from sync.pipeline.confirm import from_mirror, verdict
 from sync.pipeline.context import Context
@@ -42,7 +43,12 @@ def look(ctx: Context) -> int:
             organisation_id=ctx.connection.external_id,
             looked_at=ctx.flow.drift_looked_at,
         )
-        moves = [_verdict(row) for row in rows]
+        moves = [
+            _still_asked(row) if row["state"] == EntryState.REVIEW and _stands(row) else _verdict(row) for row in rows
+        ]
+        differ = {
+            move["id"] for move in moves if move["state"] == EntryState.REVIEW and not deleted.is_told(move["findings"])
+        }
         lost = linked.lost(ctx) if is_hourly else []  # a statement that a busy run does not spend
         moves += lost + (linked.dead_offers(ctx) if is_hourly else [])
         if any(move["state"] == EntryState.REVIEW for move in moves):
@@ -51,6 +57,7 @@ def look(ctx: Context) -> int:
             ctx.store_flow(drift_looked_at=now)
         gone.withdraw_proposals(moves)
         moved = store.move_entries(moves, run_id=ctx.run_id)
+        _decide_anew([row["record_id"] for row in rows if row["id"] in differ])
         if is_hourly:
             deals.look_at_clearing(ctx)
         return moved
@@ -81,14 +88,34 @@ def _verdict(row: dict[str, Any]) -> dict[str, Any]:
         return gone.move(row, status=found.status)
     judged = verdict(row, found, compare_tax=False)  # another coding is a note below
     if judged["state"] != EntryState.CONFIRMED:
-        return judged
+        return {**judged, "read_back": _seen(row)}
     kept = [finding for finding in row["findings"] if finding["code"] not in NOTES]
     return {
         "id": row["id"],
         "state": EntryState.CONFIRMED,
         "findings": kept + findings.as_json(_notes(row, found)),
-        "read_back": {**(row["read_back"] or {}), "seen": row["stamp"]},
+        "read_back": _seen(row),
     }
+
+
+def _seen(row: dict[str, Any]) -> dict[str, Any]:
+    """How it was first read back, and at which of Xero's stamps we looked last."""
+    return {**(row["read_back"] or {}), "seen": row["stamp"]}
+
+
+def _stands(row: dict[str, Any]) -> bool:
+    return from_mirror(row["found"]).is_live
+
+
+def _still_asked(row: dict[str, Any]) -> dict[str, Any]:
+    """A person is asked about it, and somebody worked on it in Xero: whether both agree now is decided with the source's word."""
+    told = {name: row[name] for name in ("id", "state", "findings", "note")}
+    return {**told, "read_back": _seen(row)}
+
+
+def _decide_anew(record_ids: list[int]) -> None:
+    if record_ids:
+        Record.objects.filter(pk__in=record_ids, state=RecordState.ENTERED).update(state=RecordState.FETCHED)
 
 
 def _notes(row: dict[str, Any], found: MirrorDocument) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync import proposals, services, undoing
-from sync.models import Amendment
+from sync.models import Amendment, Event
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
@@ -289,7 +289,7 @@ def test_a_document_deleted_in_xero_can_be_left_out_and_the_proof_is_in_balance_
     assert world.states() == ["confirmed"]
 
 
-def test_a_change_that_amnis_takes_back_leaves_nothing_to_apply(world: World) -> None:
+def test_a_change_that_amnis_takes_back_leaves_nothing_to_decide(world: World) -> None:
     row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     world.amnis.change(row, executed=False)
@@ -299,13 +299,11 @@ def test_a_change_that_amnis_takes_back_leaves_nothing_to_apply(world: World) ->
     world.amnis.change(row, executed=True)
     world.settle()
 
-    assert world.codes() == ["source_changed_back"]
-    [entry] = world.entries()
-    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=ALICE)
-    world.settle()
-    assert len(world.books.bank_transactions()) == 1, "the document that is right stays"
-    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE, reason="as it is")
     assert world.states() == ["confirmed"]
+    [entry] = world.entries()
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=ALICE) is None
+    assert len(world.books.bank_transactions()) == 1, "the document that is right stays"
+    assert history(world)[-1] == ("review", "confirmed", "the source says again what is posted")
 
 
 def test_what_somebody_deleted_while_the_change_waited_is_not_kept_as_posted(world: World) -> None:
@@ -419,3 +417,84 @@ def test_a_movement_that_amnis_withdraws_and_whose_document_somebody_deletes_is_
     undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=ALICE)
     world.settle()
     assert world.books.balance("090") == D(100)
+
+
+def history(world: World) -> list[tuple[str, str, str]]:
+    """(from, to, why) of every move of the one entry."""
+    with tenant_scope(world.tenant.pk):
+        return [
+            (it.from_state, it.to_state, str((it.note or {}).get("reason", "")))
+            for it in Event.objects.filter(entry__isnull=False).order_by("id")
+        ]
+
+
+def corrected(world: World, amount: str) -> None:
+    """The accountant types another amount into the one document, and Millrace looks again."""
+    line = {"Description": "x", "Quantity": 1, "UnitAmount": D(amount), "AccountCode": "400", "TaxType": "NONE"}
+    world.sandbox.xero.people(ORGANISATION).edit(str(world.entries()[0].destination_id), LineItems=[line])
+    an_hour_later(world)
+    world.settle()
+
+
+@pytest.mark.parametrize("when", ["before the change", "asked", "kept", "kept at once"])
+def test_a_document_corrected_by_hand_to_what_amnis_says_ends_the_review(world: World, when: str) -> None:
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    keep: dict[str, Any] = {"tenant_id": world.tenant.pk, "entry_id": entry.pk, "actor": ALICE}
+    if when == "before the change":
+        corrected(world, "45.15")
+        assert world.codes() == ["read_back_differs"]
+    world.amnis.change(row, amount="-45.15")
+    world.settle()
+    if when == "kept":
+        assert proposals.proposal_keep(**keep) == 1
+    if when in ("asked", "kept"):
+        corrected(world, "45.15")
+    if when == "kept at once":
+        line = {"Description": "x", "Quantity": 1, "UnitAmount": D("45.15"), "AccountCode": "400", "TaxType": "NONE"}
+        world.sandbox.xero.people(ORGANISATION).edit(str(entry.destination_id), LineItems=[line])
+        flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)  # reads the books before the person answers
+        proposals.proposal_keep(**keep)
+        world.settle()
+        an_hour_later(world)
+        world.settle()
+
+    assert (world.states(), world.codes()) == (["confirmed"], [])
+    assert history(world)[-1] == ("review", "confirmed", "corrected in Xero by hand: it reads as Amnis says now")
+    assert world.books.balance("090") == D("-45.15")
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
+    assert [it.state for it in amendments(world)] in ([], ["withdrawn"])
+    world.sync()
+    assert world.states() == ["confirmed"], "and it is not asked about again"
+
+
+def test_a_document_that_is_put_back_as_it_was_posted_ends_the_review(world: World) -> None:
+    world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    corrected(world, "43.00")
+    assert world.codes() == ["read_back_differs"]
+    corrected(world, "44.00")
+    assert world.codes() == ["read_back_differs"]
+
+    corrected(world, "41.15")
+
+    assert (world.states(), world.codes()) == (["confirmed"], [])
+    assert history(world)[-1] == ("review", "confirmed", "Xero shows again what was posted")
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
+
+
+def test_a_document_edited_to_a_third_amount_is_told_although_the_change_was_kept(world: World) -> None:
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, amount="-45.15")
+    world.settle()
+    corrected(world, "43.00")
+    assert world.codes() == ["source_changed"], "the change still waits"
+
+    proposals.proposal_keep(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
+    world.settle()
+
+    assert world.codes() == ["read_back_differs"], "43.00 is not what was posted"
+    corrected(world, "41.15")
+    assert (world.states(), world.books.balance("090")) == (["confirmed"], D("-41.15"))
