@@ -67,22 +67,29 @@ WITH found AS (
            (entry.document -> 'lines' -> 0 ->> 'amount')::numeric AS line,
            lower(entry.document -> 'lines' -> 0 ->> 'account_id') AS account_id,
            entry.document -> 'lines' -> 0 ->> 'account_code' AS account_code,
-           coalesce(mirror.status, '') IN ('DELETED', 'VOIDED')
+           coalesce(mirror.status, '') IN ('DELETED', 'VOIDED') AND entry.destination_id IS NOT NULL
                OR entry.findings @> '[{"code": "deleted_in_xero"}]' AS is_deleted,
            mirror.date AS stands_on, coalesce(mirror.total, abs(entry.amount)) AS total, mirror.by_account,
+           mirror.document_id AS lost_document, entry.destination_id IS NULL
+               AND mirror.status NOT IN ('DELETED', 'VOIDED') AS was_linked,
            CASE WHEN entry.currency = %(base)s THEN 1
                 ELSE coalesce(nullif(mirror.rate, 0), entry.posted_rate,
                               (entry.document ->> 'rate')::numeric) END AS rate
       FROM entry
       LEFT JOIN mirror_document AS mirror
-        ON mirror.connection_id = %(connection)s AND mirror.document_id = entry.destination_id
+        ON mirror.connection_id = %(connection)s AND mirror.document_id = CASE
+           WHEN entry.destination_id IS NOT NULL THEN entry.destination_id
+           WHEN entry.findings @> '[{"code": "link_changed"}]' THEN entry.lost_link END
      WHERE entry.flow_id = %(flow)s AND entry.unit <> '' AND entry.movement = 'fx' AND {units}
 ), half AS (
     SELECT id, unit, leg, record_id, amount, currency, booking_date, state, findings, organisation_id, rate, is_deleted,
            stands_on,
            destination_id, by_account, state = 'duplicate' AS is_linked,
+           coalesce(was_linked, false) AND NOT EXISTS (
+               SELECT FROM entry AS owner WHERE owner.organisation_id = found.organisation_id
+                  AND owner.destination_id = lost_document) AS is_edited,
            destination_id IS NOT NULL AND state <> 'undone' AND NOT is_deleted AS stands,
-           CASE WHEN state = 'duplicate' THEN total ELSE line END AS planned,
+           CASE WHEN state = 'duplicate' OR was_linked THEN total ELSE line END AS planned,
            coalesce(min(account_id) FILTER (WHERE destination_id IS NOT NULL AND state <> 'duplicate') OVER deal,
                     min(account_id) OVER deal, '') AS account_id,
            coalesce(min(account_code) FILTER (WHERE destination_id IS NOT NULL AND state <> 'duplicate') OVER deal,
@@ -98,8 +105,10 @@ WITH found AS (
                OR (bool_or(state = 'waiting')
                    AND NOT bool_or(state IN ('review', 'failed', 'skipped', 'undone'))) AS is_on_its_way,
            (array_agg(destination_id ORDER BY leg DESC) FILTER (WHERE stands))[1] AS document,
-           sum(CASE WHEN leg = 'sold' THEN 1 ELSE -1 END * round(cleared / rate, 2)) FILTER (WHERE stands) AS rest
-      FROM cleared GROUP BY unit HAVING bool_and(NOT stands OR cleared / rate IS NOT NULL)
+           sum(CASE WHEN leg = 'sold' THEN 1 ELSE -1 END * round(cleared / rate, 2))
+               FILTER (WHERE stands OR is_edited) AS rest
+      FROM cleared GROUP BY unit
+    HAVING bool_or(stands) AND bool_and(NOT stands OR cleared / rate IS NOT NULL)
 ), open_deal AS (
     SELECT deal.*, is_on_its_way OR EXISTS (
                SELECT FROM entry JOIN amendment ON amendment.entry_id = entry.id
@@ -123,7 +132,7 @@ SELECT open_deal.unit, open_deal.is_moving, abs(rest) AS rest, open_deal.documen
                     / CASE WHEN it.currency = %(base)s THEN 1 ELSE nullif(it.rate, 0) END, 2) AS worth
          FROM jsonb_array_elements(half.findings) AS finding
          JOIN mirror_document AS it ON it.connection_id = %(connection)s AND it.document_id = finding ->> 'detail'
-        WHERE finding ->> 'code' IN ('already_in_xero', 'link_changed') AND NOT half.stands
+        WHERE finding ->> 'code' = 'already_in_xero' AND NOT half.stands
           AND it.status NOT IN ('DELETED', 'VOIDED')
           AND NOT EXISTS (SELECT FROM entry AS owner WHERE owner.organisation_id = half.organisation_id
                              AND owner.destination_id = it.document_id)
@@ -138,7 +147,8 @@ def open_clearing(
     """Deals whose standing documents do not return the clearing account to 0.00, each with `rest` in base currency and its
     halves as rows, sold first, whatever became of the other half. `is_moving`: something of the deal is on its way.
 
-    What a document puts on that account is what its lines said when it was last read. `accepted` is set where a person
+    What a document puts on that account is what its lines said when it was last read; one that was linked, and that somebody
+    edited since, counts as it reads now. `accepted` is set where a person
     lives with just this rest. `units`: these alone. One statement, by the index of units.
     """
     asked = "true" if units is None else "entry.unit = ANY(%(units)s)"

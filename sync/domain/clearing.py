@@ -145,9 +145,8 @@ def _held(gone: Half, stays: Half, base_currency: str) -> tuple[str, str]:
         action = "Open the movement: link that document where it is offered; else try again."
         return f"{said} {why}{_with_alike(gone, base_currency)}", action
     if held is not None and held["code"] == EDITED:
-        why = "The document that was linked to it was changed in Xero."
-        action = "Open the movement: correct that document in Xero, try again, and link it once more."
-        return f"{said} {why}{_with_alike(gone, base_currency)}", action
+        said = f"the document that was linked to {_amount(gone)} was changed in Xero; it counts here as it reads now."
+        return said, "Open the movement: correct that document in Xero, try again, and link it once more."
     if held is not None and held["code"] == DIFFER:
         why = "It is held because the two are further apart than rounding."
         return f"{said} {why}", "Try it again on the movement's page: it then asks with the figures as they are now."

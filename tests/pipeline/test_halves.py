@@ -479,8 +479,17 @@ def test_a_linked_half_that_somebody_edits_is_told_with_what_really_stands_on_cl
 
     assert clearing(world) == D("-1000.00")
     [incident] = told(world)
-    assert "The document that was linked to it was changed in Xero." in incident.body
-    assert "is that half, CHF 1,000.00 stay" in incident.body
+    assert "CHF 1,000.00 stay" in incident.body
+    assert "250,000.00 was changed in Xero; it counts here as it reads now" in incident.body
+    assert "250,000.00 stay" not in incident.body
+    [deal] = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["clearing"]
+    assert deal["rest"] == "1000.00"
+
+    line["UnitAmount"] = D("250000.00")
+    people(world).edit(document, LineItems=[line])
+    an_hour_later(world)
+    assert clearing(world) == D("0.00")
+    assert told(world) == []
 
 
 def test_a_second_foreign_half_that_somebody_typed_already_leaves_the_first_one_told_to_the_cent(world: World) -> None:
