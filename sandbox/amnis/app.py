@@ -178,7 +178,8 @@ class AmnisSandbox:
 
 
 def _json(value: object, kind: str, *, status: int = 200) -> Response:
-    return Response(to_json(value), status=status, content_type=f"{kind}; charset=utf-8")
+    text = value if isinstance(value, str) else to_json(value)
+    return Response(text, status=status, content_type=f"{kind}; charset=utf-8")
 
 
 def _refused(problem: Problem) -> Response:

@@ -1,13 +1,15 @@
 """Query strings into SQL conditions: a list takes the filters its page documents and ignores the rest (A8). Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sandbox.amnis.problems import Problem
 from sandbox.amnis.values import decimal_of, integer_of, micros, parse_moment, units_of
 
 _COMPARE = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 Read = Callable[[str], str | int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Selection:
     order: str = "id"
     number: int = 1
     size: int = 30
+
+    def cut(self, items: Sequence[T]) -> Sequence[T]:
+        """The page of a whole list."""
+        start = (self.number - 1) * self.size
+        return items[start : start + self.size] if self.size else items
 
 
 def _text(value: str) -> str:

@@ -66,6 +66,11 @@ def text_of(body: Body) -> str:
     return _encode(body)
 
 
+def _joined(row: str, detail: str | None) -> str:
+    """The text of a ledger row with the text of its detail in it, as `wire.transaction` adds it."""
+    return row if detail is None else f'{row[:-1]},"transactionDetail":{detail}}}'
+
+
 def kind_of(body: Body) -> str | None:
     """The detail list that belongs to a ledger row; None for a type the vendor never announced."""
     return DETAIL_KINDS.get(str(body.get("type")))
@@ -258,13 +263,13 @@ class Ledger:
             found.update({(kind, detail_id): body for detail_id, body in self._details(kind, wanted)})
         return [found.get(key) for key in keys]
 
-    def _details(self, kind: str, ids: list[int]) -> Iterator[tuple[int, Body]]:
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
-            marks = ", ".join("?" * len(part))
-            query = f"SELECT id, body FROM amnis_detail WHERE kind = ? AND id IN ({marks})"
-            for detail_id, body in self.store.execute(query, (kind, *part)):
-                yield detail_id, json.loads(body)
+    def _details(self, kind: str, ids: Sequence[int]) -> Iterator[tuple[int, Body]]:
+        for detail_id, body in self._detail_texts(kind, ids):
+            yield detail_id, json.loads(body)
+
+    def _detail_texts(self, kind: str, ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+        found = self._by_id("SELECT id, body FROM amnis_detail", ids, " AND kind = ?", (kind,))
+        return ((number, body) for number, (body,) in found.items())
 
     # switches
 
@@ -309,34 +314,50 @@ class Ledger:
         self, table: str, company: str, wanted: Selection, *, kind: str | None = None, counted: bool = False
     ) -> Page:
         """One page of a list, filtered and ordered as asked; `total` is 0 unless it shall be `counted`."""
-        kept = ["kind = ?"] if kind else []
-        values = (company, *([kind] if kind else []), *wanted.values)
-        where = " AND ".join(["company = ?", *kept, *wanted.where])
-        ids = self._listed(table, where, values, wanted.order)
-        start = (wanted.number - 1) * wanted.size
-        shown = ids[start : start + wanted.size] if wanted.size else ids
-        items = [json.loads(body) for body in self._bodies(table, shown, kind)]
+        ids = self._listed(table, company, wanted, kind)
+        items = [json.loads(body) for body in self._bodies(table, wanted.cut(ids), kind)]
         return Page(items=items, number=wanted.number, size=wanted.size, total=len(ids) if counted else 0)
 
-    def _bodies(self, table: str, ids: Sequence[int], kind: str | None) -> Iterator[str]:
+    def page_texts(self, company: str, wanted: Selection, *, with_details: bool) -> list[str]:
+        """One page of the ledger as it is stored, each row with its detail in it where asked."""
+        shown = wanted.cut(self._listed("amnis_transaction", company, wanted))
+        if not with_details:
+            return list(self._bodies("amnis_transaction", shown))
+        rows = self._by_id("SELECT id, type, detail, body FROM amnis_transaction", shown)
+        details: dict[tuple[str | None, int | None], str] = {}
+        for kind in {row[0] for row in rows.values()} & DETAIL_KINDS.keys():
+            wanted_ids = [detail for type_, detail, _ in rows.values() if type_ == kind and detail is not None]
+            details |= {(kind, number): text for number, text in self._detail_texts(DETAIL_KINDS[kind], wanted_ids)}
+        return [_joined(body, details.get((type_, detail))) for type_, detail, body in (rows[one] for one in shown)]
+
+    def _bodies(self, table: str, ids: Sequence[int], kind: str | None = None) -> Iterator[str]:
         """As stored, in the order of `ids`."""
+        rest, values = (" AND kind = ?", (kind,)) if kind else ("", ())
+        found = self._by_id(f"SELECT id, body FROM {table}", ids, rest, values)
+        return (body for (body,) in (found[one] for one in ids))
+
+    def _by_id(
+        self, query: str, ids: Sequence[int], rest: str = "", values: tuple[object, ...] = ()
+    ) -> dict[int, tuple[Any, ...]]:
+        found = {}
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
-            query = f"SELECT id, body FROM {table} WHERE id IN ({', '.join('?' * len(part))})"
-            found = dict(
-                self.store.execute(query + (" AND kind = ?" if kind else ""), (*part, *([kind] if kind else [])))
-            )
-            yield from (found[one] for one in part)
+            marks = ", ".join("?" * len(part))
+            for number, *columns in self.store.execute(f"{query} WHERE id IN ({marks}){rest}", (*part, *values)):
+                found[number] = tuple(columns)
+        return found
 
-    def _listed(self, table: str, where: str, values: tuple[object, ...], order: str) -> Sequence[int]:
+    def _listed(self, table: str, company: str, wanted: Selection, kind: str | None = None) -> Sequence[int]:
         """The ids of a whole list: put together once for all pages that are turned while nothing is written."""
+        where = " AND ".join(["company = ?", *(["kind = ?"] if kind else []), *wanted.where])
+        values = (company, *([kind] if kind else []), *wanted.values)
 
         def put_together() -> _List:
-            query = f"SELECT id FROM {table} WHERE {where} AND visible <= ? ORDER BY {order}"
+            query = f"SELECT id FROM {table} WHERE {where} AND visible <= ? ORDER BY {wanted.order}"
             ids = [found for (found,) in self.store.execute(query, (*values, self.now_micros))]
             later = f"SELECT min(visible) FROM {table} WHERE {where} AND visible > ?"
             (until,) = self.store.execute(later, (*values, self.now_micros))[0]
             return _List(ids=ids, since=self.now_micros, until=until)
 
-        key = (table, where, values, order)
+        key = (table, where, values, wanted.order)
         return self.store.once(key, put_together, holds=lambda it: it.holds_at(self.now_micros)).ids

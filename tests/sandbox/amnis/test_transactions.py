@@ -147,3 +147,13 @@ def test_a_nasty_name_travels_unchanged(bank: Bank) -> None:
     name = "\u202eAG\u202c <script>\x00 🦊 \"' =1+1"
     bank.company.pay_in(amount="1.00", payer=name)
     assert _rows(bank, includeTransactionDetail="1")[0]["transactionDetail"]["payerName"] == name
+
+
+@pytest.mark.parametrize("query", [{}, {"includeTransactionDetail": "true"}, {"page": "2", "itemsPerPage": "3"}])
+def test_rows_that_are_shown_as_they_are_stored_are_those_that_are_read_and_written_anew(
+    bank: Bank, several: dict[str, int], query: dict[str, str]
+) -> None:
+    as_stored = _rows(bank, **query)
+    assert len(as_stored) == (3 if "page" in query else len(several))
+    bank.amnis.switch(between_pages="insert")  # what happens after a page needs its rows
+    assert as_stored == _rows(bank, **query)
