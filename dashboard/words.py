@@ -242,6 +242,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "account_not_mapped": _w(_("An account is not matched")),
         "account_unusable": _w(_("An account cannot be used")),
         "already_in_xero": _w(_("Perhaps already in Xero")),
+        "already_in_parts": _w(_("Perhaps already in Xero, in parts")),
         "amount_not_exact": _w(_("The amount has too many digits")),
         "amount_unreadable": _w(_("The amount cannot be read")),
         "bank_details_changed": _w(_("New bank details of a known counterparty")),

@@ -19,7 +19,7 @@ from connectors.contract.records import (
 from sync.domain.fx import RATE_DIGITS
 
 DIFFERS = "read_back_differs"
-_PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
+PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _OUTGOING = (DocumentKind.SPEND, DocumentKind.SPEND_TRANSFER, DocumentKind.BANK_TRANSFER)
 
 
@@ -81,7 +81,7 @@ def _listed(entry: Payment | BatchPayment) -> str:
 def signed(document: LedgerEntry | MirrorDocument) -> Decimal:
     """The total from the view of the account that `account_of` names: out is negative."""
     amount = document.total.amount
-    if isinstance(document, BankTransaction | BankTransfer) or document.kind not in _PAYMENTS:
+    if isinstance(document, BankTransaction | BankTransfer) or document.kind not in PAYMENTS:
         return ZERO - amount if document.kind in _OUTGOING else amount
     return amount if document.incoming else ZERO - amount
 

@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
 from connectors.contract.money import Money, round_half_up
-from connectors.contract.records import LedgerEntry, MirrorDocument
+from connectors.contract.records import BankTransaction, LedgerEntry, MirrorDocument
 from sync import store_links
 from sync.domain import lookalikes
 from sync.domain.booking import SETTLES_WITHIN, SEVERAL_DAYS, possible_days
+from sync.domain.in_parts import Whole, in_parts
 from sync.domain.lookalikes import Claim
+from sync.domain.match import PAYMENTS, signed
 from sync.models import Entry, Record
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import coded, confirm, findings
 from sync.pipeline.context import Context
 
-CODE = "already_in_xero"
+CODE, IN_PARTS = "already_in_xero", "already_in_parts"
 ONE_SIDE, MORE = "It is one side of this transfer only", "It moves another wallet as well, which this movement does not"
 
 
-def claims(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> dict[int, Claim]:
-    """By entry: the document of others that it may be. Who was told before that it is another one is not asked again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """By entry: the document of others that it may be, or the several that it may be in sum."""
+
+    claims: Mapping[int, Claim] = field(default_factory=dict)
+    parts: Mapping[int, Sequence[MirrorDocument]] = field(default_factory=dict)
+
+
+def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> Others:
+    """What somebody else may have entered of these. Who was told before that it is another one is not asked again."""
     rows = list(rows)
-    insisting = {row.pk for row in rows if CODE in row.accepted}
-    wanted = {key: entry for key, entry in entries.items() if key not in insisting}
-    if not wanted:
-        return {}
     by_id = {row.pk: row for row in rows}
+    wanted = {key: entry for key, entry in entries.items() if not {CODE, IN_PARTS} <= set(by_id[key].accepted)}
+    if not wanted:
+        return Others()
     several = {key for key in wanted if by_id[key].movement in SEVERAL_DAYS}
     found = _of_others(ctx, wanted, before=SETTLES_WITHIN if several else timedelta(0))
+    if not found:
+        return Others()
     strays = {document.marker for document in found if document.marker}
     mapped = {wallet.bank_account_id for wallet in ctx.books.wallets.values() if not wallet.ignored} - {""}
     days = int(ctx.books.policy("duplicate_days"))
     sides = {side for document in found for side in lookalikes.effects(document)}
     asked = [key for key in several if not sides.isdisjoint(lookalikes.wanted_effects(wanted[key]))]
     other_days = _days_of(ctx, {key: by_id[key].record_id for key in asked})
-    return lookalikes.claims(wanted, found, days=days, strays=strays, mapped=mapped, other_days=other_days)
+    single = {key: entry for key, entry in wanted.items() if CODE not in by_id[key].accepted}
+    claims = lookalikes.claims(single, found, days=days, strays=strays, mapped=mapped, other_days=other_days)
+    taken = {id_ for claim in claims.values() for id_ in claim.detail.split("+")}
+    free = [document for document in found if document.is_live and document.document_id not in taken]
+    wholes = [it for key, entry in wanted.items() if key not in claims for it in _whole(by_id[key], entry)]
+    return Others(claims=claims, parts=in_parts(wholes, free, days=days))
+
+
+def _whole(row: Entry, entry: LedgerEntry) -> list[Whole]:
+    """What somebody may have entered in several documents: money of one contact that stands alone."""
+    contact_id = (row.contact.contact_id or "") if row.contact is not None else ""
+    if IN_PARTS in row.accepted or row.unit or not contact_id or not isinstance(entry, BankTransaction):
+        return []
+    days = tuple(day for day in {entry.date, row.booking_date} if day is not None)
+    whole = Whole(key=row.pk, account_id=entry.bank_account_id, contact_id=contact_id, amount=signed(entry), days=days)
+    return [whole]
 
 
 def _days_of(ctx: Context, records: Mapping[int, int]) -> dict[int, frozenset[date]]:
@@ -53,9 +80,14 @@ def _days_of(ctx: Context, records: Mapping[int, int]) -> dict[int, frozenset[da
     return {key: days[pk] for key, pk in records.items()}
 
 
-def finding(claim: Claim | None) -> list[dict[str, Any]]:
+def told_of(row: Entry, others: Others) -> list[dict[str, Any]]:
     """What a person is told, and the documents' ids as the finding's detail."""
-    return [] if claim is None else findings.review(CODE, told(claim), detail=claim.detail)
+    claim, parts = others.claims.get(row.pk), others.parts.get(row.pk)
+    if claim is not None:
+        return findings.review(CODE, told(claim), detail=claim.detail)
+    if parts is not None:
+        return findings.review(IN_PARTS, told_parts(parts), detail="+".join(it.document_id for it in parts))
+    return []
 
 
 def can_link(findings_of_entry: Iterable[Mapping[str, Any]]) -> bool:
@@ -81,6 +113,19 @@ def told(claim: Claim) -> str:
             "else accept."
         )
     return f"{found} If it is the same movement, link it; else accept."
+
+
+def told_parts(parts: Sequence[MirrorDocument]) -> str:
+    listed = "; ".join(f"{_shown(it.total)} of {it.date:%d.%m.%Y}, {_named(it)}" for it in parts)
+    return (
+        f"Xero already has {len(parts)} documents of this contact on this account that add up to just this amount, and that "
+        f"Millrace did not make: {listed}. If they are this movement, put it aside as handled by hand; else accept."
+    )
+
+
+def _named(document: MirrorDocument) -> str:
+    name = "payment" if document.kind in PAYMENTS else "receive money" if signed(document) > 0 else "spend money"
+    return f"{name} “{document.reference}”" if document.reference else name
 
 
 def _whose(document: MirrorDocument) -> str:

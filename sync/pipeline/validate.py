@@ -11,7 +11,6 @@ from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store
 from sync.domain import documents
 from sync.domain.booking import is_locked
-from sync.domain.lookalikes import Claim
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
 from sync.pipeline import contacts, findings, foreign, linked, locks, mirror, pairs, rests
@@ -23,7 +22,7 @@ SLICE = 1200
 READ = (  # a thousand whole rows cost more than all that is decided about them
     "tenant", "flow", "record", "contact", "unit", "leg", "movement", "state", "destination_type", "destination_id",
     "document", "findings", "accepted", "note", "option_ids", "lost_link", "booking_date", "amount", "currency",
-    "contact__tenant", "contact__name", "contact__state", "contact__findings", "contact__created_by_us",
+    "contact__tenant", "contact__contact_id", "contact__name", "contact__state", "contact__findings", "contact__created_by_us",
     "record__tenant", "record__amount", "record__currency", "record__counterparty", "record__iban", "record__made_at",
     "record__source_id",
 )  # fmt: skip
@@ -44,9 +43,9 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
             return Progress.nothing()
         ctx.begin_run()
         entries = {row.pk: documents.from_json(row.document) for row in rows if row.document}
-        others = foreign.claims(ctx, rows, rests.as_movements(rows, entries))
+        others = foreign.of_others(ctx, rows, rests.as_movements(rows, entries))
         remarked = remarks_for(rows, limits=ctx.books.limits, zone=ctx.books.zone)
-        again, doubts, lost = under_another_number(rows), in_doubt(rows), linked.still_there(ctx, rows, others)
+        again, doubts, lost = under_another_number(rows), in_doubt(rows), linked.still_there(ctx, rows, others.claims)
         for row in rows:
             told = [*doubts.get(row.pk, []), *lost.get(row.pk, [])]
             row.findings = [*row.findings, *findings.as_json(told)]
@@ -56,7 +55,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
                 row,
                 entries.get(row.pk),
                 [*again.get(row.pk, []), *remarked.get(row.pk, [])],
-                others.get(row.pk),
+                foreign.told_of(row, others),
             )
             for row in rows
         ]
@@ -76,13 +75,13 @@ def _fetched(ctx: Context) -> Any:
 
 
 def _move(
-    ctx: Context, row: Entry, entry: LedgerEntry | None, remarked: Sequence[Finding], claim: Claim | None
+    ctx: Context, row: Entry, entry: LedgerEntry | None, remarked: Sequence[Finding], typed: list[dict[str, Any]]
 ) -> dict[str, Any]:
     found: list[dict[str, Any]] = list(row.findings)
     if entry is None and not found:
         found += findings.review("incomplete", "The movement is not complete enough to be posted. Look at its details.")
     if entry is not None:
-        found += _objections(row, entry, remarked, claim)
+        found += _objections(row, entry, remarked, typed)
     asked = contacts.undecided(row.contact)  # whatever was accepted: what is not linked is never sent
     blocking = [f for f in found if f["code"] in asked or findings.blocks(f, accepted=row.accepted)]
     if not blocking and entry is not None:
@@ -97,7 +96,7 @@ def _move(
 
 
 def _objections(
-    row: Entry, entry: LedgerEntry, remarked: Sequence[Finding], claim: Claim | None
+    row: Entry, entry: LedgerEntry, remarked: Sequence[Finding], typed: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if row.contact is not None:
@@ -105,8 +104,7 @@ def _objections(
     if isinstance(entry, BankTransaction):
         found += findings.as_json(_sum_finding(entry))
     found += findings.as_json(remarked)
-    found += foreign.finding(claim)
-    return found
+    return found + typed
 
 
 def _sum_finding(entry: BankTransaction) -> list[Finding]:

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.xero import bank_transfers, payments
 from sandbox.xero.people import People
-from sync import linking, services
+from sync import linking, proofs, services
 from sync.models import Entry, Flow, MirrorInvoice
 from sync.proving import flow_prove
 from tenants.models import AuditEvent
@@ -532,3 +532,52 @@ def test_the_advice_to_link_ends_with_the_document_that_was_offered(world: World
     services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
     world.settle()
     assert (world.states(), world.books.balance("090")) == (["confirmed"], D("100.00"))
+
+
+def typed_in_parts(world: World) -> None:
+    """A receipt of 480.00 as it was entered by hand: 300.00 on an invoice, and 180.00 beside it."""
+    line = {"Description": "Ware", "Quantity": 1, "UnitAmount": 300, "AccountCode": "200", "TaxType": "NONE"}
+    invoice = people(world).type_invoice(
+        Type="ACCREC", Contact={"Name": "Beispiel AG"}, Date="2026-02-01", DueDate="2026-03-01", LineItems=[line]
+    )
+    account = {"AccountID": world.books.account("090")["AccountID"]}
+    people(world).type_payment(
+        Invoice={"InvoiceID": invoice["InvoiceID"]}, Account=account, Date="2026-03-02", Amount=D("300.00")
+    )
+    typed(world, "RECEIVE", "180.00", day="2026-03-04")
+
+
+def test_a_receipt_that_somebody_entered_in_parts_is_held_and_put_aside(world: World) -> None:
+    typed_in_parts(world)
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+
+    [entry] = world.entries()
+    assert (entry.state, world.books.balance("090")) == ("review", D("480.00"))
+    [told] = [it["message"] for it in entry.findings if it["code"] == "already_in_parts"]
+    assert "CHF 300.00 of 02.03.2026, payment" in told
+    assert "CHF 180.00 of 04.03.2026, receive money" in told
+
+    services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB, reason="in two parts")
+    for item in proof(world)["unexpected"]:
+        proofs.document_accept(
+            tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, document_id=item["document"],
+            account_id=item["account_id"], reason="the receipt of 2 March",
+        )  # fmt: skip
+    assert proof(world)["balanced"]
+    assert world.books.balance("090") == D("480.00")
+
+
+def test_other_money_beside_parts_of_the_same_sum_is_posted_once_somebody_accepts_it(world: World) -> None:
+    typed_in_parts(world)
+    world.amnis.pay_in(amount="480.00", payer="Zweite AG", executed_on=MARCH)  # of somebody else: never asked about
+    world.amnis.pay_in(amount="480.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert world.books.balance("090") == D("960.00")
+
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert world.books.balance("090") == D("1440.00")
