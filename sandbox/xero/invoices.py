@@ -140,7 +140,7 @@ def create(call: Call, element: Json) -> Json:
 
 def _change(call: Call, existing: Json, element: Json) -> Json:
     status = str(element.get("Status") or existing["Status"])
-    if existing["AmountPaid"]:
+    if existing["AmountPaid"] or existing["AmountCredited"]:
         message = "The status VOIDED cannot be applied to the invoice because it has payments or credit notes allocated to it."
         raise Invalid(message if status == "VOIDED" else problems.HAS_PAYMENTS)
     if status not in _NEXT.get(existing["Status"], set()):
@@ -154,7 +154,7 @@ def _change(call: Call, existing: Json, element: Json) -> Json:
 
 def void(books: Books, existing: Json, status: str = "VOIDED") -> Json:
     """Without payments only; the document stays visible."""
-    if existing["AmountPaid"]:
+    if existing["AmountPaid"] or existing["AmountCredited"]:
         raise Invalid(problems.HAS_PAYMENTS)
     if locked := books.lock_message(read_date(existing["Date"])):
         raise Invalid(locked)

@@ -8,7 +8,16 @@ from werkzeug.test import EnvironBuilder
 
 from sandbox.store import Json
 from sandbox.web import Request
-from sandbox.xero import bank_transactions, bank_transfers, batch_payments, chart, contacts, invoices, payments
+from sandbox.xero import (
+    bank_transactions,
+    bank_transfers,
+    batch_payments,
+    chart,
+    contacts,
+    corrections,
+    invoices,
+    payments,
+)
 from sandbox.xero.books import (
     BANK_TRANSACTION,
     BANK_TRANSFER,
@@ -48,6 +57,17 @@ class People:
         """Record the payment of an invoice or bill by hand; fields as in the API."""
         with self._books.store.transaction():
             return payments.create(self._books, element).body
+
+    def credit(self, invoice: str, amount: Decimal) -> Json:
+        """Write a credit note over this amount and allocate it to an invoice or bill."""
+        with self._books.store.transaction():
+            return corrections.credit(self._books, self._get(INVOICE, invoice), amount)
+
+    def type_journal(self, *lines: tuple[str, Decimal], day: str) -> str:
+        """Post a manual journal: (account code, amount in base currency, debit positive); its id."""
+        named = [(self._books.account(code=code) or {}, amount) for code, amount in lines]
+        with self._books.store.transaction():
+            return corrections.post_journal(self._books, day, named)
 
     def reconcile(self, transaction: str) -> Json:
         """Match a bank transaction with a statement line: from now on it can neither be edited nor deleted."""

@@ -17,6 +17,7 @@ Half = Mapping[str, Any]
 KIND = "CLEARING"  # what a person accepts: the rest of a deal, no document
 TYPED, HELD_WITH, DIFFER = "already_in_xero", "other_half_held", "fx_halves_differ"
 EDITED = "link_changed"
+JOURNALS = "Manual journals are not read: where one has returned it, accept the rest with a reason on the proof page."
 _ACCEPT = "accept the rest with a reason on the proof page"
 
 
@@ -44,7 +45,7 @@ class OpenDeal:
 
     @property
     def told(self) -> str:
-        return f"{self.rest} stay on the clearing account. {self.explanation} {self.action}"
+        return f"{self.rest} stay on the clearing account. {self.explanation} {self.action} {JOURNALS}"
 
 
 def open_deals(rows: Iterable[Half], *, base_currency: str) -> list[OpenDeal]:

@@ -409,7 +409,7 @@ def _nothing_left(
 
 
 def _closed_words(item: OpenItem, listed: str) -> str:
-    why = {"PAID": "paid already", "VOIDED": "voided", "DELETED": "deleted"}.get(item.status)
+    why = {"PAID": "paid or credited already", "VOIDED": "voided", "DELETED": "deleted"}.get(item.status)
     why = why or ("not approved yet" if item.status in ("DRAFT", "SUBMITTED") else "covered by another movement")
     return (
         f"This movement names {listed}, which is {why}. Was it paid twice? Book it as it is, for example to be paid back, or "

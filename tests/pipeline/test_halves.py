@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from sandbox.xero.problems import Invalid
 from sync import certifying, linking, proofs, proposals, services, undoing
 from sync.models import Entry, Incident
 from sync.proving import flow_prove
@@ -558,3 +559,20 @@ def test_the_incident_of_a_deal_names_its_flow_because_two_flows_may_have_deals_
     people(world).delete(spent(world))
     an_hour_later(world)
     assert [it.cause for it in told(world)] == [f"open_fx:{world.flow_id}:1"]
+
+
+def test_a_journal_that_returns_the_rest_is_not_read_and_is_said_so(world: World) -> None:
+    """The franc half is deleted and the clearing account brought to 0.00 by a journal: the exchange stays told, with the way
+    out. On a bank account itself Xero lets no journal stand."""
+    francs_to_euros(world)
+    people(world).delete(spent(world))
+    assert clearing(world) == D("-250000.11")
+    people(world).type_journal(("850", D("250000.11")), ("498", D("-250000.11")), day="2026-03-02")
+    with pytest.raises(Invalid, match="not a valid code"):
+        people(world).type_journal(("090", D("1.00")), ("498", D("-1.00")), day="2026-03-02")
+    an_hour_later(world)
+
+    assert clearing(world) == D("0.00")
+    [incident] = told(world)
+    assert "CHF 250,000.11 stay" in incident.body
+    assert "Manual journals are not read: where one has returned it, accept the rest" in incident.body

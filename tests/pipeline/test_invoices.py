@@ -264,6 +264,57 @@ def test_an_invoice_that_was_paid_on_another_bank_account_is_said_to_be_paid(aut
     assert auto.books.balance("090") == D("0.00")
 
 
+@pytest.mark.parametrize(("paid", "due"), [("400.00", "0.00"), ("150.00", "250.00")])
+def test_what_a_credit_note_leaves_of_an_invoice_is_what_is_due(auto: World, paid: str, due: str) -> None:
+    """500.00 less 100.00: 400.00 pay the whole of it, 150.00 a part."""
+    billed = invoice(auto, "RE-2026-7010", "500.00")
+    auto.sandbox.xero.people(ORGANISATION).credit(billed["InvoiceID"], D("100.00"))
+    auto.amnis.pay_in(amount=paid, payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    auto.settle()
+
+    [payment] = auto.books.payments()
+    stands = standing(auto, "RE-2026-7010")
+    assert (payment["Amount"], stands["AmountDue"], stands["AmountCredited"]) == (D(paid), D(due), D("100.00"))
+    assert (auto.states(), auto.books.balance("090")) == (["confirmed"], D(paid))
+
+
+def test_the_whole_invoice_paid_although_a_part_was_credited_waits(auto: World) -> None:
+    billed = invoice(auto, "RE-2026-7010", "500.00")
+    auto.sandbox.xero.people(ORGANISATION).credit(billed["InvoiceID"], D("100.00"))
+    auto.amnis.pay_in(amount="500.00", payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    auto.settle()
+
+    assert auto.codes() == ["overpaid"]
+    assert "CHF 400.00 is due: 100.00 too much" in auto.entries()[0].findings[0]["message"]
+    assert (auto.books.payments(), auto.books.balance("090")) == ([], D("0.00"))
+
+
+def test_an_invoice_that_was_credited_in_whole_is_not_said_to_be_paid(auto: World) -> None:
+    billed = invoice(auto, "RE-2026-7010", "500.00")
+    auto.sandbox.xero.people(ORGANISATION).credit(billed["InvoiceID"], D("500.00"))
+    auto.amnis.pay_in(amount="500.00", payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    auto.settle()
+
+    assert auto.codes() == ["invoice_closed"]
+    assert "which is paid or credited already" in auto.entries()[0].findings[0]["message"]
+    assert auto.books.balance("090") == D("0.00")
+
+
+def test_a_credit_note_written_before_the_payment_leaves_is_not_paid_over(auto: World) -> None:
+    """Proposed while 500.00 was due, and accepted after 100.00 of it were credited."""
+    auto.set_flow(policies={"match_invoices": "suggest"})
+    billed = invoice(auto, "RE-2026-7010", "500.00")
+    auto.amnis.pay_in(amount="500.00", payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    auto.settle()
+    auto.sandbox.xero.people(ORGANISATION).credit(billed["InvoiceID"], D("100.00"))
+
+    choose(auto)
+    auto.settle()
+
+    assert (auto.states(), auto.books.payments()) == (["review"], [])
+    assert auto.books.balance("090") == D("0.00")
+
+
 def test_two_receipts_at_once_never_pay_one_invoice_twice(auto: World) -> None:
     invoice(auto, "RE-2026-7006", "1000.00")
     for _ in range(2):

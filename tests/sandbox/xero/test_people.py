@@ -1,7 +1,11 @@
 """What people do meanwhile is seen through the API."""
 
-import httpx
+from decimal import Decimal
 
+import httpx
+import pytest
+
+from sandbox.xero.problems import Invalid
 from tests.sandbox.xero.conftest import Office, put_one
 
 
@@ -41,6 +45,24 @@ def test_voiding_an_invoice(office: Office, client: httpx.Client) -> None:
     known = client.get("Invoices/RE-2026-0101").json()["Invoices"][0]["InvoiceID"]
     office.xero.people().void(known)
     assert client.get(f"Invoices/{known}").json()["Invoices"][0]["Status"] == "VOIDED"
+
+
+def test_a_credit_note_leaves_less_due_and_keeps_the_invoice(office: Office, client: httpx.Client) -> None:
+    known = client.get("Invoices/RE-2026-0101").json()["Invoices"][0]
+    due, number = Decimal(str(known["AmountDue"])), known["InvoiceID"]
+    office.xero.people().credit(number, Decimal("10.00"))
+    found = client.get(f"Invoices/{number}").json()["Invoices"][0]
+    assert (Decimal(str(found["AmountDue"])), found["AmountCredited"], found["Status"]) == (
+        due - 10,
+        10.0,
+        "AUTHORISED",
+    )
+    with pytest.raises(Invalid, match="credit note allocated"):
+        office.xero.people().void(number)
+    with pytest.raises(Invalid, match="exceeds the amount outstanding"):
+        office.xero.people().credit(number, due)
+    office.xero.people().credit(number, due - 10)
+    assert client.get(f"Invoices/{number}").json()["Invoices"][0]["Status"] == "PAID"
 
 
 def test_calls_are_counted_by_operation(office: Office, client: httpx.Client) -> None:
