@@ -144,6 +144,7 @@ class Line:
         self._world.note("sends", prepared.endpoint.value, len(prepared.markers))
         fault = self._world.on_write()
         self._check_pause()
+        self._world.check_age(key)
         answer: Answer = getattr(self, f"_{fault}")(prepared, key)
         if answer.status not in (200, 429):
             self._world.failed(prepared.markers)

@@ -334,6 +334,13 @@ class World:
             self.note("befalls the call", fault)
         return fault
 
+    def check_age(self, key: str) -> None:
+        """A request that leaves long after its claim may arrive when others have concluded that it never will."""
+        (sent,) = (it["last_send"] for it in self.memory.intents.values() if it["idempotency_key"] == key)
+        age = (self.memory.now() - sent).total_seconds()
+        if age > TIMING.send_deadline:
+            raise Wrong(f"a request left {age:.0f} s after its claim")
+
     def on_read(self, plural: str) -> str:
         self._reads += 1
         self.calls += 1
