@@ -11,7 +11,7 @@ from django.db.models import F
 
 from connectors.contract.money import ZERO
 from sync.domain.returns import LOOK_BACK, Origin
-from sync.models import EntryState, Record, RecordState, ReturnLink
+from sync.models import Entry, EntryState, Record, RecordState, ReturnLink
 from sync.pipeline import returned
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.context import Context
@@ -24,11 +24,12 @@ def look_again(ctx: Context, rows: Sequence[CodedRecord], standing: Mapping[tupl
     new = [it for it in returned.among(ctx, rows) if it.record_id not in known]
     if not new:
         return
-    found = [link["record_id"] for link in _without_original(ctx, rows, new) if _resembles(link, new)]
+    alike = _Alike(new)
+    found = [link["record_id"] for link in _without_original(ctx, rows, new) if link in alike]
     if found:
-        # As with a partner that arrives: what only a person could release is decided anew by itself.
-        asked = {"entries__state": EntryState.REVIEW, "entries__destination_id": None}
-        Record.objects.filter(pk__in=found, **asked).update(revision=F("revision") + 1)
+        # What a person was asked about was decided without knowing this: as if the source had said a word more.
+        asked = Entry.objects.filter(record__in=found, state=EntryState.REVIEW, destination_id=None)
+        asked.filter(record_revision__gt=0).update(record_revision=F("record_revision") - 1)
         Record.objects.filter(pk__in=found).update(state=RecordState.FETCHED)
 
 
@@ -49,10 +50,15 @@ def _without_original(ctx: Context, rows: Sequence[CodedRecord], new: Sequence[O
     ]
 
 
-def _resembles(link: Mapping[str, Any], new: Sequence[Origin]) -> bool:
-    """The same amount, or a name that begins alike: as originals are looked for."""
-    names = sorted(it.counterparty.casefold() for it in new)
-    first = next(iter(link["name"].casefold().split()), "")
-    at = bisect_left(names, first)
-    alike = bool(first) and at < len(names) and names[at].startswith(first)
-    return alike or link["money"] in {(it.amount.amount, it.amount.currency) for it in new}
+class _Alike:
+    """Do these have the same amount, or a name that begins alike? As originals are looked for."""
+
+    def __init__(self, new: Sequence[Origin]) -> None:
+        self._names = sorted(it.counterparty.casefold() for it in new)
+        self._money = {(it.amount.amount, it.amount.currency) for it in new}
+
+    def __contains__(self, link: Mapping[str, Any]) -> bool:
+        first = next(iter(link["name"].casefold().split()), "")
+        at = bisect_left(self._names, first)
+        alike = bool(first) and at < len(self._names) and self._names[at].startswith(first)
+        return alike or link["money"] in self._money

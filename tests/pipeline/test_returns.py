@@ -373,6 +373,7 @@ def test_a_returned_payment_that_waited_for_its_payout_is_posted_once_that_one_c
     assert received(world) == [("Beispiel AG", [("400", D("900.00"), "NONE")])]
     assert world.books.balance("090") == D("0.00")
     assert set(world.states()) == {"confirmed"}
+    assert {record.revision for record in world.records()} == {1}, "Amnis has changed nothing"
 
 
 def test_a_purchase_that_is_none_of_what_was_given_back_changes_nothing(world: World) -> None:
