@@ -13,8 +13,9 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action, allowed
@@ -62,9 +63,10 @@ def tenant_action(action: Action) -> Callable[[View[P]], Outer]:
     """A view that acts (POST), outside of every transaction. 403 where the role may not `action`."""
 
     def decorate(view: View[P]) -> Outer:
-        @require_POST
         @wraps(view)
         def inner(request: HttpRequest, public_id: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.method != "POST":  # typed, or kept as a bookmark
+                return _belongs_to_a_button(request)
             return _private(_in_zone(_member(request, action), view, *args, **kwargs))
 
         return cast(Outer, inner)
@@ -75,6 +77,12 @@ def tenant_action(action: Action) -> Callable[[View[P]], Outer]:
 def may(request: TenantRequest) -> dict[str, bool]:
     """What this member may do, by the action's name, for templates that show or hide buttons."""
     return {action.value: allowed(request.role, action) for action in Action}
+
+
+def _belongs_to_a_button(request: HttpRequest) -> HttpResponse:
+    answer = render(request, "405.html", status=405)
+    answer.headers["Allow"] = "POST"
+    return answer
 
 
 def _member(request: HttpRequest, action: Action) -> TenantRequest:

@@ -17,6 +17,8 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from tenants.models import Membership, Role, Tenant, User
 from tenants.selectors import belonging
@@ -72,7 +74,7 @@ class TenantMiddleware:
         if page is None:
             return self._elsewhere(request)
         if not isinstance(request.user, User):
-            return redirect_to_login(request.get_full_path())
+            return _to_sign_in(request, page["public_id"])
         found = belonging(request.user, public_id=page["public_id"])
         if found is None:
             raise Http404("no such page")
@@ -90,6 +92,16 @@ class TenantMiddleware:
             return _set_one_up(request)
         with structlog.contextvars.bound_contextvars(user=person.pk):
             return self.get_response(request)
+
+
+def _to_sign_in(request: HttpRequest, public_id: str) -> HttpResponseBase:
+    """To the sign-in, and from there back to a page: not to what only a button sends, nor to a part that a page fetches."""
+    if request.method != "GET":
+        return redirect_to_login(f"/t/{public_id}/")
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    if htmx:
+        return HttpResponseClientRedirect(redirect_to_login(htmx.current_url_abs_path or f"/t/{public_id}/").url)
+    return redirect_to_login(request.get_full_path())
 
 
 def second_factor_required(user: User, *, role: Role | None) -> bool:

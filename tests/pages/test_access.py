@@ -45,6 +45,13 @@ def test_each_role_gets_what_the_table_says(client: Client, world: World, role: 
         assert (name, method, answer.status_code) in {(name, method, status) for status in expected}
 
 
+def test_an_address_of_a_button_that_is_typed_says_so(client: Client, world: World, alice: User) -> None:
+    client.force_login(alice)
+    answer = client.get(ROUTES["undo-preview"].address("undo-preview", world))
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "This address belongs to a button" in answer.content.decode()
+
+
 @contextmanager
 def taken_back() -> Iterator[None]:
     """What one visit changed does not stand in the way of the next."""

@@ -78,6 +78,19 @@ def test_anonymous_visitors_are_sent_to_the_sign_in(client: Client, muster: Tena
     assert answer["Location"] == f"/accounts/login/?next=/t/{muster.public_id}/%3Fday%3D1"
 
 
+def test_whoever_was_signed_out_meanwhile_comes_back_to_a_page(client: Client, muster: Tenant) -> None:
+    home = f"/accounts/login/?next=/t/{muster.public_id}/"
+    assert client.post(page(muster) + "undo/")["Location"] == home
+
+    shown = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page(muster)}runs/"}
+    part = client.get(page(muster) + "live/", headers=shown)
+    assert (part.status_code, part["HX-Redirect"]) == (200, home + "runs/")
+    assert client.get(page(muster) + "live/", headers={"HX-Request": "true"})["HX-Redirect"] == home
+
+    elsewhere = {"HX-Request": "true", "HX-Current-URL": "https://fake.example/"}
+    assert client.get(page(muster) + "live/", headers=elsewhere)["HX-Redirect"] == home
+
+
 def test_a_removed_member_is_out_at_the_next_request(client: Client, muster: Tenant, bob: User) -> None:
     client.force_login(bob)
     found = belonging(bob, public_id=muster.public_id)
