@@ -341,7 +341,7 @@ WORDS: dict[str, dict[str, Word]] = {
     },
     "difference": {
         "missing": _w(_("Missing in Xero")),
-        "different": _w(_("Another amount in Xero")),
+        "different": _w(_("Another amount or currency in Xero")),
         "duplicated": _w(_("More than once in Xero")),
         "unexpected": _w(_("In Xero without a movement")),
         "held_items": _w(_("Held here")),

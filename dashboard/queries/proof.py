@@ -150,6 +150,7 @@ def _shown(flow: Flow, item: dict[str, Any]) -> dict[str, Any]:
     blank = dict.fromkeys(("type", "explanation", "reason", "source_id", "marker", "reference", "record", "source"), "")
     return {
         **blank,
+        "xero_currency": item.get("currency", ""),
         **item,
         "told": item.get("explanation") or item.get("reason", ""),
         "number": item.get("source_id") or item.get("reference") or item.get("marker", ""),

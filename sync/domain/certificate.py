@@ -29,7 +29,7 @@ LISTS = (
 )
 _ITEM = (
     "source", "source_id", "document", "type", "booking_date", "date", "amount", "xero_amount", "currency", "state",
-    "reference", "marker", "documents", "reason", "explanation", "accepted_by",
+    "reference", "marker", "documents", "reason", "explanation", "accepted_by", "xero_currency",
 )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ _LISTS = {
         "source", "date", "type", "amount", "reference", "reason", "accepted_by")),
     "missing": ("Missing in Xero", ("source", "source_id", "booking_date", "amount", "marker")),
     "duplicated": ("More than once in Xero", ("marker", "documents")),
-    "different": ("Another amount in Xero", ("source", "source_id", "booking_date", "amount", "xero_amount")),
+    "different": ("Another amount or currency in Xero", ("source", "source_id", "booking_date", "amount", "xero_amount")),
     "unexpected": ("In Xero without a movement", ("source", "date", "type", "amount", "reference", "explanation")),
     "unproved": ("Posted from a wallet that is not mapped any more", (
         "source", "source_id", "booking_date", "amount", "marker", "explanation")),
@@ -156,7 +156,8 @@ def _list(words: str, columns: Sequence[str], items: Sequence[Mapping[str, Any]]
 def _value(name: str, item: Mapping[str, Any]) -> Paragraph:
     value = str(item.get(name) or "")
     if name in ("amount", "xero_amount"):
-        return _p(f"{item.get('currency', '')} {_grouped(value)}".strip(), _RIGHT)
+        currency = item.get("xero_currency" if name == "xero_amount" else "currency") or item.get("currency", "")
+        return _p(f"{currency} {_grouped(value)}".strip(), _RIGHT)
     return _p(value[:400], _RIGHT if name in _NUMBERS else _SMALL)
 
 

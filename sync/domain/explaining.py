@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+from connectors.contract.money import NO_CURRENCY
+
 _OPENING = re.compile(r"opening balance|conversion balance|eröffnung|saldovortrag|anfangsbestand", re.IGNORECASE)
 _NEXT = {
     "review": "Decide it in the review.",
@@ -39,6 +41,15 @@ def different(*, is_payment: bool, is_nothing: bool) -> str:
     if is_payment:
         return "Nobody can change a payment in Xero. Open the movement: apply the change, or undo it and post it again."
     return DIFFERENT
+
+
+def in_other_currency(currency: str, *, of: str) -> str:
+    """The next step for a movement that names another currency than its bank account's (`of`)."""
+    said = "a currency that does not exist" if currency == NO_CURRENCY else currency
+    return (
+        f"Amnis says {said}, and the bank account in Xero is kept in {of}, so no balance is proved with it. Ask Amnis to correct "
+        f"the movement, or map the wallet to a bank account of its own currency."
+    )
 
 
 def held_action(state: str, reason: str) -> str:

@@ -33,6 +33,7 @@ class Undated:
     account_id: str
     amount: Decimal
     currency: str
+    is_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,10 +61,14 @@ class Wallet:
 class Balance:
     """The result. Balanced: there is an account, every difference is 0.00, and nothing is missing, duplicated, unexpected,
     different or left unproved. `skipped`: movements without an amount, which move nothing and wait for nobody.
-    `moved_days`: movements whose document stands on another day; told and no difference, because both count on that day."""
+    `moved_days`: movements whose document stands on another day; told and no difference, because both count on that day.
+    `foreign`: by wallet and another currency than its account's, the sums of the movements that name it, by day. No document
+    on that account is of their currency, so whatever they amount to differs, held or not."""
 
     accounts: dict[str, Line] = field(default_factory=dict)
     days: dict[str, dict[date, Line]] = field(default_factory=dict)
+    currencies: dict[str, str] = field(default_factory=dict)  # of the bank accounts, by wallet
+    foreign: dict[tuple[str, str], dict[date | None, Line]] = field(default_factory=dict)
     held_items: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
     duplicated: list[dict[str, Any]] = field(default_factory=list)
@@ -79,7 +83,18 @@ class Balance:
     def balanced(self) -> bool:
         even = bool(self.accounts) and all(line.difference == 0 for line in self.accounts.values())
         even = even and all(line.difference == 0 for days in self.days.values() for line in days.values())
+        even = even and all(line.difference == 0 for days in self.foreign.values() for line in days.values())
         return even and not (self.missing or self.duplicated or self.unexpected or self.different or self.unproved)
+
+    def is_foreign(self, account: str, currency: str) -> bool:
+        own = self.currencies[account]
+        return bool(own) and currency != own
+
+    def lines(self, account: str, day: date | None, *, currency: str) -> list[Line]:
+        """Where a movement counts: on its account as a whole, and on a day of it where it has one."""
+        if self.is_foreign(account, currency):
+            return [self.foreign.setdefault((account, currency), defaultdict(Line))[day]]
+        return [self.accounts[account], *([self.days[account][day]] if day else [])]
 
 
 def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
@@ -151,6 +166,7 @@ def prove(
     result = Balance(
         accounts={wallet.source_account_id: Line() for wallet in wallets},
         days={wallet.source_account_id: defaultdict(Line) for wallet in wallets},
+        currencies={wallet.source_account_id: wallet.currency for wallet in wallets},
     )
     books = list({leg.side: leg for leg in books}.values())  # a list that shifted shows some twice
     bank_of = {wallet.source_account_id: wallet.bank_account_id for wallet in wallets}
@@ -205,20 +221,12 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     }
     if found is not None and mine is not None:
         _tell_day(result, told, item, row, mine, found)
-    if gone:
-        told.gone[bank, row.amount].append(Alike(day, row, item["record"]))
+    alike = told.gone if gone else told.posted if found else told.held
+    if (gone or day in told.span) and not result.is_foreign(row.account_id, row.currency):
+        alike[bank, row.amount].append(Alike(day, row, item["record"]))
     if day not in told.span:
         return
-    posted = found is not None or gone
-    for line in (result.accounts[row.account_id], result.days[row.account_id][day]):
-        line.source_sum += row.amount
-        line.movements += not row.is_rest
-        if posted:
-            line.ours += row.amount
-        else:
-            line.held += row.amount
-    if not gone:
-        (told.posted if posted else told.held)[bank, row.amount].append(Alike(day, row, item["record"]))
+    _add(result, row, day, is_posted=found is not None or gone)
     if found is not None:
         _compare(result, item, row, found)
     elif gone and mine is not None:
@@ -227,11 +235,19 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
         _tell_held(result, told, item, row.amount, mine)
 
 
+def _add(result: Balance, one: SourceRow | Undated, day: date | None, *, is_posted: bool) -> None:
+    is_foreign = result.is_foreign(one.account_id, one.currency)
+    for line in result.lines(one.account_id, day, currency=one.currency):
+        line.source_sum += one.amount
+        line.movements += not one.is_rest
+        if is_posted:
+            line.ours += one.amount
+        elif not is_foreign:
+            line.held += one.amount
+
+
 def _count_undated(result: Balance, told: _Told, one: Undated, mine: Ours | None) -> None:
-    line = result.accounts[one.account_id]
-    line.source_sum += one.amount
-    line.held += one.amount
-    line.movements += 1
+    _add(result, one, None, is_posted=False)
     item = {
         "source": one.account_id,
         "source_id": one.source_id,
@@ -249,7 +265,10 @@ def _tell_held(result: Balance, told: _Told, item: Mapping[str, Any], amount: De
         told.held_as[mine.record] = mine
     told_of = result.skipped if state == "skipped" and not amount else result.held_items
     kind = "half_undone" if mine is not None and mine.halfway else state
-    told_of.append({**item, "state": state, "reason": reason, "action": held_action(kind, reason)})
+    action = held_action(kind, reason)
+    if amount and result.is_foreign(item["source"], item["currency"]):
+        action = explaining.in_other_currency(item["currency"], of=result.currencies[item["source"]])
+    told_of.append({**item, "state": state, "reason": reason, "action": action})
 
 
 def _tell_missing(result: Balance, told: _Told, item: Mapping[str, Any], row: SourceRow, mine: Ours) -> None:
@@ -287,11 +306,16 @@ def _tell_day(result: Balance, told: _Told, item: Mapping[str, Any], row: Source
 
 
 def _compare(result: Balance, item: Mapping[str, Any], row: SourceRow, found: Leg) -> None:
-    """A document that says another amount than its movement. Of the day `moved_days` tells."""
-    if found.amount != row.amount:
+    """A document that says another amount than its movement, or that in another currency. Of the day `moved_days` tells."""
+    own = result.currencies[row.account_id]
+    if result.is_foreign(row.account_id, row.currency):
+        action = explaining.in_other_currency(row.currency, of=own)
+    elif found.amount != row.amount:
         action = explaining.different(is_payment=found.kind in PAYMENTS, is_nothing=not row.amount)
-        says = {"document": found.document_id, "xero_amount": _text(found.amount), "action": action}
-        result.different.append({**item, **says})
+    else:
+        return
+    says = {"document": found.document_id, "xero_amount": _text(found.amount), "xero_currency": own, "action": action}
+    result.different.append({**item, **says})
 
 
 def _count_books(
@@ -449,21 +473,10 @@ def _text(amount: Decimal) -> str:
 def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
     """The proof as interfaces promise it: decimal strings, ISO dates."""
     currency = {wallet.source_account_id: wallet.currency for wallet in wallets}
+    own = [_account(it, currency[it], line, result.days[it].items()) for it, line in result.accounts.items()]
     return {
         **_verdict(result),
-        "accounts": [
-            {
-                "source": account,
-                "currency": currency[account],
-                **_figures(line),
-                "movements": line.movements,
-                "documents": line.documents,
-                "days": [
-                    {"date": day.isoformat(), **_figures(one)} for day, one in sorted(result.days[account].items())
-                ],
-            }
-            for account, line in result.accounts.items()
-        ],
+        "accounts": own + [_foreign(*place, days) for place, days in result.foreign.items()],
         "held_items": result.held_items,
         "missing": result.missing,
         "duplicated": result.duplicated,
@@ -474,6 +487,27 @@ def report(result: Balance, wallets: Sequence[Wallet]) -> dict[str, Any]:
         "unproved": result.unproved,
         "moved_days": result.moved_days,
     }
+
+
+def _account(source: str, currency: str, line: Line, days: Iterable[tuple[date, Line]]) -> dict[str, Any]:
+    return {
+        "source": source,
+        "currency": currency,
+        **_figures(line),
+        "movements": line.movements,
+        "documents": line.documents,
+        "days": [{"date": day.isoformat(), **_figures(one)} for day, one in sorted(days)],
+    }
+
+
+def _foreign(source: str, currency: str, days: Mapping[date | None, Line]) -> dict[str, Any]:
+    """A wallet's movements of another currency than its bank account's, as an account of its own."""
+    whole = Line(
+        source_sum=sum((line.source_sum for line in days.values()), ZERO),
+        ours=sum((line.ours for line in days.values()), ZERO),
+        movements=sum(line.movements for line in days.values()),
+    )
+    return _account(source, currency, whole, ((day, line) for day, line in days.items() if day is not None))
 
 
 def _verdict(result: Balance) -> dict[str, Any]:

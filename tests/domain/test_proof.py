@@ -73,6 +73,33 @@ def test_held_rows_are_listed_with_their_reason_and_do_not_unbalance() -> None:
     assert (item["source_id"], item["state"], item["reason"], item["amount"]) == ("2", "review", "no contact", "50.00")
 
 
+def test_a_movement_of_another_currency_than_its_account_is_a_line_of_its_own_and_never_in_balance() -> None:
+    """EUR 41.15 on the account kept in CHF: its CHF 41.15 stand there for nothing, and no document is in EUR."""
+    euros = replace(row(1, "-41.15"), currency="EUR")
+    document_of_it = document(1, "41.15", kind="SPEND")
+
+    result = balance([euros, row(2, "5.00")], {1: posted(1), 2: posted(2)}, document_of_it, document(2, "5.00"))
+
+    told = report(result, [CHF, RESERVE])["accounts"]
+    sums = [(it["source"], it["currency"], it["source_sum"], it["xero_sum"], it["difference"]) for it in told]
+    assert sums[0] == ("1", "CHF", "5.00", "-36.15", "41.15")
+    assert sums[2] == ("1", "EUR", "-41.15", "0.00", "-41.15")
+    assert [(it["currency"], it["xero_currency"], it["document"]) for it in result.different] == [("EUR", "CHF", "d1")]
+    assert result.unexpected == result.missing == result.held_items == []
+    assert not result.balanced
+
+
+@pytest.mark.parametrize("state", ["review", "skipped"])
+def test_one_that_is_held_is_listed_and_not_in_balance_either(state: str) -> None:
+    result = balance([replace(row(1, "-41.15"), currency="XXX")], {1: held("no such currency", state=state)})
+
+    [item] = result.held_items
+    assert (item["reason"], item["amount"], item["currency"]) == ("no such currency", "-41.15", "XXX")
+    assert "kept in CHF" in item["action"]
+    assert result.accounts["1"].held == 0
+    assert not result.balanced
+
+
 def test_a_row_that_was_never_fetched_is_held_and_says_so() -> None:
     result = balance([row(1, "100.00")], {})
 

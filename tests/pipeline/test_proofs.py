@@ -397,6 +397,28 @@ def test_a_movement_without_an_amount_is_skipped_with_its_reason_and_not_held(wo
     assert (item["amount"], item["state"], bool(item["reason"])) == ("0.00", "skipped", True)
 
 
+@pytest.mark.parametrize("currency", ["EUR", "XXQ"])
+def test_a_posted_movement_that_names_another_currency_is_different_and_never_in_balance(
+    world: World, bob: Client, currency: str
+) -> None:
+    """The same 41.15, so that no figure tells them apart. XXQ is no currency; ISO 4217 writes that XXX."""
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, currency=currency)
+    world.amnis.change_detail(row, currency=currency)
+    world.settle()
+
+    result = proof(world)
+
+    told = currency if currency == "EUR" else "XXX"
+    lines = {(it["source"], it["currency"]): it["difference"] for it in result["accounts"]}
+    assert (lines["1", "CHF"], lines["1", told]) == ("41.15", "-41.15")
+    assert [(it["source_id"], it["currency"]) for it in result["different"]] == [(str(row), told)]
+    assert (result["balanced"], world.books.balance("090")) == (False, D("-41.15"))
+    page = bob.get(address(world, "proof")).content.decode()
+    assert "Another amount or currency" in page
+
+
 def test_an_executed_movement_without_a_day_is_held_with_its_reason(world: World, bob: Client) -> None:
     """It is of no day, so no reading by days shows it; on its account its 1,000.00 are at Amnis and held."""
     row = world.amnis.pay_in(amount="1000.00", payer="Beispiel AG", executed_on=MARCH)
