@@ -94,6 +94,11 @@ class Booked:
             total=self.total, clearing=self.cleared, rounding=self.total - self.cleared, rate=self.sent_rate
         )
 
+    @property
+    def as_it_stands(self) -> fx.LegPlan:
+        """Where the other half is made from it: at the rate that it has by now, where it carries one of ours."""
+        return replace(self.as_it_is, rate=self.rate if self.sent_rate else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -458,11 +463,11 @@ def _with_base_currency(
     if _both_stand(foreign, base, rules):
         first, second = rules.booked[foreign.record_id].as_it_is, rules.booked[base.record_id].as_it_is
     elif (stands := _decides(foreign, base, rules)) is not None:
-        first, second = stands.as_it_is, fx.against(base=_size(base), cleared=stands.base)
+        first, second = stands.as_it_stands, fx.against(base=_size(base), cleared=stands.base)
         differs = _too_far_apart(stands, foreign, base, rules)
     elif (stands := _decides(base, foreign, rules)) is not None and stands.base != pair.second.clearing:
         made = fx.foreign_against(total=_size(foreign), cleared=stands.base, digits=_digits(foreign))
-        first, second = made or pair.first, stands.as_it_is
+        first, second = made or pair.first, stands.as_it_stands
         differs = _rest_told(stands.base - fx.worth_of(first), rules)
     made_first, made_second = (
         _leg(part, leg, markers, rules, day=day) for part, leg in ((foreign, first), (base, second))
@@ -530,7 +535,7 @@ def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str
         made = fx.foreign_against(total=_size(first), cleared=stands.base, digits=_digits(first))
         if made is not None:
             one, other = (
-                _leg(it, leg, markers, rules, day=day) for it, leg in ((first, made), (second, stands.as_it_is))
+                _leg(it, leg, markers, rules, day=day) for it, leg in ((first, made), (second, stands.as_it_stands))
             )
             rest = _rest_told(stands.base - fx.worth_of(made), rules)
             return (replace(one, findings=(*one.findings, *rest)), other)

@@ -33,9 +33,9 @@ def codes(old: Old) -> set[str]:
 
 
 def shown(ctx: Context, olds: Sequence[Old]) -> dict[int, MirrorDocument]:
-    """By entry, how the documents read that a person is asked about, if they stand and nothing is on its way to them. Two
-    statements, and none where nobody is asked."""
-    asked = {old["destination_id"]: old["id"] for old in olds if codes(old) and codes(old) <= ENDS}
+    """By entry, how the documents read of which nobody is asked another question, if they stand and nothing is on its way to
+    them: what somebody corrected already is not asked about. Two statements, and none without one."""
+    asked = {old["destination_id"]: old["id"] for old in olds if _may_agree(old)}
     if not asked:
         return {}
     moving = Amendment.objects.filter(entry__in=asked.values(), state__in=ON_THE_WAY)
@@ -43,6 +43,10 @@ def shown(ctx: Context, olds: Sequence[Old]) -> dict[int, MirrorDocument]:
     rows = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=list(asked)).values()
     found = {asked[row["document_id"]]: from_mirror(dict(row)) for row in rows}
     return {pk: it for pk, it in found.items() if it.is_live and pk not in busy}
+
+
+def _may_agree(old: Old) -> bool:
+    return bool(old["state"] == EntryState.CONFIRMED or (codes(old) and codes(old) <= ENDS))
 
 
 def is_corrected(old: Old, wanted: Mapping[str, Any] | None, found: MirrorDocument | None) -> bool:

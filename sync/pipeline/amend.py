@@ -343,6 +343,7 @@ def _entry_move(row: Mapping[str, Any], found: MirrorDocument) -> dict[str, Any]
         "state": EntryState.CONFIRMED,
         "note": note,
         "document": row["wanted"],
+        "posted_rate": None if found.rate is None else str(found.rate),
         "read_back": amending.read_back_of(found),
         **row["columns"],
     }

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q
+
 from sync.domain.amending import NOT_SHOWN
 from sync.domain.deleted import GONE
 from sync.domain.plan import Booked
@@ -20,31 +22,33 @@ from sync.pipeline.context import Context
 Row = Mapping[str, Any]
 
 
-def read_linked(ctx: Context) -> None:
-    """Read the books first where a half is decided whose other half is linked: a person may just have corrected that one.
-    One statement. No transaction is open."""
+def read_standing(ctx: Context) -> None:
+    """Read the books first where a half is decided whose other half is linked, or stands alone: a person may just have
+    corrected that one. One statement. No transaction is open."""
     if ctx.mirror_fresh:
         return
     with ctx.commit():
         due = Entry.objects.filter(flow=ctx.flow, record__state=RecordState.FETCHED, movement="fx").exclude(unit="")
-        units = due.values("unit")
-        linked = Entry.objects.filter(flow=ctx.flow, state=EntryState.DUPLICATE, destination_id__isnull=False)
-        anything = linked.filter(unit__in=units).exclude(unit="").exists()
+        alone = Q(unit__in=due.filter(destination_id=None).values("unit")) & ~Q(state=EntryState.UNDONE)
+        linked = Q(unit__in=due.values("unit"), state=EntryState.DUPLICATE)
+        stand = Entry.objects.filter(alone | linked, flow=ctx.flow, destination_id__isnull=False)
+        anything = stand.exclude(unit="").exists()
     if anything:
         mirror.read_changes(ctx)
 
 
 def booked(ctx: Context, standing: Iterable[Row]) -> dict[int, Booked]:
-    """By record: the documents of deals from which the other one follows. One statement more where one of them is linked."""
+    """By record: the documents of deals from which the other one follows, at the rates at which they stand. One statement more
+    where there is one."""
     units: dict[str, list[Row]] = defaultdict(list)
     for row in standing:
         if row["unit"] and row["leg"] in ("sold", "bought") and stands(row):
             units[row["unit"]].append(row)
-    rates = _linked_rates(ctx, [row for rows in units.values() for row in rows])
+    rates = _rates(ctx, [row for rows in units.values() for row in rows])
     found = {}
     for rows in units.values():
         for row in rows:
-            it = booked_of(row, base_currency=ctx.books.base_currency, linked_rate=rates.get(row["destination_id"]))
+            it = booked_of(row, base_currency=ctx.books.base_currency, read_rate=rates.get(row["destination_id"]))
             if it is not None and (it.rate is None or len(rows) > 1 or _is_known(row)):
                 found[row["record_id"]] = it
     return found
@@ -57,13 +61,14 @@ def stands(row: Row) -> bool:
     return not any(it["code"] in (GONE, NOT_SHOWN) for it in row["findings"] or ())
 
 
-def booked_of(row: Row, *, base_currency: str, linked_rate: Decimal | None = None) -> Booked | None:
-    """None where it is not known what the document is worth. `row`: an entry's columns."""
+def booked_of(row: Row, *, base_currency: str, read_rate: Decimal | None = None) -> Booked | None:
+    """None where it is not known what the document is worth. `row`: an entry's columns. `read_rate`: at which it was last
+    read, which is what it stands at also after an amendment or a correction in the books."""
     document, total = row["document"] or {}, abs(Decimal(row["amount"]))
     in_base = row["currency"] == base_currency
     is_linked = row["state"] == EntryState.DUPLICATE
     sent = document.get("rate") if not is_linked else None
-    rate = None if in_base else linked_rate or _decimal(row["posted_rate"]) or _decimal(sent)
+    rate = None if in_base else read_rate or _decimal(row["posted_rate"]) or _decimal(sent)
     if rate is None and not in_base:
         return None
     line = next(iter(document.get("lines") or ()), None) if not is_linked else None
@@ -82,9 +87,9 @@ def _is_known(row: Row) -> bool:
     return row["state"] in BOOKED or (row["state"] == EntryState.REVIEW and bool(row["read_back"]))
 
 
-def _linked_rates(ctx: Context, rows: Iterable[Row]) -> dict[str, Decimal | None]:
-    """Of documents that somebody else made, and may have corrected since they were linked."""
-    ids = [row["destination_id"] for row in rows if row["state"] == EntryState.DUPLICATE]
+def _rates(ctx: Context, rows: Iterable[Row]) -> dict[str, Decimal | None]:
+    """As the books were last read, in foreign currencies: by document."""
+    ids = [row["destination_id"] for row in rows if row["currency"] != ctx.books.base_currency]
     if not ids:
         return {}
     known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids)

@@ -47,7 +47,7 @@ SLICE = 600  # a round in two commits: the memory of a worker is that of its lar
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
     read_open_items(ctx)
-    halves.read_linked(ctx)
+    halves.read_standing(ctx)
     readings = origins.read(ctx)
     with ctx.commit():
         rivals = sides.join(ctx)

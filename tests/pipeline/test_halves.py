@@ -209,6 +209,78 @@ def test_a_corrected_rate_table_does_not_open_a_deal_of_which_one_half_is_posted
     assert world.states() == ["confirmed", "confirmed"]
 
 
+def amended(world: World, row: int | None, field: str, amount: str, leg: str) -> None:
+    """Amnis corrects one amount of a posted deal, and a person applies it."""
+    assert row is not None
+    detail: dict[str, Any] = {field: amount.removeprefix("-")}
+    world.amnis.change_detail(row, **detail)
+    world.amnis.change(row, amount=amount)
+    world.settle()
+    entry = next(it.pk for it in world.entries() if it.leg == leg)
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry, actor=BOB) is not None
+    carry_out(world)
+
+
+def test_a_half_posted_again_after_an_amendment_follows_from_the_rate_that_stands_now(world: World) -> None:
+    """EUR 1,050 for CHF 1,010 stand at 1,050 / 1,010 = 1.039604, worth 1,010.00; at the first rate of 1.05 it was 1,000."""
+    pair = world.amnis.fx(sold=(1, "1000.00"), bought=(2, "1050.00"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+    amended(world, pair.paid, "amountFrom", "-1010.00", "sold")
+    assert rate(world, "RECEIVE") == D("1.039604")
+    people(world).delete(spent(world))
+    an_hour_later(world)
+    post_again(world)
+
+    assert lines(world, "SPEND") == [("850", D("1010.00"))]
+    assert clearing(world) == D("0.00")
+    assert world.states() == ["confirmed", "confirmed"]
+
+
+def test_the_first_half_of_two_foreign_ones_posted_again_follows_from_the_amended_second_one(world: World) -> None:
+    """Euros at 1.055312: 250,000 = 236,896.77. Amnis makes it 280,000 dollars, which stand at 280,000 / 236,896.77 = 1.181949;
+    at the first rate of 1.145787 they would be worth 244,373.51."""
+    people(world).fix_day_rate("EUR", MARCH, D("1.055312"))
+    pair = world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+    world.settle()
+    amended(world, pair.received, "amountTo", "280000.00", "bought")
+    assert rate(world, "RECEIVE") == D("1.181949")
+    people(world).delete(spent(world))
+    an_hour_later(world)
+    post_again(world)
+
+    assert rate(world, "SPEND") == D("1.055312")
+    assert clearing(world) == D("0.00")
+    assert world.states() == ["confirmed", "confirmed"]
+
+
+@pytest.mark.parametrize("noticed", [True, False], ids=["after the hourly look", "tried again at once"])
+def test_the_rate_of_our_own_half_corrected_as_told_closes_the_deal(world: World, noticed: bool) -> None:
+    """Amnis makes CHF 1,010 of 1,000 while that half is deleted; EUR 1,050 stand at 1.05, and 1.039604 would close it."""
+    pair = world.amnis.fx(sold=(1, "1000.00"), bought=(2, "1050.00"), dealt_on=MARCH, value_on=MARCH)
+    world.settle()
+    assert pair.paid is not None
+    people(world).delete(spent(world))
+    world.amnis.change_detail(pair.paid, amountFrom="1010.00")
+    world.amnis.change(pair.paid, amount="-1010.00")
+    an_hour_later(world)
+    post_again(world)
+    [asked] = [it for entry in world.entries() for it in entry.findings if it["code"] == "fx_halves_differ"]
+    assert "Correct the rate there to 1.039604" in asked["message"]
+    people(world).edit(spent(world, "RECEIVE"), CurrencyRate=D("1.039604"))
+    if noticed:
+        an_hour_later(world)
+    held = [it.pk for it in world.entries() if it.leg == "sold"]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=held, actor=BOB)
+    world.settle()
+
+    assert lines(world, "SPEND") == [("850", D("1010.00"))]
+    assert clearing(world) == D("0.00")
+    an_hour_later(world)
+    assert world.states() == ["confirmed", "confirmed"]
+    assert told(world) == []
+
+
 def test_what_is_left_of_a_deal_can_be_undone_where_its_other_half_was_deleted(world: World) -> None:
     euros_to_dollars(world)
     people(world).delete(spent(world))
