@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import faults, growth, lag, ours, rivals, scale
+from bench import faults, growth, lag, ours, realistic, rivals, scale
 from bench.company import COMPANY, first_day
 from bench.figures import Figures, Target
 from bench.packages import NotInstalled
@@ -25,6 +25,7 @@ from bench.table import aligned, race_json, race_table, spread
 ROWS, RUNS = 5_000, 3
 GIANT, GIANT_FULL = 10_000, 500_000
 BACKGROUND, BACKGROUND_FULL = 100_000, 10_000_000
+REALISTIC = 2_000
 TASKS_SHARE = 40  # a task for each transaction is so slow that it gets a fortieth of the rows
 
 
@@ -32,7 +33,7 @@ def main() -> int:
     options = _arguments()
     began = time.monotonic()
     with stage() as made:
-        runs = [] if options.scale else _race(made, options)
+        runs = [] if options.scale or options.realistic else _race(made, options)
         targets, answer = _targets_of_race(runs), dict[str, Any]()
         if runs and not options.only:
             targets.append(_memory(made, options, runs))
@@ -68,11 +69,11 @@ Part = Callable[[Stage, argparse.Namespace], tuple[list[Target], dict[str, Any]]
 
 def _parts(options: argparse.Namespace) -> list[Part]:
     """What is measured besides the race."""
-    if options.scale:
-        return [_scale]
+    if options.scale or options.realistic:
+        return [*([_scale] if options.scale else []), *([_realistic] if options.realistic else [])]
     if options.only:
         return []
-    return [_faults, _neighbour, _lag, _growth, *([_scale] if options.full else [])]
+    return [_faults, _neighbour, _lag, _growth, *([_realistic, _scale] if options.full else [])]
 
 
 def _neighbour(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
@@ -109,6 +110,13 @@ def _faults(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dic
             {**asdict(one), "verdict": {**asdict(one.verdict), "cents": str(one.verdict.cents)}} for one in found
         ]
     }
+
+
+def _realistic(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    print("as the vendors really are", file=sys.stderr, flush=True)
+    found = realistic.measure_realistic(made, rows=REALISTIC)
+    print("\n".join(realistic.table(found)), end="\n\n")
+    return [], {"realistic": race_json([found])}
 
 
 def _growth(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
@@ -148,6 +156,7 @@ def _arguments() -> argparse.Namespace:
         "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
     )
     parser.add_argument("--full", action="store_true", help="everything, with the sizes of the targets: hours")
+    parser.add_argument("--realistic", action="store_true", help="slow vendors with call limits alone: 10 minutes")
     parser.add_argument("--scale", action="store_true", help="a hundred thousand tenants alone")
     options = parser.parse_args()
     if options.full and options.rows == ROWS:

@@ -78,9 +78,9 @@ def programs(made: Stage, environ: Mapping[str, str], *, kill: bool = False) -> 
             child.stop(process, grace=3.0)
 
 
-def run(made: Stage, world: Vendors) -> Figures:
-    """The company of this world, carried over by one worker."""
-    environ = made.fresh_database(world)
+def run(made: Stage, world: Vendors, **changes: str) -> Figures:
+    """The company of this world, carried over by one worker. `changes`: settings."""
+    environ = made.fresh_database(world, **changes)
     import_company(made, world, environ)
     world.ask("clear_books", org=ORGANISATION)
     world.ask("forget")

@@ -36,6 +36,7 @@ class Rival:
     foreign: bool = False
     counted: bool = False  # the product's packages let us count its statements
     without_database: bool = False
+    one_a_call: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,6 +46,7 @@ RIVALS = (
         module="bench.peers.naive",
         foreign=True,
         without_database=True,
+        one_a_call=True,
         variables={"BENCH_BATCH": "1"},
     ),
     Rival(
@@ -54,7 +56,7 @@ RIVALS = (
         without_database=True,
         variables={"BENCH_BATCH": "50"},
     ),
-    Rival(name="b ORM row by row", module="bench.peers.orm", counted=True),
+    Rival(name="b ORM row by row", module="bench.peers.orm", counted=True, one_a_call=True),
     Rival(name="c dlt, 50 a call", module="bench.peers.dlt_push", foreign=True),
 )
 

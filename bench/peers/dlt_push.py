@@ -13,7 +13,7 @@ import dlt
 import httpx
 from dlt.destinations import postgres
 
-from bench.peers.source import document, rows, xero_headers
+from bench.peers.source import Patient, document, rows, xero_headers
 
 BATCH = 50
 SCHEMA = "peer_dlt"
@@ -28,7 +28,8 @@ def movement() -> Iterator[dict[str, Any]]:
 @dlt.destination(batch_size=BATCH, loader_file_format="typed-jsonl", name="xero", naming_convention="direct")  # type: ignore[untyped-decorator]
 def xero(items: Any, table: Any) -> None:
     made = [json.loads(item["body"]) for item in items]
-    with httpx.Client(base_url=os.environ["XERO_API_URL"], headers=xero_headers(), timeout=60.0, trust_env=False) as to:
+    address = os.environ["XERO_API_URL"]
+    with httpx.Client(base_url=address, headers=xero_headers(), timeout=60.0, transport=Patient()) as to:
         to.put(
             "/api.xro/2.0/BankTransactions?summarizeErrors=false", json={"BankTransactions": made}
         ).raise_for_status()

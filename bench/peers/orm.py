@@ -35,7 +35,7 @@ _configure()
 
 from django.db import connection, models, transaction
 
-from bench.peers.source import document, rows, xero_headers
+from bench.peers.source import Patient, document, rows, xero_headers
 
 
 class Expense(models.Model):
@@ -95,7 +95,9 @@ def main() -> int:
     for row in rows():
         Expense.objects.update_or_create(source_id=str(row["id"]), defaults={"payload": row})
     accounts = json.loads(os.environ["BENCH_ACCOUNTS"])
-    client = httpx.Client(base_url=os.environ["XERO_API_URL"], headers=xero_headers(), timeout=60.0, trust_env=False)
+    client = httpx.Client(
+        base_url=os.environ["XERO_API_URL"], headers=xero_headers(), timeout=60.0, transport=Patient()
+    )
     for expense in Expense.objects.filter(exported=False).order_by("id").iterator(chunk_size=500):
         made = document(expense.payload, accounts)
         if made is not None:

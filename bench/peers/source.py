@@ -7,6 +7,7 @@ at Xero's day rate, own transfers are two documents, and a row has one line.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,16 @@ import httpx
 PAGE_SIZE = 50
 NAME_OF = {"payin": "payerName", "payout": "beneficiaryName"}
 ACCOUNT_OF = {"payin": "200", "payout": "400", "card": "400", "fee": "404", "fx": "850", "peer": "880"}
+
+
+class Patient(httpx.HTTPTransport):
+    """Waits as long as a 429 asks, and tries again."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        while (answer := super().handle_request(request)).status_code == 429:
+            answer.close()
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
+        return answer
 
 
 def rows() -> Iterator[dict[str, Any]]:
