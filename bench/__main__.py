@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import faults, growth, lag, ours, realistic, rivals, scale
+from bench import browsing, faults, growth, lag, ours, realistic, rivals, scale
 from bench.company import COMPANY, first_day
 from bench.figures import Figures, Target
 from bench.packages import NotInstalled
@@ -25,6 +25,7 @@ from bench.table import aligned, race_json, race_table, spread
 ROWS, RUNS = 5_000, 3
 GIANT, GIANT_FULL = 10_000, 500_000
 BACKGROUND, BACKGROUND_FULL = 100_000, 10_000_000
+PAGES, PAGES_FULL = 100_000, 1_000_000
 REALISTIC = 2_000
 TASKS_SHARE = 40  # a task for each transaction is so slow that it gets a fortieth of the rows
 
@@ -33,7 +34,7 @@ def main() -> int:
     options = _arguments()
     began = time.monotonic()
     with stage() as made:
-        runs = [] if options.scale or options.realistic else _race(made, options)
+        runs = [] if _alone(options) else _race(made, options)
         targets, answer = _targets_of_race(runs), dict[str, Any]()
         if runs and not options.only:
             targets.append(_memory(made, options, runs))
@@ -69,11 +70,17 @@ Part = Callable[[Stage, argparse.Namespace], tuple[list[Target], dict[str, Any]]
 
 def _parts(options: argparse.Namespace) -> list[Part]:
     """What is measured besides the race."""
-    if options.scale or options.realistic:
-        return [*([_scale] if options.scale else []), *([_realistic] if options.realistic else [])]
+    if alone := _alone(options):
+        return alone
     if options.only:
         return []
-    return [_faults, _neighbour, _lag, _growth, *([_realistic, _scale] if options.full else [])]
+    return [_faults, _neighbour, _lag, _growth, _browsing, *([_realistic, _scale] if options.full else [])]
+
+
+def _alone(options: argparse.Namespace) -> list[Part]:
+    """The parts that were asked for by name, without the race."""
+    asked = [(options.scale, _scale), (options.realistic, _realistic), (options.pages, _browsing)]
+    return [part for wanted, part in asked if wanted]
 
 
 def _neighbour(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
@@ -133,6 +140,13 @@ def _growth(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dic
     return [target], {"growth": asdict(found)}
 
 
+def _browsing(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
+    print("pages", file=sys.stderr, flush=True)
+    found = browsing.measure_browsing(made, rows=PAGES_FULL if options.full or options.pages else PAGES)
+    print("\n".join(browsing.table(found)), end="\n\n")
+    return [], {"pages": asdict(found)}
+
+
 def _lag(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict[str, Any]]:
     if options.full:
         return [], {}  # `_scale` measures it, too
@@ -157,6 +171,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--full", action="store_true", help="everything, with the sizes of the targets: hours")
     parser.add_argument("--realistic", action="store_true", help="slow vendors with call limits alone: 10 minutes")
+    parser.add_argument("--pages", action="store_true", help="pages among a million rows alone")
     parser.add_argument("--scale", action="store_true", help="a hundred thousand tenants alone")
     options = parser.parse_args()
     if options.full and options.rows == ROWS:
