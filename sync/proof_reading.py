@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from connectors.contract.money import ZERO
 from connectors.contract.ports import Destination, Source
@@ -29,6 +29,8 @@ from tenants.scoping import tenant_scope
 
 Progress = Callable[[str, int, int], None]  # step (books, source), how many were read, how many there are about
 MOST_MISSED = 1000  # movements that belong into the proof and were not read, asked for the days to read further
+_MAY_HAVE_MOVED = (Execution.EXECUTED, Execution.UNKNOWN)
+_TOLD = ("fingerprint", "source_id", "account_id", "amount", "currency", "booking_date", "execution")
 MOST_LOOKED_UP = 50  # documents that are not among what was read, each a call
 
 
@@ -71,6 +73,7 @@ class Reader:
     began: datetime
     mirrored: datetime
     told: Progress
+    _dayless: set[int] = field(default_factory=set)  # records that a sync has read last without a day of execution
     _seen: set[str] = field(default_factory=set)
     _equals: Counter[str] = field(default_factory=Counter)
 
@@ -90,9 +93,9 @@ class Reader:
         named = named_as_ours(rows, known)
         further = [row for since, until in self._unread(named, books, ours) for row in self._further(since, until)]
         named = named_as_ours([*rows, *further], known) if further else named
-        parts = [part for row in named for part in in_parts(row, ours)]
+        dated, undated = self._without_a_day({row.fingerprint for row in named}, ours)
+        parts = [part for row in [*named, *dated] for part in in_parts(row, ours)]
         found, left = self._looked_up(parts, books, ours)
-        undated = self._undated({row.fingerprint for row in named}, ours)
         return Reading(
             rows=parts, undated=undated, books=[*books, *found], ours=ours, not_looked_up=left, changed=changed
         )
@@ -124,22 +127,32 @@ class Reader:
                         currency=it.amount.currency,
                         says="" if it.raw is None else content_hash(self.source.normalise(it.raw)),
                         days=possible_days(it),
+                        in_doubt=it.in_doubt,
                     )
                 )
             yield found
 
-    def _undated(self, read: Collection[str], ours: Mapping[str, Ours]) -> list[Undated]:
-        """Movements of the proved wallets without a day and without a document. One statement."""
+    def _without_a_day(self, read: Collection[str], ours: Mapping[str, Ours]) -> tuple[list[SourceRow], list[Undated]]:
+        """Movements of the proved wallets that no reading by days shows, because they have no day of execution: those with
+        a document, or with another day, as rows of that day, the others without one. One statement."""
         mapped = [wallet.source_account_id for wallet in self.wallets]
-        names = ("fingerprint", "source_id", "account_id", "amount", "currency")
+        dayless = Q(booking_date=None) | Q(pk__in=self._dayless) if self._dayless else Q(booking_date=None)
         with tenant_scope(self.flow.tenant_id):
-            executed = Record.objects.filter(flow=self.flow, booking_date=None, execution=Execution.EXECUTED)
-            found = list(executed.filter(account_id__in=mapped).order_by("id").values(*names))
-        return [
-            Undated(**{**it, "amount": (it["amount"] or ZERO).normalize()})
-            for it in found
-            if it["fingerprint"] not in read and it["fingerprint"] in ours and not ours[it["fingerprint"]].documents
-        ]
+            executed = Record.objects.filter(dayless, flow=self.flow, execution__in=_MAY_HAVE_MOVED)
+            found = list(executed.filter(account_id__in=mapped).order_by("id").values(*_TOLD))
+        rows, undated = [], []
+        for it in found:
+            mine = ours.get(it["fingerprint"])
+            if mine is None or it["fingerprint"] in read:
+                continue
+            day, in_doubt = it.pop("booking_date"), it.pop("execution") == Execution.UNKNOWN
+            day = day or (mine.booked or mine.day if mine.documents else None)
+            it["amount"] = (it["amount"] or ZERO).normalize()
+            if day is None:
+                undated.append(Undated(**it))
+            else:
+                rows.append(SourceRow(**it, booking_date=day, in_doubt=in_doubt))
+        return rows, undated
 
     def _further(self, since: date, until: date) -> list[SourceRow]:
         """Rows with a number only: one without is told apart by counting, which begins anew with a second reading."""
@@ -168,8 +181,9 @@ class Reader:
             return []
         with tenant_scope(self.flow.tenant_id):
             known = list(Record.objects.filter(pk__in=[mine.record for mine in missed[:MOST_MISSED]]).values())
-        days = [coded.of_record(self.source, record).execution_date for record in known]
-        return [day for day in days if day is not None]
+        days = {record["id"]: coded.of_record(self.source, record).execution_date for record in known}
+        self._dayless.update(pk for pk, day in days.items() if day is None)
+        return [day for day in days.values() if day is not None]
 
     def _is_asked(self, mine: Ours, standing: set[str]) -> bool:
         if not standing.isdisjoint((*mine.documents, mine.marker)):

@@ -70,10 +70,14 @@ def normalise(raw: RawRecord, *, zone: ZoneInfo) -> SourceTransaction:
 
 
 def executed(row: Wire, detail: Wire | None, *, signed: bool | None, zone: ZoneInfo) -> ExecutedMovement | None:
-    """The amount and the days as `normalise` tells them; None for what was not executed."""
+    """The amount and the days as `normalise` tells them; None for what the ledger or its details say was not executed.
+
+    In doubt is what they contradict each other about, or say in words that are not known.
+    """
     kind = text(row.get("type"))
     case = Case(row=row, detail=detail or {}, zone=zone, signed=signed if assumptions.sign_is_open(row) else None)
-    if _execution(case, kind) is not Execution.EXECUTED:
+    execution, is_booked = _execution(case, kind), flag(row.get("executed"))
+    if execution is not Execution.EXECUTED and (execution is not Execution.UNKNOWN or is_booked is False):
         return None
     number = assumptions.transaction_id(row)
     return ExecutedMovement(
@@ -86,6 +90,7 @@ def executed(row: Wire, detail: Wire | None, *, signed: bool | None, zone: ZoneI
         value_date=day(case.detail.get("valueDate"), zone) if kind == "fx" else None,
         deal_date=_deal_date(case) if kind == "fx" else None,
         raw=None if number.strip() else raw_record(row, detail, signed=signed),
+        in_doubt=execution is Execution.UNKNOWN,
     )
 
 

@@ -80,8 +80,8 @@ class Source(Protocol):
         """Every row whose execution, settlement or value date may lie in the range, read afresh."""
 
     def executed(self, *, since: date, until: date | None = None) -> Iterator[tuple[ExecutedMovement, ...]]:
-        """The executed ones of these rows, page by page, in the very amounts and days that `normalise` tells: a proof reads
-        very many, and needs no more of them."""
+        """The executed ones of these rows, and those of which nobody knows, page by page, in the very amounts and days that
+        `normalise` tells: a proof reads very many, and needs no more of them."""
 
     def normalise(self, raw: RawRecord) -> SourceTransaction:
         """Pure. Never raises on odd data: what cannot be understood becomes findings and UNKNOWN."""

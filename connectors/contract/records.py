@@ -163,7 +163,8 @@ class ExecutedMovement:
     """What a proof needs of a source transaction that was executed: how much moved, where, and on which days.
 
     `movement` is CARD (also for its refund) or FX where that chooses the day, else UNKNOWN. `raw`: the whole row where the
-    vendor gave it no number, because what it says is then all it is known by.
+    vendor gave it no number, because what it says is then all it is known by. `in_doubt`: the ledger does not say that it was
+    not executed, and its own details do not bear it out; nobody knows whether it moved.
     """
 
     account_id: str
@@ -175,6 +176,7 @@ class ExecutedMovement:
     value_date: date | None = None
     deal_date: date | None = None
     raw: RawRecord | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ GONE_OR_EARLIER = (
 ELSEWHERE = (
     "The document stands on another bank account. Open the movement: apply the change, or correct the document in Xero."
 )
+IN_DOUBT = (
+    "Amnis' ledger and its details contradict each other about whether this movement took place. Ask Amnis. If it did not, open "
+    "the movement and undo it, or take its link back."
+)
 DIFFERENT = "Compare the document in Xero with the movement, and correct the document there."
 DUPLICATED = "Delete what is too much in Xero, or try the movement again to link it."
 

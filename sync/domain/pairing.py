@@ -11,7 +11,8 @@ from decimal import Decimal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
     """An executed movement on a mapped wallet; or the rest of one that became a payment and a rest, which is no movement
-    more. `says`: a digest, of one without a number. `days`: the days on which other settings would book it."""
+    more. `says`: a digest, of one without a number. `days`: the days on which other settings would book it. `in_doubt`: the
+    source contradicts itself about whether it was executed."""
 
     fingerprint: str
     source_id: str
@@ -22,11 +23,13 @@ class SourceRow:
     is_rest: bool = False
     says: str = ""
     days: frozenset[date] = frozenset()
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undated:
-    """A movement that the source calls executed and gives no readable day: it is held, on no day of its account."""
+    """A movement without a document that the source calls executed and gives no readable day: it is held, on no day of its
+    account."""
 
     fingerprint: str
     source_id: str

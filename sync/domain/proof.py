@@ -306,10 +306,13 @@ def _tell_day(result: Balance, told: _Told, item: Mapping[str, Any], row: Source
 
 
 def _compare(result: Balance, item: Mapping[str, Any], row: SourceRow, found: Leg) -> None:
-    """A document that says another amount than its movement, or that in another currency. Of the day `moved_days` tells."""
+    """A document that says another amount than its movement, or that in another currency, or whose movement may be none. Of
+    the day `moved_days` tells."""
     own = result.currencies[row.account_id]
     if result.is_foreign(row.account_id, row.currency):
         action = explaining.in_other_currency(row.currency, of=own)
+    elif row.in_doubt:
+        action = explaining.IN_DOUBT
     elif found.amount != row.amount:
         action = explaining.different(is_payment=found.kind in PAYMENTS, is_nothing=not row.amount)
     else:

@@ -28,7 +28,7 @@ from tenants.models import AuditEvent, Role
 from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
 from tests.pipeline.conftest import ORGANISATION, World
-from tests.pipeline.test_linking import BOB, MARCH, people, proof, typed
+from tests.pipeline.test_linking import BOB, MARCH, link, people, proof, typed
 
 D = Decimal
 
@@ -395,6 +395,85 @@ def test_a_movement_without_an_amount_is_skipped_with_its_reason_and_not_held(wo
     assert result["held_items"] == []
     [item] = result["skipped"]
     assert (item["amount"], item["state"], bool(item["reason"])) == ("0.00", "skipped", True)
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_movement_in_the_books_that_loses_its_day_counts_on_the_day_of_its_document(
+    world: World, *, is_linked: bool
+) -> None:
+    """41.15 left the wallet and stand in the books: 0.00 differs, and the document is nobody else's."""
+    if is_linked:
+        typed(world, "SPEND", "41.15", day=MARCH.isoformat())
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    if is_linked:
+        assert link(world, *world.entries()).linked == 1
+    world.amnis.change(row, executionDate=None)
+    world.settle()
+
+    result = proof(world)
+
+    assert (result["accounts"][0]["source_sum"], result["accounts"][0]["xero_sum"]) == ("-41.15", "-41.15")
+    assert [it["date"] for it in result["accounts"][0]["days"]] == [MARCH.isoformat()]
+    assert result["unexpected"] == result["held_items"] == result["missing"] == []
+    assert result["balanced"]
+    april = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id, since=date(2026, 4, 1))
+    assert april["accounts"][0]["movements"] == 0, "it is of March"
+
+
+def test_one_whose_document_is_gone_as_well_is_missing(world: World) -> None:
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change(row, executionDate=None)
+    world.settle()
+    people(world).delete(str(world.entries()[0].destination_id))
+
+    result = proof(world)
+
+    assert [(it["source_id"], it["booking_date"]) for it in result["missing"]] == [(str(row), MARCH.isoformat())]
+    assert result["accounts"][0]["difference"] == "-41.15"
+
+
+def test_a_card_that_settled_and_has_no_day_of_execution_is_proved(world: World) -> None:
+    """Amnis finds rows by their day of execution: this one it shows to the sync alone, and 12.00 stand in the books."""
+    row = world.amnis.card(amount="12.00", merchant="Beispiel AG", executed_on=MARCH)
+    world.amnis.change_detail(row, settlementDate=f"{MARCH}T10:00:00+01:00")
+    world.amnis.change(row, executionDate=None)
+    world.settle()
+    assert world.books.balance("090") == D("-12.00")
+
+    result = proof(world)
+
+    assert (result["accounts"][0]["source_sum"], result["accounts"][0]["ours"]) == ("-12.00", "-12.00")
+    assert result["balanced"]
+
+
+def test_an_executed_movement_that_its_details_call_cancelled_is_held_with_its_reason(world: World) -> None:
+    row = world.amnis.payout(amount="12.00", to="Beispiel AG", executed_on=MARCH)
+    world.amnis.change_detail(row, status="canceled")
+    world.settle()
+
+    result = proof(world)
+
+    [item] = result["held_items"]
+    assert (item["source_id"], item["state"], item["amount"]) == (str(row), "review", "-12.00")
+    assert "a status that is not known" in item["reason"]
+    assert (result["accounts"][0]["source_sum"], result["accounts"][0]["held"]) == ("-12.00", "-12.00")
+    assert world.books.bank_transactions() == []
+
+
+def test_one_that_is_called_cancelled_after_it_was_posted_is_different_and_not_in_balance(world: World) -> None:
+    """The two sums agree, and whether the money moved is open."""
+    row = world.amnis.payout(amount="12.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.amnis.change_detail(row, status="canceled")
+    world.settle()
+
+    result = proof(world)
+
+    assert [it["source_id"] for it in result["different"]] == [str(row)]
+    assert "contradict each other" in result["different"][0]["action"]
+    assert (result["unexpected"], result["accounts"][0]["difference"], result["balanced"]) == ([], "0.00", False)
 
 
 @pytest.mark.parametrize("currency", ["EUR", "XXQ"])
