@@ -301,6 +301,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "reconciled": _w(_("Already reconciled in Xero")),
         "refused_by_xero": _w(_("Refused by Xero")),
         "return_unmatched": _w(_("A payment came back")),
+        "original_held": _w(_("Its original is not in the books yet")),
         "return_ambiguous": _w(_("Several fit what came back")),
         "return_split": _w(_("A part of several lines came back")),
         "return_of_payment": _w(_("A paid bill came back")),

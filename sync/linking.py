@@ -20,7 +20,7 @@ from sync.domain import documents, lookalikes
 from sync.domain.rests import UNIT
 from sync.models import AccountMapping, Entry, EntryState, Leg, Record
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import foreign, rests
+from sync.pipeline import foreign, rests, returned
 from sync.pipeline.confirm import from_mirror
 from sync.services import NotPossible
 from tenants import audit
@@ -179,6 +179,7 @@ def _tell(
     Record.objects.filter(pk__in=[entry.record_id for entry in linked]).update(reason="")
     after = {str(entry.pk): "+".join(named[entry.pk]) for entry in linked[:200]}
     audit.record("entry.link", target=services.targets(linked), actor=actor, after=after)
+    returned.decide_anew([entry.record_id for entry in linked])
     _decide_others_anew(linked, [one for entry in linked for one in named[entry.pk]], actor)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sync import store
+from sync import store, store_returns
 
 
 def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
@@ -41,11 +41,12 @@ def what_is_left(*, flow_id: int) -> frozenset[str]:
     transfer of one side is looked at with the records: another one may have stopped being its rival.)
     """
     [found] = store.rows(
-        """SELECT EXISTS (SELECT FROM record WHERE flow_id = %(flow)s AND state = 'fetched')
+        f"""SELECT EXISTS (SELECT FROM record WHERE flow_id = %(flow)s AND state = 'fetched')
                OR EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state IN ('waiting', 'review')
                              AND destination_id IS NULL AND movement IN ('own_transfer', 'collateral')) AS records,
                   EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'fetched') AS made,
-                  EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'waiting') AS waiting,
+                  EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'waiting')
+               OR EXISTS ({store_returns.RELEASED}) AS waiting,
                   EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state = 'ready') AS ready,
                   EXISTS (SELECT FROM entry WHERE flow_id = %(flow)s AND state IN ('in_flight', 'unconfirmed')) AS sent,
                   EXISTS (SELECT FROM amendment WHERE flow_id = %(flow)s

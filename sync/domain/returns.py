@@ -22,9 +22,14 @@ GIVES_BACK = {Movement.RETURNED_PAYMENT: Movement.PAY_OUT, Movement.CARD_REFUND:
 LOOK_BACK = timedelta(days=180)
 SHORTEST_TEXT = 6  # shorter texts are no sign of anything
 MOST_RIVALS = 8
+HELD = "original_held"
 
 # Why it is not known how a payment or purchase stands in the books, and what to do.
 GONE = "which stands in the books no longer: it was undone or deleted. Post that one again and retry, or leave both out"
+NOT_YET = (
+    "which is not in the books yet, because it is held. Once that one is posted, linked or left out, this one is decided by "
+    "itself and coded as that one stands"
+)
 LEFT_OUT = "which was left out of the books. Leave this one out as well, or say in a rule how it is coded"
 UNCLEAR = (
     "whose document in Xero is not the one that was posted, and its lines cannot be taken over. Look at it there, and say in "
@@ -241,7 +246,8 @@ def objections(found: Found, transaction: SourceTransaction, *, by_rule: bool) -
         note = "The purchase that it gives back was not found. It is coded by your settings."
         return [Finding(code="refund_unmatched", message=note, severity=Severity.NOTE)] if is_card else []
     if found.origin.lost:
-        return [_review("return_changed", f"It gives back {told(found.origin)}, {found.origin.lost}.")]
+        code = HELD if found.origin.lost == NOT_YET else "return_changed"
+        return [_review(code, f"It gives back {told(found.origin)}, {found.origin.lost}.")]
     if not found.origin.lines:
         message = f"It gives back {told(found.origin)}, which paid an invoice or bill in Xero. Reopen that one, or use a rule."
         return [_review("return_of_payment", message)]
@@ -255,8 +261,12 @@ def told(origin: Origin | None) -> str:
     """A movement in a few words: "CHF 320.00 of 02.03.2026, LUFTLINIE EXEMPLA"."""
     if origin is None:
         return "a payment"
-    name = visible(origin.counterparty)[:60]
-    return f"{origin.amount} of {origin.day:%d.%m.%Y}" + (f", {name}" if name else "")
+    return named(origin.amount, origin.day, origin.counterparty)
+
+
+def named(amount: Money, day: date, counterparty: str) -> str:
+    name = visible(counterparty)[:60]
+    return f"{amount} of {day:%d.%m.%Y}" + (f", {name}" if name else "")
 
 
 def _review(code: str, message: str) -> Finding:

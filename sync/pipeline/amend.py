@@ -324,7 +324,7 @@ def _finish(ctx: Context, asked_by: str, rows: Sequence[dict[str, Any]], found: 
         store_amend.finish_entries([_entry_move(row, found[row["document_id"]]) for row in rows], run_id=ctx.run_id)
         changed = [row["entry_id"] for row in rows if row["deed"] == "change"]
         Record.objects.filter(entries__in=changed).update(state=RecordState.FETCHED)  # it may have changed meanwhile
-        returned.decide_anew(ctx, [row["record_id"] for row in rows if row["deed"] == "change"])
+        returned.decide_anew([row["record_id"] for row in rows if row["deed"] == "change"])
         again = [row["entry_id"] for row in rows if row["then"] == "again"]
         if again:
             post_again(again, organisation_id=ctx.connection.external_id, reason="posted anew as Amnis says it now")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sync import store, store_deals
+from sync import store, store_deals, store_returns
 from sync.domain import documents, plan
 from sync.models import ContactLink, EntryState, Record
 from sync.models.entry import BOOKED
@@ -22,10 +22,10 @@ GAVE_WAY = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState
 def release(ctx: Context) -> Progress:
     """Build the second documents whose first ones were read back; hold those whose first one will not come by itself.
 
-    Two statements when nothing waits.
+    What came back is decided anew once its original is at rest. Three statements when nothing waits.
     """
     with ctx.commit():
-        woken = store.wake_waiting(flow_id=ctx.flow_id)
+        woken = store.wake_waiting(flow_id=ctx.flow_id) + store_returns.release(flow_id=ctx.flow_id)
         waiting = [] if woken else store_deals.second_legs(flow_id=ctx.flow_id)
         ready = [row for row in waiting if _is_booked(row["first"])]
         stuck = [row for row in waiting if row["first"]["state"] in GAVE_WAY and row not in ready]

@@ -32,6 +32,7 @@ from sync.domain.returns import (
     GONE,
     LEFT_OUT,
     LOOK_BACK,
+    NOT_YET,
     UNCLEAR,
     Found,
     How,
@@ -48,6 +49,7 @@ from sync.pipeline.coded import CodedRecord, coded, normalised
 from sync.pipeline.context import Context
 
 MOST_CANDIDATES = 2000
+_WAITS = (EntryState.REVIEW, EntryState.WAITING)
 _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _NOT_WITH_ORIGIN = frozenset({"return_unmatched"})  # said by coding, which sees no lines but one account
 
@@ -118,12 +120,12 @@ def keep(ctx: Context, rows: Iterable[CodedRecord]) -> None:
         )
 
 
-def decide_anew(ctx: Context, origins: Sequence[int]) -> None:
-    """These records are coded otherwise now: what gives them back is looked at again. Inside `commit`; no statement where
-    there are none."""
+def decide_anew(origins: Sequence[int]) -> None:
+    """These records are coded otherwise now: what gives them back is looked at again. Inside the tenant's scope; no statement
+    where there are none."""
     if not origins:
         return
-    links = ReturnLink.objects.filter(flow=ctx.flow, origin__in=origins)
+    links = ReturnLink.objects.filter(origin__in=origins)
     Record.objects.filter(pk__in=links.values("record"), state=RecordState.ENTERED).update(state=RecordState.FETCHED)
 
 
@@ -220,7 +222,7 @@ def _posted(
     links: Mapping[int, Mapping[str, Any]],
     readings: Mapping[int, Reading],
 ) -> list[Origin]:
-    """Earlier payouts and purchases that have a document and resemble what came back. One statement."""
+    """Earlier payouts and purchases that have a document, or wait for one, and resemble what came back. One statement."""
     days = [day for row in backs if (day := _day(ctx, row)) is not None]
     if not days:
         return []
@@ -230,9 +232,9 @@ def _posted(
     entries = (
         Entry.objects.filter(
             alike,
+            Q(document__isnull=False) | Q(state__in=_WAITS),
             flow=ctx.flow,
             movement__in=[movement.value for movement in GIVES_BACK.values()],
-            document__isnull=False,
             booking_date__range=(min(days) - LOOK_BACK, max(days)),
         )
         .select_related("record")
@@ -258,7 +260,10 @@ def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
             "payload": record.payload,
         },
     )
-    document = documents.from_json(dict(entry.document or {}))
+    if entry.document is None:
+        assert entry.booking_date is not None  # by which it was found
+        return _origin(record.pk, transaction, entry.booking_date, (), "", lost=NOT_YET)
+    document = documents.from_json(dict(entry.document))
     day = entry.booking_date or document.date
     if not isinstance(document, BankTransaction):
         return _origin(record.pk, transaction, day, (), "")

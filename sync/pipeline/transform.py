@@ -190,7 +190,7 @@ def _write(
     moves += taken_in(standing, planned)
     if fresh:
         _write_entries(ctx, fresh)
-    returned.decide_anew(ctx, returned.coded_otherwise(fresh, standing))
+    returned.decide_anew(returned.coded_otherwise(fresh, standing))
     store.move_entries(_with_revisions(moves, standing, by_record, revisions), run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
 

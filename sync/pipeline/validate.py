@@ -13,7 +13,7 @@ from sync.domain import documents
 from sync.domain.booking import is_locked
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
-from sync.pipeline import contacts, findings, foreign, linked, locks, mirror, pairs, rests
+from sync.pipeline import awaited, contacts, findings, foreign, linked, locks, mirror, pairs, rests
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
 from sync.pipeline.renumbered import in_doubt, under_another_number
@@ -60,6 +60,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
             for row in rows
         ]
         moves = rests.after_their_payment(ctx, rows, pairs.together(ctx, rows, moves))
+        moves = awaited.after_their_originals(rows, moves)
         store.move_entries(moves, run_id=ctx.run_id)
     ctx.exhausted.clear()
     ctx.pays = ctx.pays or any(row.destination_type in PAYMENT_TYPES for row in rows)

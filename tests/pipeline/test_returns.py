@@ -301,6 +301,107 @@ def test_what_comes_back_of_an_undone_payout_is_asked_about(world: World) -> Non
     assert world.codes() == ["return_changed"]
 
 
+def originals(world: World) -> list[Entry]:
+    return [entry for entry in world.entries() if entry.movement in ("pay_out", "card")]
+
+
+def asked_about(world: World, code: str) -> list[str]:
+    return [it["message"] for entry in world.entries() for it in entry.findings if it["code"] == code]
+
+
+@pytest.mark.parametrize("kind", ["payout", "card"])
+def test_what_comes_back_waits_for_its_held_original_and_is_coded_as_what_that_is_linked_to(
+    world: World, kind: str
+) -> None:
+    """The hand typed 200; by the settings it would be 400. Both movements come in one reading."""
+    typed(world, "SPEND", "900.00", day="2026-03-02")
+    if kind == "payout":
+        world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+        world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
+    else:
+        world.amnis.card(amount="900.00", merchant="Beispiel AG", executed_on=MARCH)
+        world.amnis.card(amount="900.00", merchant="Beispiel AG", refund=True, executed_on=LATER)
+    world.settle()
+    assert received(world) == []
+    assert world.codes() == ["already_in_xero", "original_held"]
+    [told] = asked_about(world, "original_held")
+    assert told.startswith("It gives back CHF 900.00 of 02.03.2026, Beispiel AG, which is not in the books yet")
+
+    link(world, *originals(world))
+    world.settle()
+
+    [stands] = [it for it in world.books.bank_transactions() if it["Type"] == "SPEND"]
+    assert received(world) == [(stands["Contact"]["Name"], lines(stands))]
+    assert {entry.state for entry in world.entries()} == {"duplicate", "confirmed"}
+    assert world.books.balance("090") == D("0.00")
+
+
+def test_what_comes_back_of_a_payout_that_is_accepted_goes_with_it(world: World) -> None:
+    typed(world, "SPEND", "900.00", day="2026-03-02")
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    comes_back(world)
+    assert received(world) == []
+
+    [payout] = [entry.pk for entry in originals(world)]
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[payout], actor=ACTOR)
+    world.settle()
+
+    assert received(world) == [("Beispiel AG", [("400", D("900.00"), "NONE")])]
+    assert set(world.states()) == {"confirmed"}
+
+
+def test_what_comes_back_of_a_payout_that_is_left_out_is_asked_about(world: World) -> None:
+    people(world).set_lock_dates(period=date(2026, 3, 31))
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
+    world.settle()
+    assert world.codes() == ["period_locked", "original_held"]
+
+    [payout] = [entry.pk for entry in originals(world)]
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[payout], actor=ACTOR, reason="it came back")
+    world.settle()
+
+    assert world.books.bank_transactions() == []
+    [told] = asked_about(world, "return_changed")
+    assert "left out of the books" in told
+
+
+def test_what_was_accepted_before_its_original_was_linked_is_offered_that_ones_account(world: World) -> None:
+    typed(world, "SPEND", "900.00", day="2026-03-02")
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    comes_back(world)
+    back = next(entry.pk for entry in world.entries() if entry.movement == "returned_payment")
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[back], actor=ACTOR)
+    world.settle()
+    assert received(world) == [("Beispiel AG", [("400", D("900.00"), "NONE")])]
+
+    link(world, *originals(world))
+    world.settle()
+    assert len(asked_about(world, "coded_unlike_original")) == 1
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=back, actor=ACTOR) is not None
+    carry_out(world)
+
+    assert [coded[0][0] for _, coded in received(world)] == ["200"]
+
+
+def test_a_refund_waits_for_a_purchase_that_could_not_be_coded_yet(world: World) -> None:
+    world.set_flow(defaults={**DEFAULTS, "expense": ""})
+    world.amnis.card(amount="80.00", merchant="BEISPIEL LADEN", executed_on=MARCH)
+    world.settle()
+    world.set_flow(defaults={**DEFAULTS, "expense": "469"})
+    world.amnis.card(amount="80.00", merchant="BEISPIEL LADEN", refund=True, executed_on=LATER)
+    world.settle()
+    assert received(world) == []
+    assert world.codes() == ["default_missing", "original_held"]
+
+    [bought] = [entry.pk for entry in originals(world)]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[bought], actor=ACTOR)
+    world.settle()
+
+    assert received(world) == [("BEISPIEL LADEN", [("469", D("80.00"), "NONE")])]
+    assert set(world.states()) == {"confirmed"}
+
+
 def earlier_first_day(world: World) -> None:
     cutoff_move(tenant_id=world.tenant.pk, flow_id=world.flow_id, cutoff=date(2025, 12, 1), actor=ACTOR)
     world.settle()

@@ -1,0 +1,38 @@
+"""What comes back waits for its original as long as that one is held: how it is coded is known once that one stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.contract.money import Money, round_half_up
+from sync import store_returns
+from sync.domain.returns import GIVES_BACK, HELD, NOT_YET, named
+from sync.models import Entry, EntryState
+from sync.pipeline import findings
+
+HOLDS = (EntryState.REVIEW, EntryState.WAITING, EntryState.FAILED)
+
+
+def after_their_originals(rows: Sequence[Entry], moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The moves of a validated slice, so that nothing that comes back gets ready while its original is held, be that in
+    this slice or from before; unless a person accepted it. One statement, none where nothing came back."""
+    own = {move["id"]: move for move in moves}
+    backs = [row.pk for row in rows if row.movement in GIVES_BACK and HELD not in row.accepted]
+    going = [pk for pk in backs if pk in own and own[pk]["state"] == EntryState.READY]
+    if not going:
+        return moves
+    held = {it["back"]: it for it in store_returns.originals(going) if _holds(it, own)}
+    return [_held(move, held[move["id"]]) if move["id"] in held else move for move in moves]
+
+
+def _holds(original: Mapping[str, Any], moves: Mapping[int, Mapping[str, Any]]) -> bool:
+    return moves.get(original["id"], original)["state"] in HOLDS
+
+
+def _held(move: Mapping[str, Any], original: Mapping[str, Any]) -> dict[str, Any]:
+    amount = Money(amount=round_half_up(abs(original["amount"]), 2), currency=original["currency"])
+    what = named(amount, original["booking_date"], original["counterparty"])
+    told = findings.review(HELD, f"It gives back {what}, {NOT_YET}.")
+    note = {"step": "validate", "findings": [HELD]}
+    return {"id": move["id"], "state": EntryState.REVIEW, "findings": [*move["findings"], *told], "note": note}
