@@ -21,7 +21,7 @@ class Load:
     active: float = 0.02
     idle_slice: float = 0.05
     busy_slice: float = 0.3
-    busy_calls: int = 4  # to Xero: changes, lock dates, the write, the read-back
+    busy_calls: int = 7  # to Xero: changes (four lists), the write, the read-back (two); lock dates every ten minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

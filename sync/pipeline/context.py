@@ -107,7 +107,7 @@ class Context:
     newest_seen: dict[Endpoint, str] = field(default_factory=dict)  # the largest change stamps, ISO, in this slice
     sent_from: dict[Endpoint, datetime] = field(default_factory=dict)  # first stamp of what was sent, not yet read
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet
-    uses_payments: bool = False  # payments are read and sent too; found out when the books are first read
+    uses_payments: bool = False  # payments may be sent too; found out when movements are first matched
     pays: bool = False  # payments wait to be sent
     needs_options: bool = False  # entries wait for tracking options that may not exist yet
     items_fresh: bool = False  # open invoices and bills were read after the last payment was sent

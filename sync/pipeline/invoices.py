@@ -89,14 +89,13 @@ def _midnight(day: date) -> datetime:
 
 
 def keep(ctx: Context, page: Sequence[OpenItem]) -> None:
-    """Write what was read. From the first item on, payments are read as well. Inside `commit`."""
+    """Write what was read. From the first item on, payments may be sent. Inside `commit`."""
     if not page:
         return
     store.upsert_invoices(
         tenant_id=ctx.tenant_id, connection_id=ctx.connection.pk, invoices=[_as_row(item) for item in page]
     )
-    if not ctx.uses_payments:
-        ctx.uses_payments, ctx.mirror_fresh, ctx.push_prepared = True, False, False
+    ctx.uses_payments = True
 
 
 def _as_row(item: OpenItem) -> dict[str, Any]:

@@ -28,16 +28,12 @@ SENT_MARGIN = timedelta(seconds=2)  # the answer told the document's own stamp; 
 
 
 def uses_payments(ctx: Context) -> bool:
-    """Has this company invoices or bills? One without spends no call on payments. Remembered once it has."""
+    """Has this company invoices or bills that were read? One without is sent no payment, and no statement asks what one
+    pays. Remembered once it has."""
     if not ctx.uses_payments:
         with ctx.commit():
             ctx.uses_payments = MirrorInvoice.objects.filter(connection=ctx.connection).exists()
     return ctx.uses_payments
-
-
-def endpoints_of(ctx: Context) -> tuple[Endpoint, ...]:
-    """Where documents of this company may stand."""
-    return ALL_ENDPOINTS if uses_payments(ctx) else ENDPOINTS
 
 
 def read_changes(
@@ -45,21 +41,22 @@ def read_changes(
 ) -> datetime:
     """Read every change since the watermark (or `since`) to the end, store it, adopt what it proves.
 
-    Without `endpoints` all that the company uses. Returns the database's time from before the reading. A read that fails
-    raises and proves nothing.
+    Without `endpoints` all of them: a bill is paid by hand whether or not we match any, and what we make of its movement
+    would be the same money twice. Returns the database's time from before the reading. A read that fails raises and proves
+    nothing.
     """
     ctx.read_wide_at = started = ctx.now()
     if is_stale(ctx, started):
         with ctx.commit():
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     watermarks = dict(ctx.flow.mirror_watermarks)
-    for endpoint in endpoints if endpoints is not None else endpoints_of(ctx):
+    for endpoint in endpoints if endpoints is not None else ALL_ENDPOINTS:
         newest = _keep_pages(ctx, endpoint, read(ctx, endpoint, since))
         watermarks[endpoint.value] = max((at for at in (watermarks.get(endpoint.value), newest) if at), default=None)
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_read_at=started, mirror_watermarks={name: at for name, at in watermarks.items() if at})
-    ctx.mirror_fresh, ctx.sent_since_read = True, False
+    ctx.mirror_fresh, ctx.sent_since_read = ctx.mirror_fresh or endpoints is None, False
     ctx.sent_from.clear()
     return started
 
@@ -74,7 +71,7 @@ def read_sent(ctx: Context) -> None:
     if ctx.read_wide_at is None or ctx.now() - ctx.read_wide_at > WIDE_EVERY:
         read_changes(ctx)
         return
-    for endpoint in endpoints_of(ctx):
+    for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
         since = _sent_since(ctx, endpoint)
         pages = ctx.destination.changes(endpoint, since=since) if since else read(ctx, endpoint, None)
         _keep_pages(ctx, endpoint, pages)

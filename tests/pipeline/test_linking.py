@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.xero import bank_transfers, payments
+from sandbox.xero import bank_transfers
 from sandbox.xero.people import People
 from sync import linking, proofs, services
-from sync.models import Entry, Flow, MirrorInvoice
+from sync.models import Entry, Flow
 from sync.proving import flow_prove
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
@@ -224,24 +224,10 @@ def test_a_payment_typed_on_an_invoice_is_offered(world: World) -> None:
     invoice = people(world).type_invoice(
         Type="ACCREC", Contact={"Name": "Beispiel AG"}, Date="2026-02-01", DueDate="2026-03-01", LineItems=[line]
     )
-    person = people(world)
-    with person._books.store.transaction():
-        paid = payments.create(
-            person._books,
-            {
-                "Invoice": {"InvoiceID": invoice["InvoiceID"]},
-                "Account": {"AccountID": world.books.account("090")["AccountID"]},
-                "Date": "2026-03-02",
-                "Amount": D("100.00"),
-            },
-        ).body
-    with tenant_scope(world.tenant.pk):  # a company whose invoices are read reads payments too
-        flow = Flow.objects.get()
-        assert flow.destination_id is not None
-        MirrorInvoice.objects.create(
-            tenant_id=world.tenant.pk, connection_id=flow.destination_id, invoice_id="another", sales=True,
-            total=D(1), due=D(0), currency="CHF", date=MARCH, status="PAID",
-        )  # fmt: skip
+    paid = people(world).type_payment(
+        Invoice={"InvoiceID": invoice["InvoiceID"]}, Account={"AccountID": world.books.account("090")["AccountID"]},
+        Date="2026-03-02", Amount=D("100.00"),
+    )  # fmt: skip
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     [entry] = world.entries()
@@ -251,6 +237,35 @@ def test_a_payment_typed_on_an_invoice_is_offered(world: World) -> None:
 
     assert proof(world)["balanced"]
     assert world.books.balance("090") == D("100.00")
+
+
+@pytest.mark.parametrize("kind", ["card", "fee", "payout"])
+def test_a_payment_typed_on_a_bill_is_offered_where_no_bills_are_read(world: World, kind: str) -> None:
+    """Cards and fees pay no bill here, and nothing does where matching is off. The bank pays the 100.00 once all the same."""
+    world.set_flow(policies={"match_invoices": "off"} if kind == "payout" else {})
+    line = {"Description": "Ware", "Quantity": 1, "UnitAmount": 100, "AccountCode": "400", "TaxType": "NONE"}
+    bill = people(world).type_invoice(
+        Type="ACCPAY", InvoiceNumber="B-1", Contact={"Name": "Beispiel AG"}, Date="2026-02-01", DueDate="2026-03-01",
+        LineItems=[line],
+    )  # fmt: skip
+    paid = people(world).type_payment(
+        Invoice={"InvoiceID": bill["InvoiceID"]}, Account={"AccountID": world.books.account("090")["AccountID"]},
+        Date="2026-03-02", Amount=D("100.00"),
+    )  # fmt: skip
+    if kind == "card":
+        world.amnis.card(amount="100.00", merchant="Beispiel AG", executed_on=MARCH)
+    elif kind == "fee":
+        world.amnis.fee(amount="100.00", executed_on=MARCH)
+    else:
+        world.amnis.payout(amount="100.00", to="Beispiel AG", reference="B-1", executed_on=MARCH)
+    world.settle()
+
+    [entry] = world.entries()
+    assert "GET /Invoices" not in world.books.calls()
+    assert (entry.state, linking.offered_to(entry)) == ("review", paid["PaymentID"])
+    assert world.books.balance("090") == D("-100.00")
+    assert link(world, entry).linked == 1
+    assert proof(world)["balanced"]
 
 
 def test_what_was_left_out_by_hand_can_be_linked_later(world: World) -> None:

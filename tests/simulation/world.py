@@ -493,13 +493,15 @@ def given(world: World) -> Iterator[None]:
     for module, name, _ in replaced:
         setattr(module, name, world.memory)
     replaced += [(push, "incidents", incidents), (mirror, "renew", renew)]
-    replaced += [(mirror, "uses_payments", mirror.uses_payments), (contacts, "hold_undecided", contacts.hold_undecided)]
+    replaced += [(mirror, name, getattr(mirror, name)) for name in ("uses_payments", "ALL_ENDPOINTS")]
+    replaced += [(contacts, "hold_undecided", contacts.hold_undecided)]
     replaced += [(reading, "bank_transaction", reading.bank_transaction), (mirror, "as_row", mirror.as_row)]
     reading.bank_transaction = remembered(reading.bank_transaction)
     vars(mirror)["as_row"] = once_each(mirror.as_row)
     vars(push)["incidents"] = SimpleNamespace(open=lambda **told: None)
     vars(mirror)["renew"] = lambda ids, **options: 0  # nothing is ever posted again here
-    mirror.uses_payments = lambda ctx: False  # a company without invoices
+    mirror.uses_payments = lambda ctx: False  # a company without invoices, and nobody pays one by hand
+    vars(mirror)["ALL_ENDPOINTS"] = mirror.ENDPOINTS
     contacts.hold_undecided = lambda ctx: None  # nobody is asked about a contact
     try:
         yield
