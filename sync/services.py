@@ -198,7 +198,7 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
     with tenant_scope(tenant_id, actor=actor):
         entry_ids = _with_other_halves(entry_ids)
         lock_records(entry_ids)
-        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=UNSENT)
+        movable = Entry.objects.select_for_update().filter(pk__in=entry_ids, state__in=(*UNSENT, EntryState.UNDONE))
         entries = list(movable.exclude(state__in=[EntryState.SKIPPED, EntryState.DUPLICATE]).order_by("pk"))
         moves = {entry.pk: _aside(entry) for entry in entries}
         store.move_entries(
@@ -215,7 +215,9 @@ def _put_aside(tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str
 
 def _aside(entry: Entry) -> dict[str, Any]:
     """Where a document stands in the books, leaving the question aside means that it stays as it is there, and can still
-    be undone; where somebody deleted it, it is out."""
+    be undone; where somebody deleted it, it is out, as is what was undone before."""
+    if entry.state == EntryState.UNDONE:
+        return {"state": EntryState.UNDONE}
     if entry.destination_id is None:
         return {"state": EntryState.SKIPPED}
     if deleted.is_told(entry.findings):

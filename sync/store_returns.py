@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sync.store import rows, run_sql
+from sync.store import rows
 
 # Held for an original that is at rest by now: posted, linked, left out, undone, or no movement any more.
 RELEASED = """
@@ -19,12 +19,9 @@ RELEASED = """
 """
 
 
-def release(*, flow_id: int) -> int:
-    """What came back and waits for an original that is at rest by now is decided anew. As with a partner that arrives, the
-    record counts as changed: what only a person could release is decided by itself."""
-    return run_sql(
-        f"UPDATE record SET state = 'fetched', revision = revision + 1 WHERE id IN ({RELEASED})", {"flow": flow_id}
-    )
+def released(*, flow_id: int) -> list[int]:
+    """The records of what came back and waits for an original that is at rest by now."""
+    return [row["record_id"] for row in rows(RELEASED, {"flow": flow_id})]
 
 
 def originals(entry_ids: Sequence[int]) -> list[dict[str, Any]]:

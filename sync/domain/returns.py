@@ -31,6 +31,10 @@ NOT_YET = (
     "itself and coded as that one stands"
 )
 LEFT_OUT = "which was left out of the books. Leave this one out as well, or say in a rule how it is coded"
+BOOKED_BY_HAND = (
+    "which somebody booked by hand, so it stands in the books. Try that one again and link it to its document, and this one is "
+    "coded as that; or say in a rule on which account this one goes"
+)
 UNCLEAR = (
     "whose document in Xero is not the one that was posted, and its lines cannot be taken over. Look at it there, and say in "
     "a rule how this one is coded"

@@ -10,7 +10,7 @@ from sync import store, store_deals, store_returns
 from sync.domain import documents, plan
 from sync.models import ContactLink, EntryState, Record
 from sync.models.entry import BOOKED
-from sync.pipeline import findings, halves, pairs
+from sync.pipeline import findings, halves, pairs, returned
 from sync.pipeline.coded import CodedRecord, coded
 from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
@@ -25,7 +25,9 @@ def release(ctx: Context) -> Progress:
     What came back is decided anew once its original is at rest. Three statements when nothing waits.
     """
     with ctx.commit():
-        woken = store.wake_waiting(flow_id=ctx.flow_id) + store_returns.release(flow_id=ctx.flow_id)
+        back = store_returns.released(flow_id=ctx.flow_id)
+        returned.decide_by_itself(back)
+        woken = store.wake_waiting(flow_id=ctx.flow_id) + len(back)
         waiting = [] if woken else store_deals.second_legs(flow_id=ctx.flow_id)
         ready = [row for row in waiting if _is_booked(row["first"])]
         stuck = [row for row in waiting if row["first"]["state"] in GAVE_WAY and row not in ready]

@@ -7,11 +7,9 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import F
-
 from connectors.contract.money import ZERO
 from sync.domain.returns import LOOK_BACK, Origin
-from sync.models import Entry, EntryState, Record, RecordState, ReturnLink
+from sync.models import RecordState, ReturnLink
 from sync.pipeline import returned
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.context import Context
@@ -26,11 +24,7 @@ def look_again(ctx: Context, rows: Sequence[CodedRecord], standing: Mapping[tupl
         return
     alike = _Alike(new)
     found = [link["record_id"] for link in _without_original(ctx, rows, new) if link in alike]
-    if found:
-        # What a person was asked about was decided without knowing this: as if the source had said a word more.
-        asked = Entry.objects.filter(record__in=found, state=EntryState.REVIEW, destination_id=None)
-        asked.filter(record_revision__gt=0).update(record_revision=F("record_revision") - 1)
-        Record.objects.filter(pk__in=found).update(state=RecordState.FETCHED)
+    returned.decide_by_itself(found)
 
 
 def _without_original(ctx: Context, rows: Sequence[CodedRecord], new: Sequence[Origin]) -> list[dict[str, Any]]:

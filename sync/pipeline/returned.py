@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 
 from connectors.contract.errors import Finding
 from connectors.contract.records import (
@@ -24,10 +24,11 @@ from connectors.contract.records import (
     Movement,
     SourceTransaction,
 )
-from sync.domain import deleted, documents
+from sync.domain import deleted, documents, reasons
 from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
 from sync.domain.returns import (
+    BOOKED_BY_HAND,
     GIVES_BACK,
     GONE,
     LEFT_OUT,
@@ -125,8 +126,17 @@ def decide_anew(origins: Sequence[int]) -> None:
     where there are none."""
     if not origins:
         return
-    links = ReturnLink.objects.filter(origin__in=origins)
-    Record.objects.filter(pk__in=links.values("record"), state=RecordState.ENTERED).update(state=RecordState.FETCHED)
+    links = ReturnLink.objects.filter(origin__in=origins, record__state=RecordState.ENTERED)
+    decide_by_itself(list(links.values_list("record_id", flat=True)))
+
+
+def decide_by_itself(record_ids: Sequence[int]) -> None:
+    """Anew. What a person was asked about was decided without knowing this: as if the source had said a word more. Inside
+    the tenant's scope; no statement where there are none."""
+    if record_ids:
+        asked = Entry.objects.filter(record__in=record_ids, state=EntryState.REVIEW, destination_id=None)
+        asked.filter(record_revision__gt=0).update(record_revision=F("record_revision") - 1)
+        Record.objects.filter(pk__in=record_ids).update(state=RecordState.FETCHED)
 
 
 def coded_otherwise(
@@ -277,10 +287,16 @@ def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
 
 
 def _not_in_the_books(entry: Entry) -> str:
-    """Why nothing of it stands there by now, "" otherwise."""
+    """Why nothing of ours stands there by now, "" otherwise."""
+    if entry.state in (EntryState.SKIPPED, EntryState.UNDONE) and _reason(entry).startswith(reasons.BY_HAND):
+        return BOOKED_BY_HAND
     if entry.state == EntryState.UNDONE or deleted.is_told(entry.findings):
         return GONE
     return LEFT_OUT if entry.state == EntryState.SKIPPED else ""
+
+
+def _reason(entry: Entry) -> str:
+    return str((entry.note or {}).get("reason", ""))
 
 
 def _origin(

@@ -366,6 +366,48 @@ def test_what_comes_back_of_a_payout_that_is_left_out_is_asked_about(world: Worl
     assert "left out of the books" in told
 
 
+def by_hand(world: World) -> int:
+    ids = [entry.pk for entry in originals(world)]
+    done = services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=ids, actor=ACTOR, reason="typed")
+    world.settle()
+    return done
+
+
+def test_what_comes_back_of_a_payout_booked_by_hand_asks_for_the_account_until_that_one_is_linked(world: World) -> None:
+    typed(world, "SPEND", "900.00", day="2026-03-02")
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    by_hand(world)
+    comes_back(world)
+    [told] = asked_about(world, "return_changed")
+    assert "booked by hand, so it stands in the books" in told
+    assert received(world) == []
+
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[it.pk for it in originals(world)], actor=ACTOR)
+    world.settle()
+    link(world, *originals(world))
+    world.settle()
+
+    assert [coded[0][0] for _, coded in received(world)] == ["200"]
+    assert world.books.balance("090") == D("0.00")
+
+
+def test_an_undone_payout_can_be_said_to_be_booked_by_hand(world: World) -> None:
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    undo(world, entry=world.entries()[0].pk)
+    carry_out(world)
+    typed(world, "SPEND", "900.00", day="2026-03-02")
+
+    assert by_hand(world) == 1
+    comes_back(world)
+
+    assert [entry.state for entry in originals(world)] == ["undone"]
+    [told] = asked_about(world, "return_changed")
+    assert "booked by hand" in told
+    assert world.books.balance("090") == D("-900.00"), "the typed one alone"
+
+
 def test_what_was_accepted_before_its_original_was_linked_is_offered_that_ones_account(world: World) -> None:
     typed(world, "SPEND", "900.00", day="2026-03-02")
     world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
