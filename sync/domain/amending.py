@@ -22,6 +22,7 @@ from connectors.contract.records import (
 )
 from sync.domain.deleted import gone
 from sync.domain.match import account_of, differences, signed
+from sync.domain.payments import parts_that_stand
 
 TOUCHED = "edited_in_xero"
 LOCKED = "period_locked"
@@ -135,6 +136,9 @@ def as_it_stands(posted: LedgerEntry, before: Mapping[str, Any]) -> LedgerEntry:
                 for line in before["lines"]
             )
             return replace(posted, bank_account_id=account, date=day, total=total, lines=lines)
+        case BatchPayment():
+            left = parts_that_stand(posted.allocations, lines_hash=reading["lines_hash"])
+            return replace(posted, bank_account_id=account, date=day, total=total, allocations=left)
     return replace(posted, bank_account_id=account, date=day, total=total)
 
 

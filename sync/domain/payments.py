@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 
+from connectors.contract.allocations import allocations_hash
 from connectors.contract.money import ZERO, Money
 from connectors.contract.records import Allocation, BatchPayment, DocumentKind, Payment
 from sync.domain.open_items import OpenItems
 
+MOST_APART = 3  # gone or left; of 50 parts 20,825 sets each
 PAYMENT_TYPES = (DocumentKind.PAYMENT.value, DocumentKind.BATCH_PAYMENT.value)
 
 
@@ -38,6 +41,16 @@ def payment(
         "rate": rate if all(part.currency == amount.currency for part in parts) else None,
     }
     return Payment(allocation=parts[0], **common) if len(parts) == 1 else BatchPayment(allocations=parts, **common)
+
+
+def parts_that_stand(parts: Sequence[Allocation], *, lines_hash: str) -> tuple[Allocation, ...]:
+    """What is left of a batch out of which somebody took payments. A payment is never edited, only removed, so that is the set
+    of parts with this hash. All of them where no set has it, or where there are too many sets to look through."""
+    for gone in (it for it in range(len(parts)) if min(it, len(parts) - it) <= MOST_APART):
+        for left in combinations(parts, len(parts) - gone):
+            if allocations_hash((part.invoice_id, part.amount) for part in left) == lines_hash:
+                return left
+    return tuple(parts)
 
 
 def allocations_of(document: Mapping[str, Any]) -> tuple[Allocation, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connectors.contract.allocations import allocations_hash
 from connectors.contract.money import Money
 from connectors.contract.records import (
     Allocation,
@@ -20,6 +21,7 @@ from connectors.contract.records import (
     Payment,
 )
 from sync.domain import amending
+from sync.domain.payments import parts_that_stand
 
 D = Decimal
 DAY = date(2026, 3, 2)
@@ -142,3 +144,13 @@ def test_a_change_is_done_when_the_lines_that_were_read_add_up_to_the_wanted_one
     assert amending.shown_as(POSTED, replace(FOUND, lines=POSTED.lines))
     assert not amending.shown_as(POSTED, replace(FOUND, lines=lines))
     assert not amending.shown_as(POSTED, replace(FOUND, lines=POSTED.lines, status="DELETED"))
+
+
+@pytest.mark.parametrize("left", [(0, 1, 2, 3, 4, 5, 6, 7, 8), (0, 2, 8), (1, 2, 3, 5, 6, 7)], ids=str)
+def test_what_is_left_of_a_batch_is_told_by_its_hash(left: tuple[int, ...]) -> None:
+    """Nine equal amounts: only the hash tells which of them stand."""
+    parts = [Allocation(invoice_id=f"i{n}", number=f"R-{n}", amount=D("10.00"), currency="CHF") for n in range(9)]
+    standing = tuple(parts[n] for n in left)
+    hashed = allocations_hash((part.invoice_id, part.amount) for part in standing)
+    assert parts_that_stand(parts, lines_hash=hashed) == standing
+    assert parts_that_stand(parts, lines_hash="another") == tuple(parts)

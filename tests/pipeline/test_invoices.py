@@ -662,6 +662,32 @@ def test_an_undone_batch_leaves_all_its_invoices_open_and_may_be_paid_anew(auto:
     assert auto.books.batch_payments() == auto.books.payments() == []
 
 
+def test_the_preview_of_a_batch_names_what_is_due_again_and_not_what_somebody_took_out_of_it(auto: World) -> None:
+    """400.00 paid three invoices; without the 250.50 that somebody removed in Xero 149.50 are left: 100.00 and 49.50."""
+    numbers = {"RE-2026-7003": "100.00", "RE-2026-7004": "250.50", "RE-2026-7005": "49.50"}
+    for number, amount in numbers.items():
+        invoice(auto, number, amount)
+    auto.amnis.pay_in(amount="400.00", payer="Beispiel AG", reference=", ".join(numbers), executed_on=MARCH)
+    auto.settle()
+    taken = next(it for it in auto.books.payments() if it["Invoice"]["InvoiceNumber"] == "RE-2026-7004")
+    auto.sandbox.xero.people(ORGANISATION).delete(taken["PaymentID"])
+    [entry] = auto.entries()
+
+    selection = undoing.Selection(entry=entry.pk)
+    mine: dict[str, Any] = {"tenant_id": auto.tenant.pk, "flow_id": auto.flow_id}
+    seen = undoing.undo_preview(selection=selection, named=[entry.pk], **mine)
+    assert [(it.number, it.amount) for it in seen.reopened] == [
+        ("RE-2026-7003", D("100.00")),
+        ("RE-2026-7005", D("49.50")),
+    ]
+    undoing.undo(selection=selection, actor="bob@muster.example", named=[entry.pk], **mine)
+    auto.settle()
+    auto.settle()
+
+    assert [standing(auto, number)["AmountDue"] for number in numbers] == [D(amount) for amount in numbers.values()]
+    assert auto.books.balance("090") == D("0.00")
+
+
 def test_a_hundred_receipts_cost_a_constant_number_of_statements(committed_world: World) -> None:
     world = committed_world
     world.set_flow(policies={"match_invoices": "auto"})
