@@ -18,12 +18,19 @@ class Sandbox:
 
     `amnis`, `xero` and `control` are WSGI applications: use them in process through
     `sandbox.transport.SandboxTransport`, or over HTTP through `python -m sandbox`. `limits=False` switches the
-    vendors' rate limits off.
+    vendors' rate limits off. `like`: a world whose books this one begins with, as a copy.
     """
 
-    def __init__(self, path: Path | str | None, *, clock: Now | None = None, limits: bool = True) -> None:
-        self.store = Store(_store_file(path))
-        self.clock = Clock(self.store, base=clock)
+    def __init__(
+        self,
+        path: Path | str | None,
+        *,
+        clock: Now | None = None,
+        limits: bool = True,
+        like: "Sandbox | None" = None,
+    ) -> None:
+        self.store: Store = Store(_store_file(path), like=like.store if like else None)
+        self.clock: Clock = Clock(self.store, base=clock)
         self.faults = FaultPlan(self.clock)
         core = Core(store=self.store, clock=self.clock, faults=self.faults, limits=limits)
         self.amnis = AmnisSandbox(core)

@@ -71,15 +71,19 @@ class Row:
 class Store:
     """Documents by kind, organisation and id, safe to use from several threads.
 
-    `path` is a file, or None for a store that lives in memory only. Writes inside `transaction()` are one commit.
+    `path` is a file, or None for a store that lives in memory only; it begins with what `like` holds. Writes inside
+    `transaction()` are one commit.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, like: "Store | None" = None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
         self._made: dict[Hashable, object] = {}
         self._made_at: tuple[int, ...] = ()
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        if like is not None:
+            with like._lock:
+                like._db.backup(self._db)
         self._db.execute("PRAGMA journal_mode=WAL")
         # Survives a killed process; only a machine without power could lose the last writes, and these books are play.
         self._db.execute("PRAGMA synchronous=OFF")

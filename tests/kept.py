@@ -9,10 +9,13 @@ import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import pytest
 from django.db import transaction
+
+from sandbox.app import Sandbox
 
 Made = TypeVar("Made")
 _open: list[Kept[Any]] = []
@@ -48,6 +51,16 @@ class Kept(Generic[Made]):
     def _end(self) -> None:
         transaction.set_rollback(True)
         self._around.__exit__(None, None, None)
+
+
+@cache
+def _untouched() -> Sandbox:
+    return Sandbox(None, limits=False)
+
+
+def new_sandbox() -> Sandbox:
+    """The vendors' world as it begins, without limits; a copy, because to fill one takes longer than most tests."""
+    return Sandbox(None, limits=False, like=_untouched())
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sandbox.transport import SandboxTransport
 from sandbox.xero.app import CLIENT_ID, USUAL_SECRET
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
+from tests.kept import new_sandbox
 
 AMNIS_URL, XERO_URL = "http://amnis.test", "http://xero.test"
 AMNIS_KEY, AMNIS_SECRET = "ck_1", "cs_demo"
@@ -42,7 +43,7 @@ def charlie(db: None) -> Tenant:
 @pytest.fixture
 def world(settings: Settings, valkey: redis.Redis) -> Iterator[Sandbox]:
     """The vendors in process: what the settings' addresses lead to."""
-    sandbox = Sandbox(None, limits=False)
+    sandbox = new_sandbox()
     settings.CONNECTOR_TRANSPORTS = {
         AMNIS_URL: SandboxTransport(sandbox.amnis),
         XERO_URL: SandboxTransport(sandbox.xero),

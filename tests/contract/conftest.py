@@ -35,6 +35,7 @@ from connectors.registry import spec
 from sandbox.app import Sandbox
 from sandbox.faults import VendorFaults
 from sandbox.transport import SandboxTransport
+from tests.kept import new_sandbox
 
 
 @dataclass
@@ -128,7 +129,7 @@ def _unexpected(request: httpx.Request) -> httpx.Response:
 
 @pytest.fixture
 def world() -> Iterator[Sandbox]:
-    found = Sandbox(None, limits=False)
+    found = new_sandbox()
     yield found
     found.close()
 

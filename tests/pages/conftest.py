@@ -16,7 +16,7 @@ from django.test import Client
 from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
 from tenants.models import Role, Tenant, User
-from tests.kept import Kept, kept
+from tests.kept import Kept, kept, new_sandbox
 from tests.pages.world import PASSWORD, World, make_company, make_person
 
 
@@ -71,7 +71,7 @@ def as_alice(client: Client, alice: User) -> Client:
 @pytest.fixture(scope="session")
 def vendors() -> Iterator[Sandbox]:
     """Both vendors, in process and empty; nothing here ever leaves the machine."""
-    sandbox = Sandbox(None, limits=False)
+    sandbox = new_sandbox()
     yield sandbox
     sandbox.close()
 

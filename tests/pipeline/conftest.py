@@ -27,7 +27,7 @@ from sync.pipeline.run import run_pass
 from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 from tests.connectors.conftest import make_tenant
-from tests.kept import Kept, kept
+from tests.kept import Kept, kept, new_sandbox
 
 CUTOFF = date(2026, 1, 1)
 ORGANISATION = "Muster Handels AG"
@@ -102,7 +102,7 @@ class World:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    world = Sandbox(None, limits=False)
+    world = new_sandbox()
     yield world
     world.close()
 
@@ -156,7 +156,7 @@ def moved_in(made: Company, sandbox: Sandbox, settings: Any) -> World:
 
 
 def _made_once() -> Company:
-    sandbox = Sandbox(None, limits=False)
+    sandbox = new_sandbox()
     with override_settings():
         _reach(sandbox, django_settings)
         made = _company(sandbox)

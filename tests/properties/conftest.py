@@ -10,8 +10,7 @@ import pytest
 from django.db import transaction
 
 from connectors.amnis import assumptions
-from sandbox.app import Sandbox
-from tests.kept import Kept
+from tests.kept import Kept, new_sandbox
 from tests.pipeline.conftest import Company, World, kept_company, moved_in
 
 __all__ = ["kept_company"]
@@ -29,7 +28,7 @@ def worlds(
     @contextmanager
     def fresh() -> Iterator[World]:
         valkey.flushdb()
-        sandbox = Sandbox(None, limits=False)
+        sandbox = new_sandbox()
         try:
             with transaction.atomic():
                 world = moved_in(kept_company.fresh(), sandbox, settings)

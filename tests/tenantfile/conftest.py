@@ -15,6 +15,7 @@ from sandbox.transport import SandboxTransport
 from sandbox.xero.app import CLIENT_ID, USUAL_SECRET
 from sync.tenantfile.importer import Report, tenant_import
 from sync.tenantfile.secrets import SecretStore
+from tests.kept import new_sandbox
 
 AMNIS_URL, XERO_URL = "http://amnis.test", "http://xero.test"
 ACTOR = "test"
@@ -23,7 +24,7 @@ ACTOR = "test"
 @pytest.fixture
 def world(db: None, settings: Settings, valkey: redis.Redis, tmp_path: Path) -> Iterator[Sandbox]:
     """The vendors in process: what the settings' addresses lead to."""
-    sandbox = Sandbox(None, limits=False)
+    sandbox = new_sandbox()
     settings.CONNECTOR_TRANSPORTS = {
         AMNIS_URL: SandboxTransport(sandbox.amnis),
         XERO_URL: SandboxTransport(sandbox.xero),

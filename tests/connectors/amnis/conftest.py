@@ -15,9 +15,9 @@ from connectors.contract.spec import CallRecord, Wiring
 from connectors.oauth import Provider
 from sandbox.amnis.app import AmnisSandbox
 from sandbox.amnis.company import Company
-from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
 from tests.connectors.test_http import OpenThrottle
+from tests.kept import new_sandbox
 
 BASE_URL = "http://amnis.test"
 Edit = Callable[[Any], Any]
@@ -67,7 +67,7 @@ class KeyToken:
 
 @pytest.fixture
 def bank() -> Iterator[AmnisSandbox]:
-    world = Sandbox(None, limits=False)
+    world = new_sandbox()
     yield world.amnis
     world.close()
 
