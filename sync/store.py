@@ -135,6 +135,16 @@ WITH incoming AS (
     SELECT %(tenant)s, %(flow)s, id, %(run)s, 'fetch', '', 'fetched', '',
            CASE WHEN revision = 1 THEN '{}'::jsonb ELSE jsonb_build_object('changed_at_source', revision) END
       FROM written
+), was AS (
+    SELECT record.id, record.flow_id, record.unit, record.payload FROM record JOIN written USING (id) WHERE written.revision > 1
+), remembered AS (
+    UPDATE entry SET decided_from = its.payloads || entry.decided_from
+      FROM (SELECT decided.id, jsonb_object_agg(was.id, was.payload) AS payloads FROM was CROSS JOIN LATERAL (
+                   SELECT id FROM entry WHERE record_id = was.id
+                   UNION SELECT id FROM entry WHERE other_record_id = was.id
+                   UNION SELECT id FROM entry WHERE flow_id = was.flow_id AND unit <> '' AND unit = was.unit) AS decided
+             GROUP BY decided.id) AS its
+     WHERE entry.id = its.id
 )
 SELECT count(*) FILTER (WHERE revision = 1) AS new, count(*) FILTER (WHERE revision > 1) AS changed FROM written
 """
@@ -143,7 +153,8 @@ SELECT count(*) FILTER (WHERE revision = 1) AS new, count(*) FILTER (WHERE revis
 def upsert_records(
     *, tenant_id: int, flow_id: int, run_id: int | None, records: Sequence[Mapping[str, Any]]
 ) -> Fetched:
-    """New rows and rows whose content hash changed become `fetched`, each with its event; equal ones are left alone."""
+    """New rows and rows whose content hash changed become `fetched`, each with its event; equal ones are left alone. Entries
+    remember what the source said when they were decided."""
     found = rows(
         _UPSERT_RECORDS, {"rows": json.dumps(list(records)), "tenant": tenant_id, "flow": flow_id, "run": run_id}
     )[0]
@@ -242,6 +253,7 @@ ON CONFLICT (flow_id, record_id, leg) DO UPDATE
        decisions = EXCLUDED.decisions, findings = EXCLUDED.findings, note = EXCLUDED.note,
        booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
        currency = EXCLUDED.currency, record_revision = EXCLUDED.record_revision, run_id = EXCLUDED.run_id,
+       decided_from = DEFAULT,
        not_before = EXCLUDED.not_before, changed_at = clock_timestamp()
 """
 

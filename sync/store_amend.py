@@ -139,7 +139,8 @@ def close_items(ids: Sequence[int], *, outcome: str) -> None:
 
 def finish_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> int:
     """What a done amendment means for its entry. Keys: id, state, note, and optionally document, read_back, booking_date,
-    amount, currency, decisions, findings, contact_id, movement, record_revision, posted_rate (else that of the document)."""
+    amount, currency, decisions, decided_from, findings, contact_id, movement, record_revision, posted_rate (else that of the
+    document)."""
     return store.run_sql(
         """UPDATE entry SET state = x.state, note = x.note, findings = coalesce(x.findings, '[]'::jsonb),
                   run_id = coalesce(%(run)s, entry.run_id), changed_at = clock_timestamp(),
@@ -148,11 +149,12 @@ def finish_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) ->
                   posted_rate = coalesce(x.posted_rate, (x.document ->> 'rate')::numeric, entry.posted_rate),
                   currency = coalesce(x.currency, entry.currency), decisions = coalesce(x.decisions, entry.decisions),
                   contact_id = coalesce(x.contact_id, entry.contact_id),
+                  decided_from = coalesce(x.decided_from, entry.decided_from),
                   record_revision = coalesce(x.record_revision, entry.record_revision),
                   confirmed_at = CASE WHEN x.state = 'confirmed' THEN clock_timestamp() ELSE entry.confirmed_at END
              FROM jsonb_to_recordset(%(moves)s::jsonb) AS x(id bigint, state text, note jsonb, document jsonb,
                   read_back jsonb, booking_date date, amount numeric, currency text, decisions jsonb, findings jsonb,
-                  contact_id bigint, record_revision int, posted_rate numeric)
+                  decided_from jsonb, contact_id bigint, record_revision int, posted_rate numeric)
             WHERE entry.id = x.id""",
         {"moves": store.as_json(list(moves)), "run": run_id},
     )

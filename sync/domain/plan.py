@@ -115,6 +115,7 @@ class Rules:
     rate_on: Callable[[str, date], UsedRate | None] | None = None  # the tenant's own rate for a currency and day
     booked: Mapping[int, Booked] = field(default_factory=dict)  # by record: its document that stands in the books
     rivals: Mapping[int, str] = field(default_factory=dict)  # by record: what could be the other side of a transfer
+    leaves_out: bool = True  # False for what stands in the books: no wallet that is left out by now takes it out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,16 +184,16 @@ def _first_look(part: Part, rules: Rules) -> Outcome | None:
 
 def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
     transaction = part.transaction
-    if part.ignored:
-        return f"{reasons.WALLET_LEFT_OUT}: {part.ignored}"
     if transaction.execution is Execution.PENDING:
         return "not executed yet"
-    if not transaction.complete and rules.card_incomplete == "wait":
-        return "not complete at Amnis yet"
     if transaction.execution is Execution.CANCELLED:
         return "cancelled, nothing moved"
     if transaction.amount.amount == 0 and transaction.movement is not Movement.UNKNOWN and not transaction.findings:
         return "its amount is zero"
+    if part.ignored and rules.leaves_out:
+        return f"{reasons.WALLET_LEFT_OUT}: {part.ignored}"
+    if not transaction.complete and rules.card_incomplete == "wait":
+        return "not complete at Amnis yet"
     if day is not None and day < rules.cutoff:
         return f"{reasons.BEFORE_CUTOFF} {rules.cutoff:%d.%m.%Y}"
     if part.coding is not None and part.coding.skip:

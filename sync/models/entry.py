@@ -104,6 +104,9 @@ class Entry(OwnedModel):
     booking_date = models.DateField(null=True)
     amount = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     currency = models.CharField(max_length=3, default="", blank=True)
+    decided_from = models.JSONField(
+        null=True, default=dict, db_default=models.Value({}, models.JSONField())
+    )  # by record: what the source said when the document was decided, where it says something else by now; null: not kept
     posted_rate = models.DecimalField(max_digits=24, decimal_places=6, null=True)  # as the destination echoed it
     read_back = models.JSONField(
         null=True

@@ -7,7 +7,7 @@ it stands when somebody at the source has said what it was for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -29,16 +29,19 @@ from sync.pipeline.tracking import choices_of
 
 # Never sent, so nothing of it stands there; of one that failed that is not certain.
 GIVES_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.REVIEW)
-COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision")
+COLUMNS = ("booking_date", "amount", "currency", "decisions", "contact_id", "record_revision", "decided_from")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """A posted entry as it stands, and what its movement calls for now."""
+    """A posted entry as it stands, and what its movement calls for now: with what is posted, as far as the source says the
+    same. `anew`: as it would be posted today. `left_out`: why a setting leaves it out by now."""
 
     old: Mapping[str, Any]
     row: Mapping[str, Any]
     outcome: Planned
+    anew: LedgerEntry | None
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +64,13 @@ class Difference:
 
 def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[ContactLink]) -> list[dict[str, Any]]:
     """The source says something else than what was posted, or what is given back is coded otherwise than what gives it back;
-    or a person is asked about one where both agree again. Four statements, and none where nothing changed."""
-    linked = {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
+    or a person is asked about one where both agree again. Four or five statements, and none where nothing changed."""
+    linked = _linked([*links, *_further(changed, links)])
     posted = [it for it in changed if _is_posted(it.old)]
     left = [it for it in posted if gone.is_gone(it.old) and _is_told_anew(it)]
-    told = [move for it in left for move in gone.changed(it.old, changed_fields(it.old["document"], _after(ctx, it)))]
+    told = [
+        move for it in left for move in gone.changed(it.old, changed_fields(it.old["document"], it.outcome.document))
+    ]
     posted = [it for it in posted if not gone.is_gone(it.old)]
     shown = agreed.shown(ctx, [it.old for it in posted])
     anew = [it for it in posted if _is_told_anew(it)]
@@ -77,6 +82,16 @@ def amendments(ctx: Context, changed: Sequence[Changed], links: Collection[Conta
     back = _as_posted(anew, found) + [it.old for it in posted if match.DIFFERS in agreed.codes(it.old)]
     ended = {old["id"]: old for old in back if old["id"] not in settled}
     return told + proposed + agreed.as_posted(list(ended.values()), shown)
+
+
+def _linked(links: Iterable[ContactLink]) -> dict[int, str]:
+    return {link.pk: link.contact_id or "" for link in links if link.state == ContactLink.State.LINKED}
+
+
+def _further(changed: Sequence[Changed], links: Collection[ContactLink]) -> list[ContactLink]:
+    """Of contacts that stay although today's settings name others. A statement only where there is one."""
+    ids = {it.row["contact_id"] for it in changed} - {link.pk for link in links} - {None}
+    return list(ContactLink.objects.filter(pk__in=ids)) if ids else []
 
 
 def _as_posted(anew: Sequence[Changed], found: Sequence[Difference]) -> list[Mapping[str, Any]]:
@@ -155,36 +170,40 @@ def _is_by_origin(it: Changed) -> bool:
 
 
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
-    before, after = documents.from_json(dict(it.old["document"])), _after(ctx, it)
+    before, after = documents.from_json(dict(it.old["document"])), it.outcome.document
     is_deal = it.outcome.leg in (plan.SOLD, plan.BOUGHT)
     fields = changed_fields(it.old["document"], after, deal=is_deal)
     if not fields:
         return None
     contact_id = linked.get(it.row["contact_id"] or 0, "")
     wanted, in_place = _wanted(before, after, contact_id=contact_id)
-    if it.outcome.document is not None and not in_place:  # posted anew, so on the day that the policy says today
-        after = locks.on_open_day(ctx, it.outcome.document)
+    if it.anew is not None and not in_place and not it.left_out:  # posted anew, so as the settings say today
+        after = locks.on_open_day(ctx, it.anew)
         fields = changed_fields(it.old["document"], after, deal=is_deal)
         wanted, _ = _wanted(before, after, contact_id=contact_id)
+    if it.left_out and not in_place:
+        wanted = None
     told = "; ".join(f"{name}: {posted} → {now}" for name, posted, now in fields)
     is_unlike = it.row["movement"] in GIVES_BACK and not _is_newer(it)
     return Difference(
         old=it.old,
         fields=fields,
         wanted=wanted,
-        columns={name: it.row[name] for name in COLUMNS},
+        columns={name: it.row[name] for name in COLUMNS if name in it.row},
         in_place=in_place,
         automatic=in_place and after is not None and _leaves_suspense(ctx, before, after) and _is_confirmed(it.old),
-        message=_told_of_original(it.outcome, told) if is_unlike else _told_of(it.outcome, told),
+        message=_told_of_original(it.outcome, told) if is_unlike else _told_of(it, wanted, told),
         code=gone.UNLIKE_ORIGINAL if is_unlike else "source_changed",
     )
 
 
-def _after(ctx: Context, it: Changed) -> LedgerEntry | None:
-    return locks.where_it_stands(ctx, it.outcome.document, old=it.old) if it.outcome.document is not None else None
-
-
-def _told_of(outcome: Planned, told: str) -> str:
+def _told_of(it: Changed, wanted: Mapping[str, Any] | None, told: str) -> str:
+    outcome = it.outcome
+    if outcome.document is not None and wanted is None:
+        return (
+            f"Amnis changed this movement after it was posted ({told}). Xero cannot change that where it stands, and by your "
+            f"settings it is not posted again: {it.left_out}. Leave it as it is there, or correct it there by hand."
+        )
     if outcome.document is not None:
         return (
             f"Amnis changed this movement after it was posted ({told}). Apply the change, keep what is posted, or correct the "

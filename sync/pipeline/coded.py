@@ -25,10 +25,15 @@ class CodedRecord:
     gives_back: Found | None = None  # for returned payments and refunds: what they give back
 
 
-def coded(ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHING_REMEMBERED) -> CodedRecord:
-    """One record with its coding. `origin`: how the movement that it gives back was coded."""
+def coded(
+    ctx: Context, record: Mapping[str, Any], *, origin: Remembered = NOTHING_REMEMBERED, leaves_out: bool = True
+) -> CodedRecord:
+    """One record with its coding. `origin`: how the movement that it gives back was coded. `leaves_out`: by a rule that says
+    so; else as if that rule were not there."""
     transaction = _just_read(ctx, record) or normalised(ctx, record)
     hit = match(ctx.books.rules, transaction)
+    if hit is not None and hit.rule.then.skip and not leaves_out:
+        hit = None
     coding = code(
         transaction,
         hit=hit,

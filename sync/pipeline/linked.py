@@ -26,7 +26,8 @@ from sync.pipeline.context import Context
 
 LINK_GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
 OFFER_GONE = "offer_deleted"
-Retold = tuple[Mapping[str, Any], Mapping[str, Any], Money]  # the entry, as decided now, the movement's amount
+# The entry, with what the source has changed since, as decided now; the movement's amount.
+Retold = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Money]
 LOST = frozenset({LINK_GONE, CHANGED})
 
 
@@ -110,12 +111,12 @@ def let_go(ctx: Context, retold: Sequence[Retold]) -> list[dict[str, Any]]:
     are taken back, and a person decides. One statement, two more where one is let go. Inside `commit`."""
     if not retold:
         return []
-    ids = [one for old, _, _ in retold for one in (old["destination_id"], old["other_destination_id"]) if one]
+    ids = [one for old, *_ in retold for one in (old["destination_id"], old["other_destination_id"]) if one]
     known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids).values()
     there = {row["document_id"]: from_mirror(dict(row)) for row in known}
-    over = [it for it in retold if not _still_is(*it, there)]
+    over = [it for it in retold if not _still_is(it[0], it[1], it[3], there)]
     if over:
-        store_links.lose([old["id"] for old, _, _ in over])
+        store_links.lose([old["id"] for old, *_ in over])
     return [_asked_anew(*it) for it in over]
 
 
@@ -160,12 +161,14 @@ def _lost_its_half(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     return old["other_record_id"] is not None and row["other_record_id"] is None
 
 
-def _asked_anew(old: Mapping[str, Any], row: Mapping[str, Any], amount: Money) -> dict[str, Any]:
+def _asked_anew(
+    old: Mapping[str, Any], reads: Mapping[str, Any], row: Mapping[str, Any], amount: Money
+) -> dict[str, Any]:
     before = Money(amount=round_half_up(old["amount"], 2), currency=old["currency"])
     told = (
         "only one half of the transfer is left" if _lost_its_half(old, row)
         else f"{before} → {amount}" if before != amount
-        else "it stands on another wallet" if old["bank_account_id"] != row["bank_account_id"]
+        else "it stands on another wallet" if old["bank_account_id"] != reads["bank_account_id"]
         else "it is another kind of movement"
     )  # fmt: skip
     message = (

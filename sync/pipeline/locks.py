@@ -88,17 +88,25 @@ def redated(document: dict[str, Any], day: date) -> dict[str, Any]:
     """The document on another day, its original date told in the reference: once, and the first one."""
     before = _TOLD.search(document["reference"])
     told = before[0] if before else f"(booked {date.fromisoformat(document['date']):%d.%m.%Y})"
-    kept = _TOLD.sub("", document["reference"])[: REFERENCE_ROOM - len(told) - 1].strip()
-    return {**document, "date": day.isoformat(), "reference": f"{kept} {told}".strip()}
+    return {**document, "date": day.isoformat(), "reference": _telling(document["reference"], told)}
 
 
-def where_it_stands(ctx: Context, after: LedgerEntry, *, old: Mapping[str, Any]) -> LedgerEntry:
-    """What the movement calls for now, on the day where its posted document stands: the lock that moved it there is no change
-    at the source, and lifted it moves nothing back. `old`: the entry; where its booking date is another by now, see below."""
-    stands = date.fromisoformat(old["document"]["date"])
-    if old["booking_date"] not in (None, stands) and after.date == old["booking_date"]:
-        return _on(after, stands)
-    return on_open_day(ctx, after)
+def _telling(reference: str, told: str) -> str:
+    kept = _TOLD.sub("", reference)[: REFERENCE_ROOM - len(told) - 1].strip()
+    return f"{kept} {told}".strip()
+
+
+def on_its_own_day(document: dict[str, Any]) -> dict[str, Any]:
+    """Without the date that a lock had told."""
+    return {**document, "reference": _TOLD.sub("", document["reference"]).strip()}
+
+
+def where_it_stands(document: dict[str, Any], *, posted: Mapping[str, Any]) -> dict[str, Any]:
+    """The document on the day of the posted one. What a lock moved there still tells its own date; a lock that came or went
+    since moves nothing."""
+    told = _TOLD.search(posted["reference"])
+    kept = {**document, "date": posted["date"]}
+    return {**kept, "reference": _telling(document["reference"], told[0])} if told else kept
 
 
 def on_open_day(ctx: Context, entry: LedgerEntry) -> LedgerEntry:

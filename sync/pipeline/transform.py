@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, halves, late, linked, origins, rests, returned, sides
+from sync.pipeline import findings, halves, late, linked, origins, rests, returned, sides, since
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -59,9 +59,16 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         standing = _standing([record["id"] for record in records])
         rules = replace(planning_rules(ctx), booked=halves.booked(ctx, standing.values()), rivals=rivals)
         markers = _Markers(ctx, rows, standing)
-        outcomes = [outcome for unit in _units(rows) for outcome in _planned(ctx, unit, rules, markers)]
+        units = list(_units(rows))
+        outcomes = [outcome for unit in units for outcome in _planned(ctx, unit, rules, markers)]
+
+        def planning(unit: Sequence[CodedRecord], by: plan.Rules) -> tuple[plan.Outcome, ...]:
+            return _planned(ctx, unit, by, markers)
+
+        outcomes, then = since.look_back(ctx, units, outcomes, standing, planning=planning, rules=rules)
         outcomes = allocate(ctx, outcomes, markers)
-        _write(ctx, records, outcomes, standing, markers)
+        then = replace(then, planned=allocate(ctx, then.planned, markers))
+        _write(ctx, records, outcomes, standing, markers, then)
         late.look_again(ctx, rows, standing)
         returned.keep(ctx, rows)
     if len(records) < limit:
@@ -82,7 +89,9 @@ def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     return units.values()
 
 
-def _planned(ctx: Context, unit: list[CodedRecord], rules: plan.Rules, markers: _Markers) -> tuple[plan.Outcome, ...]:
+def _planned(
+    ctx: Context, unit: Sequence[CodedRecord], rules: plan.Rules, markers: _Markers
+) -> tuple[plan.Outcome, ...]:
     return plan_unit(tuple(part_of(ctx, row) for row in unit), markers=markers, rules=rules)
 
 
@@ -158,6 +167,7 @@ def _write(
     outcomes: Sequence[plan.Outcome],
     standing: Mapping[tuple[int, str], dict[str, Any]],
     markers: _Markers,
+    then: since.Then,
 ) -> None:
     outcomes, options = with_options(ctx, outcomes)
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
@@ -176,11 +186,14 @@ def _write(
             "marker": markers[outcome.part.record_id, outcome.leg],
         }
         if old is not None and linked.is_outdated(old, row):
-            retold.append((old, row, outcome.part.transaction.amount))
+            if not since.same_said(said := then.of(outcome), outcome):
+                reads, _ = since.carried(ctx, old, row, outcome, said)
+                retold.append((old, reads, row, outcome.part.transaction.amount))
         elif old is None or _may_rewrite(old, row):
             fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
         elif old["destination_id"] is not None or old["held_back"]:
-            changed.append(Changed(old=old, row=row, outcome=outcome))
+            row["decided_from"] = _said_now(outcome.part.record_id, by_record)
+            changed.append(_changed(ctx, old, row, outcome, then))
     fresh += linked.let_go(ctx, retold)
     moves += linked.withdrawn(
         standing.values(), {it.part.record_id: it.reason for it in outcomes if isinstance(it, Skipped)}
@@ -193,6 +206,19 @@ def _write(
     returned.decide_anew(returned.coded_otherwise(fresh, standing))
     store.move_entries(_with_revisions(moves, standing, by_record, revisions), run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
+
+
+def _changed(ctx: Context, old: Mapping[str, Any], row: dict[str, Any], outcome: Planned, then: since.Then) -> Changed:
+    row, carried = since.carried(ctx, old, row, outcome, then.of(outcome))
+    left_out = then.left_out.get((outcome.part.record_id, outcome.leg), "")
+    return Changed(old=old, row=row, outcome=carried, anew=outcome.document, left_out=left_out)
+
+
+def _said_now(record_id: int, records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the source says of the whole unit."""
+    unit = records[record_id]["unit"]
+    ids = [pk for pk, record in records.items() if record["unit"] == unit] if unit else [record_id]
+    return {str(pk): records[pk]["payload"] for pk in ids}
 
 
 def _with_revisions(
@@ -266,7 +292,7 @@ def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
         "amount", "currency", "posted_rate", "generation", "contact_id", "destination_type", "marker",
         "note", "findings", "read_back", "other_destination_id", "other_record_id", "bank_account_id",
-        "booking_date",
+        "booking_date", "decided_from",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 

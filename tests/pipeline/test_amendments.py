@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from sync import proposals, services, undoing
+from sync import backfilling, proposals, services, undoing
 from sync.models import Amendment, Event
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
-from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.conftest import DEFAULTS, ORGANISATION, World
 from tests.pipeline.test_undo import ALICE, amendments, carry_out, undo
 
 D = Decimal
@@ -170,9 +171,8 @@ def test_a_refund_leaves_suspense_with_its_purchase(world: World, told: str) -> 
     row = world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", executed_on=MARCH)
     world.amnis.card(amount="86.40", merchant="RESTAURANT MUSTER", refund=True, executed_on=date(2026, 3, 9))
     world.settle()
-    assert sorted({line["AccountCode"] for it in world.books.bank_transactions() for line in it["LineItems"]}) == [
-        "880"
-    ]
+    posted = {line["AccountCode"] for it in world.books.bank_transactions() for line in it["LineItems"]}
+    assert posted == ({"880"} if told == "after both are posted" else set()), "held, and its refund with it"
 
     completed(world, row)
     world.settle()
@@ -498,3 +498,93 @@ def test_a_document_edited_to_a_third_amount_is_told_although_the_change_was_kep
     assert world.codes() == ["read_back_differs"], "43.00 is not what was posted"
     corrected(world, "41.15")
     assert (world.states(), world.books.balance("090")) == (["confirmed"], D("-41.15"))
+
+
+# ------------------------------------------------------------------- our own settings
+
+SKIP = {
+    "name": "Bookkeeping elsewhere",
+    "when": {"all": [{"field": "counterparty", "op": "contains", "value": "Lieferant"}]},
+    "then": {"skip": True},
+}
+
+
+def first_day_moves(world: World) -> None:
+    backfilling.cutoff_move(
+        tenant_id=world.tenant.pk, flow_id=world.flow_id, cutoff=date(2026, 4, 1), actor="alice@muster.example"
+    )
+
+
+def as_amnis_says(world: World, row: int, **fields: Any) -> None:
+    world.amnis.change(row, **fields)
+    world.settle()
+
+
+def test_our_own_settings_are_never_told_as_a_word_of_amnis_and_touch_nothing_posted(world: World) -> None:
+    """Each setting holds for what is not posted yet: a word more at Amnis brings none of them into the books."""
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    deal = world.amnis.fx(sold=(1, "1000.00"), bought=(2, "1050.00"), value_on=MARCH, dealt_on=MARCH)
+    transfer = world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    rows = [row, *(int(one or 0) for one in (deal.paid, deal.received, transfer.paid))]
+    books = [world.books.bank_transactions(), world.books.bank_transfers()]
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ALICE}
+
+    settings: list[Callable[[], object]] = [
+        lambda: world.set_flow(defaults={**DEFAULTS, "expense": "429", "fx_clearing": "820"}),
+        lambda: services.rule_save(spec=SKIP, **whose),
+        lambda: services.mapping_ignore(source_account_id="8", reason="old wallet", **whose),
+        lambda: first_day_moves(world),
+    ]
+    for words, change in enumerate(settings):
+        change()
+        for one in rows:
+            world.amnis.change(one, comment=f"{words} words more")
+        world.settle()
+        assert set(world.states()) == {"confirmed"}
+
+    assert [world.books.bank_transactions(), world.books.bank_transfers()] == books
+    assert amendments(world) == []
+
+
+def test_of_a_changed_movement_only_what_amnis_changed_is_applied(world: World) -> None:
+    """Posted with 41.15 on 400; the default is 429 by now. 45.15 is Amnis' word, 429 is not. Then Amnis takes it back."""
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    world.set_flow(defaults={**DEFAULTS, "expense": "429"})
+
+    for amount in ("45.15", "41.15"):
+        as_amnis_says(world, row, amount=f"-{amount}")
+        [asked] = world.entries()
+        assert "429" not in asked.findings[0]["message"]
+        assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=asked.pk, actor=ALICE) is not None
+        carry_out(world)
+        [document] = world.books.bank_transactions()
+        assert [(line["AccountCode"], D(str(line["LineAmount"]))) for line in document["LineItems"]] == [
+            ("400", D(amount))
+        ]
+        assert (D(str(document["Total"])), world.states()) == (D(amount), ["confirmed"])
+
+
+def test_what_a_setting_leaves_out_by_now_still_changes_with_amnis_and_is_withdrawn_by_amnis_alone(
+    world: World,
+) -> None:
+    """Before the first day of today, but in the books: its amount is Amnis' to change. Another beneficiary would have it
+    posted anew, which the settings do not do; so nothing is offered that would lose it."""
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    first_day_moves(world)
+
+    as_amnis_says(world, row, amount="-45.15")
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
+    carry_out(world)
+    assert (world.books.balance("090"), world.states()) == (D("-45.15"), ["confirmed"])
+
+    world.amnis.change_detail(row, beneficiary={"name": "Neu GmbH", "country": "CH"}, beneficiaryName="Neu GmbH")
+    world.settle()
+    assert "not posted again: booked before the cut-off" in world.entries()[0].findings[0]["message"]
+    assert not proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk)
+
+    as_amnis_says(world, row, executed=False)
+    assert (world.codes(), world.books.balance("090")) == (["source_withdrew"], D("-45.15"))
+    assert "not executed" in world.entries()[0].findings[0]["message"]

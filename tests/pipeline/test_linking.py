@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from sandbox.xero import bank_transfers
 from sandbox.xero.people import People
-from sync import linking, proofs, services
+from sync import backfilling, linking, proofs, services
 from sync.models import Entry, Flow
 from sync.proving import flow_prove
 from tenants.models import AuditEvent
@@ -466,6 +467,33 @@ def test_a_link_holds_where_amnis_says_the_same_money_in_other_words(world: Worl
 
     assert [(entry.state, entry.destination_id) for entry in world.entries()] == [("duplicate", document)]
     assert proof(world)["balanced"]
+
+
+def test_a_link_holds_whatever_becomes_of_our_own_settings(world: World) -> None:
+    """The first day moves on, the wallet is left out, a purchase waits until it is complete: Amnis says none of it. What
+    Amnis does say, another amount, is told as ever."""
+    document = typed(world, "SPEND", "900.00")
+    row = world.amnis.card(amount="900.00", merchant="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    link(world, *world.entries())
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": BOB}
+
+    settings: list[Callable[[], object]] = [
+        lambda: world.set_flow(policies={"card_incomplete": "wait"}),
+        lambda: backfilling.cutoff_move(cutoff=date(2026, 4, 1), **whose),
+        lambda: services.mapping_ignore(source_account_id="1", reason="old wallet", **whose),
+    ]
+    for words, change in enumerate(settings):
+        change()
+        world.amnis.change(row, comment=f"{words} words more")
+        world.settle()
+        assert [(entry.state, entry.destination_id) for entry in world.entries()] == [("duplicate", document)]
+
+    world.amnis.change(row, amount="-907.00")
+    world.settle()
+    assert world.states() == ["review"]
+    assert "CHF -900.00 → CHF -907.00" in world.entries()[0].findings[0]["message"]
+    assert world.books.balance("090") == D("-900.00")
 
 
 def test_a_linked_movement_that_amnis_withdraws_is_for_a_person_until_it_is_left_out(world: World) -> None:

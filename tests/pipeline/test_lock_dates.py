@@ -214,6 +214,32 @@ def test_a_changed_amount_is_applied_on_the_day_where_the_lock_had_it_posted(wor
     assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
 
 
+def test_a_month_that_is_locked_after_posting_moves_nothing(world: World) -> None:
+    """All stand on 04.03. with the lock still open. Then March is locked: a word more at Amnis is no change of the day, and
+    an amount that is applied once the period is open again stays in March."""
+    world.set_flow(policies={"lock_date": "next_open_day"})
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    deal = world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=MARCH)
+    transfer = world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    lock(world)
+    world.amnis.payout(amount="1.00", to="Lieferant Exempla AG", executed_on=date(2026, 4, 9))
+    world.set_flow(lock_read_at=None)
+    for one in (row, int(deal.paid or 0), int(deal.received or 0), int(transfer.paid or 0)):
+        world.amnis.change(one, comment="a word more")
+    world.settle()
+    assert set(world.states()) == {"confirmed"}
+
+    world.amnis.change(row, amount="-45.15")
+    world.settle()
+    lock(world, date(2026, 2, 28))
+    world.set_flow(lock_read_at=None)
+    apply(world)
+
+    assert {str(it["Total"]): it["DateString"][:10] for it in world.books.bank_transactions()}["45.15"] == "2026-03-04"
+    assert [it["DateString"][:10] for it in world.books.bank_transfers()] == ["2026-03-04"]
+
+
 def test_a_date_that_amnis_changes_itself_follows_the_policy(world: World) -> None:
     """From 02.03. to 09.03. both are behind the lock: the document stays. To 07.04. it follows, and says no other day."""
     row = moved_by_the_lock(world)
