@@ -13,7 +13,7 @@ from typing import Any
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import MirrorDocument
 from sync import store_amend
-from sync.domain import amending, documents, match
+from sync.domain import amending, documents, match, plan
 from sync.models import Amendment, EntryState
 from sync.models import MirrorDocument as MirrorRow
 from sync.models.amendment import ON_THE_WAY
@@ -96,6 +96,8 @@ def _why(old: Old) -> str:
         return "Xero shows again what was posted"
     if gone.UNLIKE_ORIGINAL in codes(old):
         return "coded like what it gives back again"
+    if old["leg"] in (plan.SOLD, plan.BOUGHT):
+        return "it stands as the other half of its exchange calls for"
     return "the source says again what is posted"
 
 

@@ -6,6 +6,7 @@ A document of somebody else that is linked to it, and one of ours that the accou
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from connectors.contract.records import DocumentKind, MirrorDocument
 from connectors.models import Reference
@@ -16,6 +17,7 @@ from sync.pipeline import mirror, returned
 from sync.pipeline.coded import coded
 from sync.pipeline.context import Context
 
+DEAD = ("DELETED", "VOIDED")
 NEXT = 1200  # of the rows that are due; a slice takes fewer, and may pass over some
 _RECORD = ("id", "account_id", "source_id", "fingerprint", "content_hash", "payload", "source_updated_at")
 
@@ -57,14 +59,17 @@ def _posted(ctx: Context) -> list[Entry]:
 
 
 def _otherwise(ctx: Context, posted: Iterable[Entry]) -> list[Entry]:
-    """Those that somebody else made, or that read otherwise than when we read them back."""
+    """Those that somebody else made, or that read otherwise than when we read them back, or stand there no longer."""
     ids = [entry.destination_id for entry in posted]
     known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids)
-    shown = {row["document_id"]: row for row in known.values("document_id", "lines_hash", "contact_id")}
+    shown: dict[str, dict[str, Any]] = {
+        row["document_id"]: dict(row) for row in known.values("document_id", "lines_hash", "contact_id", "status")
+    }
     return [
         entry
         for entry in posted
         if entry.state == EntryState.DUPLICATE
+        or shown.get(entry.destination_id or "", {}).get("status") in DEAD
         or any(
             value and value != shown.get(entry.destination_id or "", {}).get(name, value)
             for name, value in (entry.read_back or {}).items()

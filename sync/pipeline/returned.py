@@ -109,9 +109,13 @@ def _origins_of(
 
 
 def keep(ctx: Context, rows: Iterable[CodedRecord]) -> None:
-    """Store what gives back what, also of what nothing was found yet: one statement, and none where the slice has no such
-    movement. Inside `commit`."""
+    """Store what gives back what, also of what nothing was found yet, and that what was withdrawn gives nothing back: a
+    statement each, and none where the slice has no such movement. Inside `commit`."""
+    rows = list(rows)
     links = [_link(ctx, row.record["id"], row.gives_back) for row in rows if row.gives_back is not None]
+    over = [row.record["id"] for row in rows if _gave_back(row)]
+    if over:
+        ReturnLink.objects.filter(flow=ctx.flow, record__in=over).update(given=None)
     if links:
         ReturnLink.objects.bulk_create(
             links,
@@ -175,6 +179,13 @@ def _link(ctx: Context, record_id: int, found: Found) -> ReturnLink:
 
 def _gives_back(row: CodedRecord) -> bool:
     return row.transaction.movement in GIVES_BACK and row.transaction.execution is Execution.EXECUTED
+
+
+def _gave_back(row: CodedRecord) -> bool:
+    return row.transaction.movement in GIVES_BACK and row.transaction.execution in (
+        Execution.CANCELLED,
+        Execution.PENDING,
+    )
 
 
 def _in_time(ctx: Context, row: CodedRecord) -> tuple[str, str, int, str]:
@@ -282,7 +293,8 @@ def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
         lines = lines_that_stand(reading.document, total=document.total.amount)
         contact = reading.contact_name or contact
     is_paid = reading is not None and reading.document is not None and reading.document.kind in _PAYMENTS
-    lost = _not_in_the_books(entry) or ("" if lines or is_paid else UNCLEAR)
+    is_gone = reading is not None and reading.document is not None and not reading.document.is_live
+    lost = _not_in_the_books(entry) or (GONE if is_gone else "") or ("" if lines or is_paid else UNCLEAR)
     return _origin(record.pk, transaction, day, () if lost else lines, contact, lost=lost)
 
 

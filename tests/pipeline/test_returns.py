@@ -444,6 +444,40 @@ def test_a_refund_waits_for_a_purchase_that_could_not_be_coded_yet(world: World)
     assert set(world.states()) == {"confirmed"}
 
 
+def test_what_comes_back_of_a_payout_deleted_in_xero_a_moment_ago_is_asked_about(world: World) -> None:
+    """The hourly look has not noticed yet."""
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    people(world).delete(str(world.entries()[0].destination_id))
+
+    comes_back(world)
+
+    assert world.books.bank_transactions() == []
+    [told] = asked_about(world, "return_changed")
+    assert "undone or deleted" in told
+
+
+def test_a_refund_that_amnis_withdrew_gives_nothing_back_any_more(world: World) -> None:
+    """94.00 bought, given back, withdrawn and undone; the same under another number is the whole again."""
+    shop: dict[str, Any] = {"amount": "94.00", "merchant": "HOTEL BEISPIEL"}
+    world.amnis.card(category="Reisekosten", executed_on=MARCH, **shop)
+    refund = world.amnis.card(refund=True, executed_on=date(2026, 3, 9), **shop)
+    world.settle()
+    world.amnis.change(refund, executed=False)
+    world.amnis.change_detail(refund, status="canceled")
+    world.settle()
+    first = next(entry.pk for entry in world.entries() if entry.movement == "card_refund")
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=first, actor=ACTOR) is not None
+    carry_out(world)
+
+    world.amnis.card(refund=True, executed_on=LATER, **shop)
+    world.settle()
+
+    assert received(world) == [("HOTEL BEISPIEL", [("493", D("94.00"), "NONE")])]
+    assert asked_about(world, "refund_exceeds") == []
+    assert world.books.balance("090") == D("0.00")
+
+
 def earlier_first_day(world: World) -> None:
     cutoff_move(tenant_id=world.tenant.pk, flow_id=world.flow_id, cutoff=date(2025, 12, 1), actor=ACTOR)
     world.settle()
