@@ -269,7 +269,10 @@ def _former(row: Mapping[str, Any], organisation_id: str) -> tuple[str, ...]:
 
 
 def _ours(row: Mapping[str, Any], organisation_id: str) -> Ours:
-    offer = next((it["detail"] for it in row["findings"] or () if it["code"] == foreign.CODE), "")
+    offer, parts = (
+        next((it["detail"] for it in row["findings"] or () if it["code"] == code), "")
+        for code in (foreign.CODE, foreign.IN_PARTS)
+    )
     return Ours(
         state=row["state"],
         reason=row["reason"] or "",
@@ -287,5 +290,6 @@ def _ours(row: Mapping[str, Any], organisation_id: str) -> Ours:
         kind=row["destination_type"] or "",
         former=_former(row, organisation_id),
         offered=tuple(offer.split("+")) if offer else (),
+        in_parts=tuple(parts.split("+")) if parts else (),
         offer_fits=foreign.can_link(row["findings"] or ()),
     )

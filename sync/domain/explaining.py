@@ -195,6 +195,12 @@ def link_step(state: str, *, is_offered: bool = False, fits: bool = True, is_res
     return "Open the movement and try it again: this document is offered for the link then, or it says why not."
 
 
+def offered(*, source_id: str, fits: bool) -> tuple[str, str, str]:
+    """(cause, explanation, next step) of a document of which a person is asked whether it is this movement."""
+    said = f"It looks like {_named(source_id, None)}, which is not posted and to which it is offered: entered by hand."
+    return "typed", said, link_step("review", is_offered=True, fits=fits)
+
+
 def unexpected(
     *,
     kind: str,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -59,6 +59,7 @@ class Ours:
     kind: str = ""  # of the document
     former: tuple[str, ...] = ()  # documents that were linked to it and markers under which it was posted, before these
     offered: tuple[str, ...] = ()  # documents of others that a person is asked about
+    in_parts: tuple[str, ...] = ()  # the same of several that make it together
     offer_fits: bool = True  # can they stand for the whole movement, and for nothing else?
 
     @property
@@ -154,6 +155,30 @@ def planned_day(row: SourceRow, mine: Ours) -> date:
     own = own_day(row, mine)
     is_moved = mine.booked is not None and own != mine.booked
     return own if is_moved or mine.day is None else mine.day
+
+
+def is_gone(mine: Ours | None, found: Leg | None) -> bool:
+    """Posted, and nothing of it stands in the books."""
+    return found is None and mine is not None and mine.document_id != "" and not mine.moving
+
+
+def day_of(row: SourceRow, mine: Ours | None, found: Leg | None) -> date:
+    """On which day it counts."""
+    if found is not None:
+        return found.day
+    return planned_day(row, mine) if mine is not None and is_gone(mine, found) else row.booking_date
+
+
+def wholes(
+    rows: Sequence[SourceRow], pairs: Sequence[Leg | None], ours: Mapping[str, Ours]
+) -> Iterator[tuple[SourceRow, Ours | None, Leg | None]]:
+    """Movements that became a payment and a rest, which follow each other, as the one that somebody may have entered whole.
+    With what we say of it, and one of its documents that stands."""
+    for place, rest in enumerate(rows):
+        if rest.is_rest and rest.amount:
+            paid = rows[place - 1]
+            whole = replace(paid, amount=paid.amount + rest.amount)
+            yield whole, ours.get(paid.fingerprint), pairs[place - 1] or pairs[place]
 
 
 def known_of(legs: Iterable[Leg], ours: Mapping[str, Ours]) -> dict[str, list[tuple[str, Ours]]]:

@@ -19,7 +19,20 @@ from sync.domain import explaining
 from sync.domain.alike import PAYMENTS, Alike, adding_up, made_of, nearest
 from sync.domain.explaining import held_action
 from sync.domain.match import signed
-from sync.domain.pairing import EVER, Leg, Ours, SourceRow, Span, Undated, known_of, own_day, pair, planned_day
+from sync.domain.pairing import (
+    EVER,
+    Leg,
+    Ours,
+    SourceRow,
+    Span,
+    Undated,
+    day_of,
+    is_gone,
+    known_of,
+    own_day,
+    pair,
+    wholes,
+)
 from sync.domain.unproved import Stray, says, unproved, verdict
 
 
@@ -171,8 +184,12 @@ def prove(
     books = list({leg.side: leg for leg in books}.values())  # a list that shifted shows some twice
     bank_of = {wallet.source_account_id: wallet.bank_account_id for wallet in wallets}
     told = _Told(span=span, standing={leg.document_id for leg in books}, not_looked_up=not_looked_up)
-    for row, found in zip(rows, pair(rows, ours, books, bank_of), strict=True):
+    pairs = pair(rows, ours, books, bank_of)
+    for row, found in zip(rows, pairs, strict=True):
         _count_row(result, told, row, ours.get(row.fingerprint), found, bank_of[row.account_id])
+    for whole, mine, found in wholes(rows, pairs, ours):
+        if not result.is_foreign(whole.account_id, whole.currency):
+            told.may_be_others(whole, mine, found, bank_of[whole.account_id])
     for one in undated:
         _count_undated(result, told, one, ours.get(one.fingerprint))
     told.strays = {document: stray for stray in strays for document in stray.documents}
@@ -201,7 +218,18 @@ class _Told:
     gone: dict[tuple[str, Decimal], list[Alike]] = field(
         default_factory=lambda: defaultdict(list)
     )  # posted, and the document stands no more; of all days that were read
-    held_as: dict[int | None, Ours] = field(default_factory=dict)  # by record
+    held_as: dict[int | None, Ours] = field(default_factory=dict)  # by record; of one in two parts its payment
+    offered: Mapping[str, Ours] = field(
+        default_factory=dict
+    )  # by document of others: the movement that it is offered to
+    parts: Mapping[str, Ours] = field(default_factory=dict)  # the same of those that make one movement together
+
+    def may_be_others(self, row: SourceRow, mine: Ours | None, found: Leg | None, bank: str) -> None:
+        """Documents of others may be this movement as well."""
+        gone, day = is_gone(mine, found), day_of(row, mine, found)
+        if gone or day in self.span:
+            alike = self.gone if gone else self.posted if found else self.held
+            alike[bank, row.amount].append(Alike(day, row, mine.record if mine else None))
 
 
 def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, found: Leg | None, bank: str) -> None:
@@ -209,8 +237,7 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     if found is not None:
         told.claimed.add(found.side)
         told.claimed_documents.add(found.document_id)
-    gone = found is None and mine is not None and mine.document_id != "" and not mine.moving
-    day = found.day if found else planned_day(row, mine) if gone and mine is not None else row.booking_date
+    gone, day = is_gone(mine, found), day_of(row, mine, found)
     item: dict[str, Any] = {
         "source": row.account_id,
         "source_id": row.source_id,
@@ -221,9 +248,8 @@ def _count_row(result: Balance, told: _Told, row: SourceRow, mine: Ours | None, 
     }
     if found is not None and mine is not None:
         _tell_day(result, told, item, row, mine, found)
-    alike = told.gone if gone else told.posted if found else told.held
-    if (gone or day in told.span) and not result.is_foreign(row.account_id, row.currency):
-        alike[bank, row.amount].append(Alike(day, row, item["record"]))
+    if not result.is_foreign(row.account_id, row.currency):
+        told.may_be_others(row, mine, found, bank)
     if day not in told.span:
         return
     _add(result, row, day, is_posted=found is not None or gone)
@@ -262,7 +288,7 @@ def _count_undated(result: Balance, told: _Told, one: Undated, mine: Ours | None
 def _tell_held(result: Balance, told: _Told, item: Mapping[str, Any], amount: Decimal, mine: Ours | None) -> None:
     state, reason = (mine.state, mine.reason) if mine else ("fetched", explaining.NOT_FETCHED)
     if mine is not None:
-        told.held_as[mine.record] = mine
+        told.held_as.setdefault(mine.record, mine)
     told_of = result.skipped if state == "skipped" and not amount else result.held_items
     kind = "half_undone" if mine is not None and mine.halfway else state
     action = held_action(kind, reason)
@@ -334,6 +360,8 @@ def _count_books(
     markers = Counter((leg.marker, leg.account_id) for leg in legs_here if leg.marker)
     inside = [leg for leg in legs_here if leg.day in told.span]
     told.known = known_of((leg for leg in inside if leg.side not in told.claimed), ours)
+    told.offered = {document: mine for mine in ours.values() for document in mine.offered}
+    told.parts = {document: mine for mine in ours.values() for document in mine.in_parts}
     for leg in inside:
         wallet = source_of[leg.account_id]
         lines = (result.accounts[wallet.source_account_id], result.days[wallet.source_account_id][leg.day])
@@ -369,6 +397,9 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
     known = None if twin else _known(leg, told)
     if known is not None:
         return known
+    asked = None if twin else _asked_about(leg, told)
+    if asked is not None:
+        return asked
     waits, gone, posted = (
         nearest(alike.get((leg.account_id, leg.amount), ()), leg.day) for alike in (told.held, told.gone, told.posted)
     )
@@ -379,7 +410,7 @@ def _explained(leg: Leg, told: _Told, *, twin: bool) -> dict[str, Any]:
         twin=twin,
         reconciled=leg.reconciled,
         waits=waits.source_id if waits else "",
-        link=_link_step(leg, told.held_as.get(waits.record)) if waits else "",
+        link=_link_step(leg, waits, told.held_as.get(waits.record)) if waits else "",
         gone=gone.source_id if gone else "",
         posted=posted.source_id if posted else "",
     )
@@ -411,12 +442,29 @@ def _explain_sums(result: Balance, told: _Told, legs: Sequence[Leg]) -> None:
         item |= dict(zip(("cause", "explanation", "action"), says, strict=True)) | {"record": one.record}
 
 
-def _link_step(leg: Leg, mine: Ours | None) -> str:
+def _asked_about(leg: Leg, told: _Told) -> dict[str, Any] | None:
+    """A document, of whatever day, of which a person is asked whether it is a movement, or is one together with others."""
+    mine, whole = told.offered.get(leg.document_id), told.parts.get(leg.document_id)
+    if mine is not None:
+        says = explaining.offered(source_id=mine.source_id, fits=mine.offer_fits)
+    elif whole is not None:
+        day, others = whole.booked or leg.day, len(whole.in_parts) - 1
+        says = explaining.part_of(source_id=whole.source_id, day=day, others=others, is_posted=False)
+    else:
+        return None
+    asked = mine or whole
+    return dict(zip(("cause", "explanation", "action"), says, strict=True)) | {
+        "record": asked.record if asked else None
+    }
+
+
+def _link_step(leg: Leg, waits: Alike, mine: Ours | None) -> str:
     """What to do where this document looks like a movement that is held."""
     if mine is None:
         return explaining.link_step("fetched")
+    is_part = waits.row.is_rest or (bool(mine.share) and mine.share == waits.row.amount)
     return explaining.link_step(
-        mine.state, is_offered=leg.document_id in mine.offered, fits=mine.offer_fits, is_rest=bool(mine.share)
+        mine.state, is_offered=leg.document_id in mine.offered, fits=mine.offer_fits, is_rest=is_part
     )
 
 

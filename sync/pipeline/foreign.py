@@ -10,13 +10,13 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from connectors.contract.money import Money, round_half_up
-from connectors.contract.records import BankTransaction, LedgerEntry, MirrorDocument
+from connectors.contract.records import BankTransfer, BatchPayment, LedgerEntry, MirrorDocument, Payment
 from sync import store_links
-from sync.domain import lookalikes
+from sync.domain import lookalikes, rests
 from sync.domain.booking import SETTLES_WITHIN, SEVERAL_DAYS, possible_days
 from sync.domain.in_parts import Whole, in_parts
 from sync.domain.lookalikes import Claim
-from sync.domain.match import PAYMENTS, signed
+from sync.domain.match import PAYMENTS, account_of, signed
 from sync.models import Entry, Record
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import coded, confirm, findings
@@ -60,13 +60,22 @@ def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerE
 
 
 def _whole(row: Entry, entry: LedgerEntry) -> list[Whole]:
-    """What somebody may have entered in several documents: money of one contact that stands alone."""
-    contact_id = (row.contact.contact_id or "") if row.contact is not None else ""
-    if IN_PARTS in row.accepted or row.unit or not contact_id or not isinstance(entry, BankTransaction):
+    """What somebody may have entered in several documents: money of one contact that stands alone, or is a payment and a rest."""
+    contact_id = _contact_of(row, entry)
+    is_half = row.unit and not row.unit.startswith(rests.UNIT)
+    if IN_PARTS in row.accepted or is_half or not contact_id or isinstance(entry, BankTransfer):
         return []
     days = tuple(day for day in {entry.date, row.booking_date} if day is not None)
-    whole = Whole(key=row.pk, account_id=entry.bank_account_id, contact_id=contact_id, amount=signed(entry), days=days)
+    whole = Whole(key=row.pk, account_id=account_of(entry), contact_id=contact_id, amount=signed(entry), days=days)
     return [whole]
+
+
+def _contact_of(row: Entry, entry: LedgerEntry) -> str:
+    """Whose money it is; a payment's invoices say it. "" where nobody or more than one."""
+    if isinstance(entry, Payment | BatchPayment):
+        found = {part.contact_id for part in entry.allocations}
+        return found.pop() if len(found) == 1 else ""
+    return (row.contact.contact_id or "") if row.contact is not None else ""
 
 
 def _days_of(ctx: Context, records: Mapping[int, int]) -> dict[int, frozenset[date]]:

@@ -268,7 +268,9 @@ def test_a_document_that_looks_like_a_held_row_says_which_one() -> None:
     rows = [row(1, "100.00")]
 
     result = balance(
-        rows, {1: replace(held("no contact"), offered=("d7",))}, document(7, "100.00", marker="", day=NEXT)
+        rows,
+        {1: replace(held("no contact"), offered=("d7",), source_id="1")},
+        document(7, "100.00", marker="", day=NEXT),
     )
 
     [item] = result.unexpected
@@ -378,6 +380,39 @@ def test_payments_that_make_one_movement_together_name_it_and_are_not_to_be_acce
     }  # fmt: skip
     assert said in told["d7"]["explanation"]
     assert not told["d7"]["action"].startswith("Accept")
+
+
+@pytest.mark.parametrize("amounts", [("480.00",), ("300.00", "180.00")])
+def test_what_was_posted_as_a_payment_and_a_rest_is_named_beside_the_same_money_entered_again(
+    amounts: tuple[str, ...],
+) -> None:
+    """480.00 = 120.00 paid + 360.00 on suspense. Entered by hand as one receipt, or as two payments: neither is 120 or 360."""
+    ours = {
+        "v1:1": posted(1, share=D("120"), record=31, source_id="1"),
+        "v1:1:rest": posted(2, share=D("360"), record=31),
+    }
+    own = [document(1, "120.00", kind="PAYMENT", incoming=True), document(2, "360.00")]
+    by_hand = [document(n, it, marker="", kind="PAYMENT", incoming=True) for n, it in enumerate(amounts, start=7)]
+
+    rows = in_parts(row(1, "480.00"), ours)
+    result = prove(wallets=[CHF], rows=rows, ours=ours, books=legs([*own, *by_hand]))
+
+    assert [(it["cause"], it["record"]) for it in result.unexpected] == [("double", 31)] * len(amounts)
+    assert all("movement 1" in it["explanation"] for it in result.unexpected)
+    assert result.accounts["1"].source_sum == 480
+    assert result.accounts["1"].movements == 1
+
+
+def test_a_document_that_is_offered_to_a_movement_names_it_on_whatever_day_it_stands() -> None:
+    """By its reference, or on the first open day: not near the movement, and still the one that a person is asked about."""
+    asked = replace(held("already in Xero"), offered=("d7",), record=31, source_id="1")
+
+    [item] = balance(
+        [row(1, "100.00")], {1: asked}, document(7, "100.00", marker="", day=DAY + timedelta(30))
+    ).unexpected
+
+    assert (item["cause"], item["record"], item["action"]) == ("typed", 31, "Link it to that movement.")
+    assert "movement 1" in item["explanation"]
 
 
 def test_a_payment_that_is_the_sum_of_two_posted_movements_names_both() -> None:

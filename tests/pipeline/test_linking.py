@@ -577,6 +577,20 @@ def test_the_advice_to_link_ends_with_the_document_that_was_offered(world: World
     assert (world.states(), world.books.balance("090")) == (["confirmed"], D("100.00"))
 
 
+def test_the_proof_advises_to_link_what_is_offered_by_its_reference(world: World) -> None:
+    """Ten days apart: no day brings the two together, their reference does."""
+    reference = "210000000003139471430009017"
+    typed(world, "SPEND", "41.15", day="2026-03-12", text=reference)
+    world.amnis.payout(amount="41.15", to="Beispiel AG", reference=reference, executed_on=MARCH)
+    world.settle()
+
+    [item] = proof(world)["unexpected"]
+
+    assert (item["action"], item["record"]) == ("Link it to that movement.", world.entries()[0].record_id)
+    assert link(world, *world.entries()).linked == 1
+    assert proof(world)["balanced"]
+
+
 def typed_in_parts(world: World) -> None:
     """A receipt of 480.00 as it was entered by hand: 300.00 on an invoice, and 180.00 beside it."""
     line = {"Description": "Ware", "Quantity": 1, "UnitAmount": 300, "AccountCode": "200", "TaxType": "NONE"}

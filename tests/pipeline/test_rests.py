@@ -26,6 +26,7 @@ from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
 from tests.pipeline.conftest import DEFAULTS, ORGANISATION, World
 from tests.pipeline.test_invoices import invoice, standing
+from tests.pipeline.test_linking import typed
 
 D = Decimal
 MARCH = date(2026, 3, 20)
@@ -43,6 +44,43 @@ def overpay(world: World, *, amount: str = "500.00", **about: Any) -> int:
     invoice(world, "RE-2026-7010", "480.00")
     about = {"payer": "Beispiel AG", "reference": "RE-2026-7010", **about}
     return world.amnis.pay_in(amount=amount, executed_on=MARCH, **about)
+
+
+def pay_by_hand(world: World, number: str, amount: str) -> str:
+    paid = world.sandbox.xero.people(ORGANISATION).type_payment(
+        Invoice={"InvoiceID": standing(world, number)["InvoiceID"]}, Date=MARCH.isoformat(), Amount=D(amount),
+        Account={"AccountID": world.books.account("090")["AccountID"]},
+    )  # fmt: skip
+    return str(paid["PaymentID"])
+
+
+def test_a_receipt_that_somebody_paid_in_two_parts_is_not_posted_as_a_payment_and_a_rest(apart: World) -> None:
+    """600.00 due, 300.00 + 180.00 paid by hand: the receipt of 480.00 would pay the open 120.00 and leave 360.00."""
+    invoice(apart, "RE-2026-7010", "600.00")
+    by_hand = [pay_by_hand(apart, "RE-2026-7010", amount) for amount in ("300.00", "180.00")]
+    apart.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7010", executed_on=MARCH)
+    apart.settle()
+
+    assert legs(apart) == {"main": "review", "rest": "review"}
+    assert apart.books.balance("090") == D("480.00")
+    told = {it["document"]: (it["cause"], it["record"]) for it in proof(apart)["unexpected"]}
+    assert told == dict.fromkeys(by_hand, ("typed", apart.entries()[0].record_id))
+
+    main = next(entry for entry in apart.entries() if entry.leg == "main")
+    services.entry_handled_by_hand(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB, reason="paid in parts")
+    apart.settle()
+    assert "review" not in legs(apart).values()
+    assert apart.books.balance("090") == D("480.00")
+
+
+def test_a_receipt_typed_whole_beside_its_payment_and_rest_is_named_with_it(apart: World) -> None:
+    overpay(apart)
+    apart.settle()
+    typed(apart, "RECEIVE", "500.00", day=MARCH.isoformat())
+
+    [item] = proof(apart)["unexpected"]
+
+    assert (item["cause"], item["record"]) == ("double", apart.entries()[0].record_id)
 
 
 def proof(world: World) -> dict[str, Any]:
