@@ -243,7 +243,7 @@ def mapping_set(
     currency: str = "",
     label: str = "",
 ) -> None:
-    """Map a wallet to a bank account. What was waiting for it is decided anew."""
+    """Map a wallet to a bank account. What was waiting for it is decided anew. NotPossible where it is another wallet's."""
     values = {"destination_account_id": destination_account_id, "ignored": False, "ignore_reason": ""}
     _mapping(tenant_id, flow_id, source_account_id, actor, values, currency, label)
 
@@ -273,6 +273,7 @@ def _mapping(
         before = {name: getattr(old, name) for name in values} if old else None
         if before == values:
             return
+        _check_is_free(flow_id, source_account_id, values["destination_account_id"])
         extra = {"source_currency": currency, "source_label": label} if currency or label or old is None else {}
         AccountMapping.objects.update_or_create(
             flow_id=flow_id,
@@ -283,6 +284,20 @@ def _mapping(
         audit.record("mapping.set", target=f"wallet:{source_account_id}", actor=actor, before=before, after=values)
         _decide_anew(flow_id, actor, _WALLET_CODES)
         _wake_skipped(flow_id, source_account_id)
+
+
+def _check_is_free(flow_id: int, source_account_id: str, bank_account_id: str) -> None:
+    """Raises NotPossible, naming the wallet. The flow is locked, so that of two people who choose at once one is told."""
+    if not bank_account_id:
+        return
+    Flow.objects.select_for_update().get(pk=flow_id)
+    others = AccountMapping.objects.filter(flow_id=flow_id, destination_account_id=bank_account_id)
+    taken = others.exclude(source_account_id=source_account_id).first()
+    if taken is not None:
+        raise NotPossible(
+            f"This bank account stands for wallet {taken.source_account_id} already, and one stands for one wallet only. Choose "
+            "another bank account, or no longer match that wallet first."
+        )
 
 
 def _decide_anew(flow_id: int, actor: str, codes: Sequence[str]) -> None:

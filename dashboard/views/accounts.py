@@ -45,7 +45,10 @@ def account_map(request: TenantRequest) -> HttpResponse:
     if account and account not in {choice.account_id for choice in pair.choices}:
         said = _("This bank account cannot be chosen: it has another currency, or stands for another account already.")
         return back_to(request, "accounts", failed=said)
-    _set(request, flow, pair, account)
+    try:
+        _set(request, flow, pair, account)
+    except services.NotPossible as problem:  # somebody chose it since the page was shown
+        return back_to(request, "accounts", failed=str(problem))
     return back_to(request, "accounts", said=_("Matched.") if account else _("No longer matched; movements wait."))
 
 
@@ -74,8 +77,11 @@ def account_accept(request: TenantRequest) -> HttpResponse:
     taken: set[str] = set()
     for pair in _pairs(request, flow):
         if pair.proposal is not None and pair.proposal.account.account_id not in taken:
+            try:
+                _set(request, flow, pair, pair.proposal.account.account_id)
+            except services.NotPossible as problem:
+                return back_to(request, "accounts", failed=str(problem))
             taken.add(pair.proposal.account.account_id)
-            _set(request, flow, pair, pair.proposal.account.account_id)
     said = ngettext("%(n)s account was matched.", "%(n)s accounts were matched.", len(taken)) % {"n": len(taken)}
     return back_to(request, "accounts", said=said)
 

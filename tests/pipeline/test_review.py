@@ -50,6 +50,27 @@ def test_mapping_a_wallet_once_lets_everything_that_waited_for_it_follow(world: 
     assert world.books.base_balance("850") == D("0.00")
 
 
+def test_a_bank_account_of_another_wallet_cannot_be_taken(world: World) -> None:
+    """Wallet 1 is CHF Amnis. A second wallet on the same account could be proved by neither."""
+    with tenant_scope(world.tenant.pk):
+        taken = AccountMapping.objects.get(source_account_id="1").destination_account_id
+
+    with pytest.raises(services.NotPossible, match="stands for wallet 1 already"):
+        services.mapping_set(
+            tenant_id=world.tenant.pk,
+            flow_id=world.flow_id,
+            source_account_id="8",
+            destination_account_id=taken,
+            actor=BOB,
+        )
+
+    with tenant_scope(world.tenant.pk):
+        assert AccountMapping.objects.get(destination_account_id=taken).source_account_id == "1"
+    world.amnis.pay_in(amount="10.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    assert world.books.balance("090") == D("10.00")
+
+
 def test_a_wallet_that_was_left_out_comes_back_when_it_is_mapped(world: World) -> None:
     bank = unmap(world, "2")
     target: dict[str, Any] = {
