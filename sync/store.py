@@ -233,19 +233,19 @@ def settle_records(states: Iterable[tuple[int, str, str]]) -> None:
 
 _ENTRY_COLUMNS = (
     "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, option_ids, "
-    "document, decisions, findings, note, booking_date, amount, currency, record_revision, not_before"
+    "document, decisions, findings, note, booking_date, amount, currency, record_revision, accepted, not_before"
 )
 _WRITE_ENTRIES = f"""
-INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back, accepted)
+INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back)
 SELECT %(tenant)s, %(flow)s, %(organisation)s, %(run)s, record_id, other_record_id, leg, unit, movement, state, marker,
        destination_type, bank_account_id, contact_id, option_ids, nullif(document, 'null'::jsonb), decisions, findings, note,
-       booking_date, amount, currency, record_revision,
-       clock_timestamp() + make_interval(secs => wait), 0, 50, false, '[]'::jsonb
+       booking_date, amount, currency, record_revision, coalesce(accepted, '[]'::jsonb),
+       clock_timestamp() + make_interval(secs => wait), 0, 50, false
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
        record_id bigint, other_record_id bigint, leg text, unit text, movement text, state text, marker text,
        destination_type text, bank_account_id text, contact_id bigint, option_ids bigint[], document jsonb,
        decisions jsonb, findings jsonb, note jsonb, booking_date date, amount numeric, currency text, record_revision int,
-       wait double precision)
+       accepted jsonb, wait double precision)
 ON CONFLICT (flow_id, record_id, leg) DO UPDATE
    SET other_record_id = EXCLUDED.other_record_id, unit = EXCLUDED.unit, movement = EXCLUDED.movement,
        state = EXCLUDED.state, destination_type = EXCLUDED.destination_type, bank_account_id = EXCLUDED.bank_account_id,
@@ -253,7 +253,7 @@ ON CONFLICT (flow_id, record_id, leg) DO UPDATE
        decisions = EXCLUDED.decisions, findings = EXCLUDED.findings, note = EXCLUDED.note,
        booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
        currency = EXCLUDED.currency, record_revision = EXCLUDED.record_revision, run_id = EXCLUDED.run_id,
-       decided_from = DEFAULT,
+       accepted = EXCLUDED.accepted, decided_from = DEFAULT,
        not_before = EXCLUDED.not_before, changed_at = clock_timestamp()
 """
 

@@ -77,7 +77,7 @@ class Entry(OwnedModel):
         default=50
     )  # halved when a whole call was refused, to find the culprit
     held_back = models.BooleanField(default=False)  # a person took it out of automation
-    accepted = models.JSONField(default=list)  # finding codes that a person has accepted
+    accepted = models.JSONField(default=list)  # finding codes that a person has accepted, of the figures that there are
     chosen_invoices = models.JSONField(null=True)  # a person's choice of what it pays: [{invoice_id, amount}]
 
     marker = models.CharField(max_length=20)

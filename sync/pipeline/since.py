@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.contract.records import BankTransaction
 from sync.domain import documents, plan, rests
+from sync.domain.booking import booking_date
 from sync.domain.coding_case import DecidedBy
 from sync.domain.plan import Outcome, Planned, Rules, Skipped
 from sync.domain.source_changes import OF_ORIGIN, OF_OTHER_HALF, carried_over, is_left_out, same_facts
@@ -130,6 +131,26 @@ def _with(outcomes: Sequence[Outcome], kept: Mapping[Key, Outcome]) -> list[Outc
     taken = {it.other.record_id for it in kept.values() if isinstance(it, Planned) and it.other is not None}
     found = [kept.get(_key(it), it) for it in outcomes]
     return [it for it in found if not (isinstance(it, Skipped) and it.part.record_id in taken)]
+
+
+# ------------------------------------------------------------ what was accepted
+
+
+def still_accepted(ctx: Context, old: Old, records: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """What a person has accepted of an entry that is decided anew: nothing once the source names other figures than that person
+    saw, on either half of it."""
+    then = {int(pk): payload for pk, payload in (old["decided_from"] or {}).items()} if old["accepted"] else {}
+    read = [(records[pk], {**records[pk], "payload": payload}) for pk, payload in then.items() if pk in records]
+    same = all(_figures(ctx, now) == _figures(ctx, before) for now, before in read)
+    return list(old["accepted"]) if same else []
+
+
+def _figures(ctx: Context, record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What findings are about: how much, when, of which kind, with whom."""
+    it, policy = normalised(ctx, record), ctx.books.policy
+    day = booking_date(it, card_date=policy("card_date"), fx_date=policy("fx_date"))
+    other = it.counterparty
+    return it.amount, day, it.movement, it.execution, it.card.original if it.card else None, other.name, other.iban
 
 
 # ---------------------------------------------------------------- what follows

@@ -190,6 +190,7 @@ def _write(
                 reads, _ = since.carried(ctx, old, row, outcome, said)
                 retold.append((old, reads, row, outcome.part.transaction.amount))
         elif old is None or _may_rewrite(old, row):
+            row["accepted"] = since.still_accepted(ctx, old, by_record) if old is not None else []
             fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
         elif old["destination_id"] is not None or old["held_back"]:
             row["decided_from"] = _said_now(outcome.part.record_id, by_record)
@@ -292,7 +293,7 @@ def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
         "id", "record_id", "unit", "leg", "state", "destination_id", "held_back", "document", "record_revision",
         "amount", "currency", "posted_rate", "generation", "contact_id", "destination_type", "marker",
         "note", "findings", "read_back", "other_destination_id", "other_record_id", "bank_account_id",
-        "booking_date", "decided_from",
+        "booking_date", "decided_from", "accepted",
     )  # fmt: skip
     return {(row["record_id"], row["leg"]): dict(row) for row in rows}
 

@@ -13,6 +13,7 @@ from sync.models import AccountMapping, Event, PushIntent, PushIntentItem
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_linking import typed
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -108,6 +109,53 @@ def test_a_large_amount_is_posted_once_somebody_accepts_it(world: World) -> None
         assert [(actor, note.get("accepted")) for actor, note in acts] == [(BOB, True)]
 
 
+def test_a_yes_is_for_the_figures_that_were_seen_and_another_amount_is_asked_anew(world: World) -> None:
+    """Two payouts of 400 above the limit are accepted and wait for the period. Amnis says a word more of one, and 40,000 of the
+    other: once the period is open 400.00 are posted, and nobody has said yes to the rest."""
+    world.set_flow(review={"amount_over": {"CHF": "300"}})
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=MARCH)
+    same, more = (
+        world.amnis.payout(amount="400.00", to=name, executed_on=MARCH)
+        for name in ("Lieferant Exempla AG", "Probst Logistik AG")
+    )
+    world.settle()
+    services.entry_accept(**act(world))
+    world.settle()
+    assert world.codes() == ["period_locked", "period_locked"]
+
+    world.amnis.change(same, comment="a word more")
+    world.amnis.change(more, amount="-40000.00")
+    world.settle()
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    services.entry_retry(**act(world))
+    world.settle()
+
+    assert world.books.balance("090") == D("-400.00")
+    assert sorted(world.states()) == ["confirmed", "review"]
+    services.entry_accept(**act(world))
+    world.settle()
+    assert world.books.balance("090") == D("-40400.00"), "a yes to this amount"
+
+
+def test_whoever_let_a_payment_pass_beside_a_typed_one_is_asked_again_about_another_amount(world: World) -> None:
+    """Typed by hand: 100 and 250. The payout of 100 is another one; as 250 it may well be the second."""
+    for amount in ("100.00", "250.00"):
+        typed(world, "SPEND", amount)
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=MARCH)
+    row = world.amnis.payout(amount="100.00", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    services.entry_accept(**act(world))
+    world.settle()
+
+    world.amnis.change(row, amount="-250.00")
+    world.settle()
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    services.entry_retry(**act(world))
+    world.settle()
+
+    assert (world.codes(), world.books.balance("090")) == (["already_in_xero"], D("-350.00"))
+
+
 def test_a_retry_decides_anew_with_the_settings_of_today(world: World) -> None:
     world.set_flow(defaults={"expense": "400"})
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
@@ -148,7 +196,7 @@ def test_what_is_skipped_stays_out_with_its_reason_until_somebody_retries(world:
 def test_a_hand_typed_document_is_linked_instead_of_doubled(world: World) -> None:
     people = world.sandbox.xero.people(ORGANISATION)
     line = {"Description": "typed", "Quantity": 1, "UnitAmount": 100, "AccountCode": "200", "TaxType": "NONE"}
-    typed = people.type_bank_transaction(
+    document = people.type_bank_transaction(
         Type="RECEIVE",
         Contact={"Name": "Beispiel AG"},
         BankAccount={"AccountID": world.books.account("090")["AccountID"]},
@@ -159,7 +207,7 @@ def test_a_hand_typed_document_is_linked_instead_of_doubled(world: World) -> Non
     world.settle()
     [entry] = world.entries()
     [finding] = [finding for finding in entry.findings if finding["code"] == "already_in_xero"]
-    assert finding["detail"] == typed["BankTransactionID"]
+    assert finding["detail"] == document["BankTransactionID"]
 
     linking.entry_link(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB)
     world.settle()
