@@ -138,9 +138,9 @@ def decide_by_itself(record_ids: Sequence[int]) -> None:
     """Anew. What a person was asked about was decided without knowing this: as if the source had said a word more. Inside
     the tenant's scope; no statement where there are none."""
     if record_ids:
+        Record.objects.filter(pk__in=record_ids).update(state=RecordState.FETCHED)  # records are locked before entries
         asked = Entry.objects.filter(record__in=record_ids, state=EntryState.REVIEW, destination_id=None)
         asked.filter(record_revision__gt=0).update(record_revision=F("record_revision") - 1)
-        Record.objects.filter(pk__in=record_ids).update(state=RecordState.FETCHED)
 
 
 def coded_otherwise(
