@@ -568,4 +568,4 @@ def _verdict(result: Balance) -> dict[str, Any]:
 
 def _figures(line: Line) -> dict[str, str]:
     names = ("source_sum", "held", "ours", "xero_sum", "accepted", "difference")
-    return {name: f"{getattr(line, name):.2f}" for name in names}
+    return {name: _text((getattr(line, name) + ZERO).normalize()) for name in names}

@@ -107,6 +107,13 @@ def test_a_row_that_was_never_fetched_is_held_and_says_so() -> None:
     assert [item["reason"] for item in result.held_items] == ["not fetched yet"]
 
 
+def test_a_difference_below_a_cent_is_shown_and_none_is_zero() -> None:
+    result = balance([row(1, "-41.155")], {1: posted(1)}, document(1, "41.15", kind="SPEND"))
+
+    [here, reserve] = report(result, [CHF, RESERVE])["accounts"]
+    assert (here["difference"], here["xero_sum"], reserve["difference"]) == ("-0.005", "-41.15", "0.00")
+
+
 def test_a_document_that_is_gone_is_missing() -> None:
     result = balance([row(1, "100.00")], {1: posted(1)})
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db.models.functions import Now
 from django.test import override_settings
 
 from connectors import services as connector_services
@@ -227,7 +228,9 @@ def _tokens(sandbox: Sandbox) -> dict[str, Any]:
 def mapped_flow(tenant: Tenant, source: Connection, destination: Connection) -> int:
     accounts = {account.code or account.name: account.account_id for account in _chart(tenant, destination)}
     with tenant_scope(tenant.pk):
-        flow = Flow.objects.create(source=source, destination=destination, cutoff=CUTOFF, defaults=DEFAULTS)
+        flow = Flow.objects.create(
+            source=source, destination=destination, cutoff=CUTOFF, defaults=DEFAULTS, reference_read_at=Now()
+        )
         for wallet, code in WALLETS.items():
             AccountMapping.objects.create(flow=flow, source_account_id=wallet, destination_account_id=accounts[code])
         AccountMapping.objects.create(flow=flow, source_account_id="5", ignored=True, ignore_reason="collateral")

@@ -352,6 +352,7 @@ def test_what_comes_back_of_a_payout_that_is_accepted_goes_with_it(world: World)
 
 def test_what_comes_back_of_a_payout_that_is_left_out_is_asked_about(world: World) -> None:
     people(world).set_lock_dates(period=date(2026, 3, 31))
+    world.set_flow(reference_read_at=None)
     world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
     world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
     world.settle()

@@ -104,6 +104,7 @@ def test_a_document_that_xero_does_not_show_yet_is_looked_for_again_later(world:
 def test_an_empty_chart_of_accounts_is_not_believed(world: World) -> None:
     """Zero rows are no news of a deletion: the mapping stays, and what was held back is posted afterwards."""
     world.sandbox.xero.switches.reading_lag_seconds = 3600
+    world.set_flow(reference_read_at=None)
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
 
     with pytest.raises(NotConnected):
