@@ -136,10 +136,11 @@ WITH incoming AS (
            CASE WHEN revision = 1 THEN '{}'::jsonb ELSE jsonb_build_object('changed_at_source', revision) END
       FROM written
 ), was AS (
-    SELECT record.id, record.flow_id, record.unit, record.payload FROM record JOIN written USING (id) WHERE written.revision > 1
+    SELECT record.id, record.flow_id, record.unit, record.payload || jsonb_build_object('account_id', record.account_id) AS said
+      FROM record JOIN written USING (id) WHERE written.revision > 1
 ), remembered AS (
     UPDATE entry SET decided_from = its.payloads || entry.decided_from
-      FROM (SELECT decided.id, jsonb_object_agg(was.id, was.payload) AS payloads FROM was CROSS JOIN LATERAL (
+      FROM (SELECT decided.id, jsonb_object_agg(was.id, was.said) AS payloads FROM was CROSS JOIN LATERAL (
                    SELECT id FROM entry WHERE record_id = was.id
                    UNION SELECT id FROM entry WHERE other_record_id = was.id
                    UNION SELECT id FROM entry WHERE flow_id = was.flow_id AND unit <> '' AND unit = was.unit) AS decided

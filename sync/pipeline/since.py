@@ -107,13 +107,19 @@ def _as_it_was(
 
 
 def _then(ctx: Context, row: CodedRecord, decided_from: Mapping[str, Any]) -> CodedRecord:
-    payload = decided_from.get(str(row.record["id"]))
-    if payload is None:
+    said = decided_from.get(str(row.record["id"]))
+    if said is None:
         return row
-    record = {**row.record, "payload": payload, "fingerprint": ""}  # not as it was just read
+    record = {**_as_said(row.record, said), "fingerprint": ""}  # not as it was just read
     if _is_by_origin(row):
         return replace(row, record=record, transaction=normalised(ctx, record))
     return coded(ctx, record)
+
+
+def _as_said(record: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with the payload, and on the wallet, of then."""
+    payload = {name: value for name, value in said.items() if name != "account_id"}
+    return {**record, "account_id": said.get("account_id", record["account_id"]), "payload": payload}
 
 
 def _is_by_origin(row: CodedRecord) -> bool:
@@ -139,8 +145,8 @@ def _with(outcomes: Sequence[Outcome], kept: Mapping[Key, Outcome]) -> list[Outc
 def still_accepted(ctx: Context, old: Old, records: Mapping[int, Mapping[str, Any]]) -> list[str]:
     """What a person has accepted of an entry that is decided anew: nothing once the source names other figures than that person
     saw, on either half of it."""
-    then = {int(pk): payload for pk, payload in (old["decided_from"] or {}).items()} if old["accepted"] else {}
-    read = [(records[pk], {**records[pk], "payload": payload}) for pk, payload in then.items() if pk in records]
+    then = {int(pk): said for pk, said in (old["decided_from"] or {}).items()} if old["accepted"] else {}
+    read = [(records[pk], _as_said(records[pk], said)) for pk, said in then.items() if pk in records]
     same = all(_figures(ctx, now) == _figures(ctx, before) for now, before in read)
     return list(old["accepted"]) if same else []
 

@@ -219,7 +219,7 @@ def _said_now(record_id: int, records: Mapping[int, Mapping[str, Any]]) -> dict[
     """What the source says of the whole unit."""
     unit = records[record_id]["unit"]
     ids = [pk for pk, record in records.items() if record["unit"] == unit] if unit else [record_id]
-    return {str(pk): records[pk]["payload"] for pk in ids}
+    return {str(pk): {**records[pk]["payload"], "account_id": records[pk]["account_id"]} for pk in ids}
 
 
 def _with_revisions(
