@@ -16,7 +16,7 @@ from dashboard.addresses import fix_page, tenant_url
 from dashboard.words import word_for
 from sync.models import AmendmentState, Event, Incident
 from sync.models.incident import MOVEMENT
-from sync.pipeline.findings import is_acceptable
+from sync.pipeline.findings import accepted_as, is_acceptable
 from tenants.models import Tenant
 
 _TONES = {
@@ -62,9 +62,9 @@ def shown_findings(
     tenant: Tenant, findings: Sequence[Mapping[str, Any]], *, accepted: Sequence[str]
 ) -> list[ShownFinding]:
     """Findings that block come first; what a person has accepted is shown as a note."""
-    accepted = [code for code in accepted if is_acceptable(code)]
-    ordered = sorted(findings, key=lambda it: it.get("severity") != "review" or it.get("code") in accepted)
-    return [_shown_finding(tenant, it, is_accepted=it.get("code") in accepted) for it in ordered]
+    accepted = [it for it in accepted if is_acceptable(it)]
+    ordered = sorted(findings, key=lambda it: it.get("severity") != "review" or accepted_as(it) in accepted)
+    return [_shown_finding(tenant, it, is_accepted=accepted_as(it) in accepted) for it in ordered]
 
 
 def _shown_finding(tenant: Tenant, finding: Mapping[str, Any], *, is_accepted: bool) -> ShownFinding:

@@ -22,13 +22,15 @@ MOST_PARTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A movement that no single document is. `amount` signed, from the view of the account; `days`: all of its own."""
+    """A movement that no single document is. `amount` signed, from the view of the account; `days`: all of its own;
+    `declined`: the documents of which a person has said that they are something else."""
 
     key: int
     account_id: str
     contact_id: str
     amount: Decimal
     days: tuple[date, ...]
+    declined: frozenset[str] = frozenset()
 
 
 _Place = tuple[str, str, bool, date]
@@ -45,7 +47,7 @@ def in_parts(
     found: dict[int, tuple[MirrorDocument, ...]] = {}
     taken: set[str] = set()
     for whole in wholes if index else ():
-        parts = _parts(whole, [it for it in _near(whole, index, days) if it.document_id not in taken])
+        parts = _parts(whole, [it for it in _near(whole, index, days) if it.document_id not in taken | whole.declined])
         if parts:
             found[whole.key] = parts
             taken.update(it.document_id for it in parts)

@@ -23,6 +23,7 @@ _BETWEEN = frozenset(" .-/")
 
 Side = tuple[str, Decimal]  # bank account, amount from its view
 NO_DAYS: Mapping[int, Collection[date]] = {}
+NONE_DECLINED: Mapping[int, Collection[str]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +102,27 @@ def claims(
     strays: Collection[str] = (),
     mapped: Collection[str] = (),
     other_days: Mapping[int, Collection[date]] = NO_DAYS,
+    declined: Mapping[int, Collection[str]] = NONE_DECLINED,
 ) -> dict[int, Claim]:
     """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
 
     Same account, direction and amount, and either the same long reference within three weeks or a date within `days`.
     `strays`: markers that no movement has; a document that carries one may be anybody's. `mapped`: the bank accounts of
     wallets, where every side of a document needs a movement. `other_days`: what else an entry may be dated, as a card
-    purchase by its receipt; the nearest day counts.
+    purchase by its receipt; the nearest day counts. `declined`: the documents of which a person has said that they are
+    not this entry.
     """
     index: dict[Side, list[MirrorDocument]] = {}
     for document in documents:
         if document.is_live and (not document.marker or document.marker in strays):
             for side in effects(document):
                 index.setdefault(side, []).append(document)
-    pairs = [pair for key, entry in wanted.items() for pair in _pairs(key, entry, index, days, other_days.get(key, ()))]
+    pairs = [
+        pair
+        for key, entry in wanted.items()
+        for pair in _pairs(key, entry, index, days, other_days.get(key, ()))
+        if pair.document.document_id not in declined.get(key, ())
+    ]
     chosen: dict[tuple[int, int], _Pair] = {}
     taken: set[tuple[str, str]] = set()
     for pair in sorted(pairs, key=lambda pair: pair.rank):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
 
-OF_ITS_FIGURE = frozenset({"fx_halves_differ"})
+# Another figure is another question, and so is another document of somebody else.
+OF_ITS_DETAIL = frozenset({"fx_halves_differ", "already_in_xero", "already_in_parts"})
 # Accepting says yes, and these ask which one: the contact (all codes that begin so), the tax, the rate of the period.
 _WHICH_ONE = ("contact_", "default_missing", "rate_missing", "tax_missing")
 
@@ -39,6 +40,11 @@ def blocks(finding: Mapping[str, Any], *, accepted: Sequence[str]) -> bool:
 
 
 def accepted_as(finding: Mapping[str, Any]) -> str:
-    """What a person accepts with this finding: its code, or with it the figure, where another figure is another question."""
+    """What a person accepts with this finding: its code, or with it the figure or documents that it names."""
     code = str(finding["code"])
-    return f"{code}:{finding['detail']}" if code in OF_ITS_FIGURE else code
+    return f"{code}:{finding['detail']}" if code in OF_ITS_DETAIL else code
+
+
+def accepted_details(accepted: Iterable[str], *, codes: Collection[str]) -> frozenset[str]:
+    """The figures or documents that a person has accepted with findings of these codes."""
+    return frozenset(detail for code, _, detail in (it.partition(":") for it in accepted) if code in codes and detail)

@@ -35,10 +35,10 @@ class Others:
 
 
 def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> Others:
-    """What somebody else may have entered of these. Who was told before that it is another one is not asked again."""
+    """What somebody else may have entered of these. A document of which a person has said that it is another movement is
+    not asked about again; one that is typed later is."""
     rows = list(rows)
-    by_id = {row.pk: row for row in rows}
-    wanted = {key: entry for key, entry in entries.items() if not {CODE, IN_PARTS} <= set(by_id[key].accepted)}
+    by_id, wanted = {row.pk: row for row in rows}, entries
     if not wanted:
         return Others()
     several = {key for key in wanted if by_id[key].movement in SEVERAL_DAYS}
@@ -51,23 +51,39 @@ def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerE
     sides = {side for document in found for side in lookalikes.effects(document)}
     asked = [key for key in several if not sides.isdisjoint(lookalikes.wanted_effects(wanted[key]))]
     other_days = _days_of(ctx, {key: by_id[key].record_id for key in asked})
-    single = {key: entry for key, entry in wanted.items() if CODE not in by_id[key].accepted}
-    claims = lookalikes.claims(single, found, days=days, strays=strays, mapped=mapped, other_days=other_days)
+    declined = {key: _declined(by_id[key]) for key in wanted}
+    claims = lookalikes.claims(
+        wanted, found, days=days, strays=strays, mapped=mapped, other_days=other_days, declined=declined
+    )
     taken = {id_ for claim in claims.values() for id_ in claim.detail.split("+")}
     free = [document for document in found if document.is_live and document.document_id not in taken]
     wholes = [it for key, entry in wanted.items() if key not in claims for it in _whole(by_id[key], entry)]
     return Others(claims=claims, parts=in_parts(wholes, free, days=days))
 
 
+def _declined(row: Entry) -> frozenset[str]:
+    """The documents beside which a person let this pass."""
+    named = findings.accepted_details(row.accepted, codes=(CODE, IN_PARTS))
+    return frozenset(id_ for ids in named for id_ in ids.split("+"))
+
+
 def _whole(row: Entry, entry: LedgerEntry) -> list[Whole]:
     """What somebody may have entered in several documents: money of one contact that stands alone, or is a payment and a rest."""
     contact_id = _contact_of(row, entry)
     is_half = row.unit and not row.unit.startswith(rests.UNIT)
-    if IN_PARTS in row.accepted or is_half or not contact_id or isinstance(entry, BankTransfer):
+    if is_half or not contact_id or isinstance(entry, BankTransfer):
         return []
     days = tuple(day for day in {entry.date, row.booking_date} if day is not None)
-    whole = Whole(key=row.pk, account_id=account_of(entry), contact_id=contact_id, amount=signed(entry), days=days)
-    return [whole]
+    return [
+        Whole(
+            key=row.pk,
+            account_id=account_of(entry),
+            contact_id=contact_id,
+            amount=signed(entry),
+            days=days,
+            declined=_declined(row),
+        )
+    ]
 
 
 def _contact_of(row: Entry, entry: LedgerEntry) -> str:

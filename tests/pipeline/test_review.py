@@ -156,6 +156,30 @@ def test_whoever_let_a_payment_pass_beside_a_typed_one_is_asked_again_about_anot
     assert (world.codes(), world.books.balance("090")) == (["already_in_xero"], D("-350.00"))
 
 
+def test_whoever_let_a_payment_pass_beside_a_typed_one_is_asked_about_the_next_typed_one(world: World) -> None:
+    """100 are typed, and let pass as another payment, which the lock keeps back; then somebody types 100 again. Twice 100
+    stand, and whether the second is this payout nobody has said; a yes to both makes it 300."""
+    typed(world, "SPEND", "100.00")
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates(period=MARCH)
+    world.amnis.payout(amount="100.00", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    services.entry_accept(**act(world))
+    world.settle()
+    assert world.codes() == ["period_locked"]
+
+    later = typed(world, "SPEND", "100.00", day="2026-03-03")
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    services.entry_retry(**act(world))
+    world.settle()
+
+    [entry] = world.entries()
+    assert [it["detail"] for it in entry.findings if it["code"] == "already_in_xero"] == [later]
+    assert world.books.balance("090") == D("-200.00")
+    services.entry_accept(**act(world))
+    world.settle()
+    assert (world.states(), world.books.balance("090")) == (["confirmed"], D("-300.00"))
+
+
 def test_a_retry_decides_anew_with_the_settings_of_today(world: World) -> None:
     world.set_flow(defaults={"expense": "400"})
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
