@@ -156,8 +156,8 @@ class Crew:
         return all(time.monotonic() - self.members[name].born > SETTLED_SECONDS for name in GROUPS)
 
     def _point(self) -> str:
-        """More than every second worker is told to die, most often where the most deaths are still missing."""
-        if not self.arms or self.dice.random() < 0.4:
+        """Most workers are told to die, most often where the most deaths are still missing."""
+        if not self.arms or self.dice.random() < 0.2:
             return ""
         self.count_hits()
         missing = [max(0, self.each_point - self.hits[point]) for point in POINTS]

@@ -33,6 +33,7 @@ from tests.chaos.stage import Ground
 from tests.chaos.storm import LONGEST_FREEZE, SHORTEST_FREEZE, Act, Size
 
 WAIT_FOR_WORK = 1.0
+STRUCK_AT_ONCE = (1, 2)  # children of pools, where so many are at work
 LONGEST_AIM = 0.05  # seconds from seeing a worker at work to the blow
 FULL_SECONDS, WRONG_CLOCK_SECONDS, BEAT_SECONDS = 1.5, 8.0, 4.0
 DEPLOY_GRACE = 4.0
@@ -62,8 +63,8 @@ class Monkey:
     _connection: psycopg.Connection[Any] | None = None
 
     def carry_out(self, act: Act) -> None:
-        """One act; counted where it hit."""
-        deeds: dict[Act, Callable[[], bool]] = {
+        """One act; counted where it hit, a blow against two as two."""
+        deeds: dict[Act, Callable[[], int]] = {
             Act.KILL: self._kill,
             Act.KILL_GROUP: self._kill_group,
             Act.FREEZE: self._freeze,
@@ -105,42 +106,41 @@ class Monkey:
 
     # ------------------------------------------------------------- workers
 
-    def _kill(self) -> bool:
-        """A child of a pool in the middle of a slice; it counts where the flow's lease is left behind."""
+    def _kill(self) -> int:
+        """A child of a pool in the middle of a slice, often two at once; each counts whose flow's lease is left behind."""
         at_work = self._wait_for_work()
         if not at_work:
-            return False
+            return 0
         time.sleep(self.dice.uniform(0, LONGEST_AIM))
-        return self._strike([self.dice.choice(sorted(at_work))])
+        return self._strike(at_work[: self.dice.choice(STRUCK_AT_ONCE)])
 
     def _kill_group(self) -> bool:
         """A worker and all its children at the same moment."""
         at_work = self._wait_for_work()
         if not at_work:
             return False
-        name = self.dice.choice(
-            [name for name in GROUPS if at_work.keys() & {*self.crew.members[name].children}] or GROUPS
-        )
+        name = next((name for name in GROUPS if at_work[0] in self.crew.members[name].children), GROUPS[0])
         member = self.crew.members[name]
         time.sleep(self.dice.uniform(0, LONGEST_AIM))
         hit = self._strike([member.pid, *member.children])
         self.crew.begin(name)
-        return hit
+        return hit > 0
 
-    def _wait_for_work(self) -> dict[int, int]:
-        """Children that hold a flow's lease at this moment: pid -> flow. Where one has a request on its way, only such."""
+    def _wait_for_work(self) -> list[int]:
+        """Children that hold a flow's lease at this moment, in any order, those with a request on its way first."""
         began = time.monotonic()
         while time.monotonic() < began + WAIT_FOR_WORK:
             busy = self.crew.busy()
             leased = dict(self._ask(_LEASED, []))
             found = {pid: flow for pid, flow in busy.items() if flow in leased}
-            sending = {pid: flow for pid, flow in found.items() if leased[flow]}
-            if sending or (found and time.monotonic() > began + WAIT_FOR_REQUEST):
-                return sending or found
+            is_sending = any(leased[flow] for flow in found.values())
+            if is_sending or (found and time.monotonic() > began + WAIT_FOR_REQUEST):
+                shuffled = self.dice.sample(sorted(found), len(found))
+                return sorted(shuffled, key=lambda pid: not leased[found[pid]])
             time.sleep(0.01)
-        return {}
+        return []
 
-    def _strike(self, pids: list[int]) -> bool:
+    def _strike(self, pids: list[int]) -> int:
         flows = {flow for pid, flow in self.crew.busy().items() if pid in pids}
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -149,25 +149,28 @@ class Monkey:
         others = {flow for pid, flow in self.crew.busy().items() if pid not in pids}
         return self._left_behind(flows - others)
 
-    def _left_behind(self, flows: set[int]) -> bool:
-        """Whether one of these flows is leased to a process that is dead."""
+    def _left_behind(self, flows: set[int]) -> int:
+        """How many of these flows are leased to a process that is dead."""
         if not flows:
-            return False
+            return 0
         leases = self._ask(
             "SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM push_intent i"
             " WHERE i.flow_id = flow.id AND i.state = 'open' AND NOT i.unknown))"
             " FROM flow WHERE id = ANY(%s) AND lease_until > clock_timestamp()",
             [list(flows)],
         )
-        self.seen["kills with a request on its way"] += bool(leases and leases[0][1])
-        return bool(leases and leases[0][0])
+        if not leases:
+            return 0
+        left, sending = leases[0]
+        self.seen["kills with a request on its way"] += sending
+        return int(left)
 
     def _freeze(self) -> bool:
         """One child, or a whole worker."""
         at_work = self._wait_for_work()
         if not at_work:
             return False
-        pids = [self.dice.choice(sorted(at_work))]
+        pids = at_work[:1]
         if self.dice.random() < 0.3:
             member = self.crew.members[self.dice.choice(GROUPS)]
             pids = [member.pid, *member.children]
