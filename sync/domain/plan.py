@@ -115,7 +115,9 @@ class Rules:
     rate_on: Callable[[str, date], UsedRate | None] | None = None  # the tenant's own rate for a currency and day
     booked: Mapping[int, Booked] = field(default_factory=dict)  # by record: its document that stands in the books
     rivals: Mapping[int, str] = field(default_factory=dict)  # by record: what could be the other side of a transfer
-    leaves_out: bool = True  # False for what stands in the books: no wallet that is left out by now takes it out
+    stands_on: Mapping[int, Account] = field(
+        default_factory=dict
+    )  # by record, of what is left out by now: where it stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,7 @@ Outcome = Planned | Skipped
 
 def plan_unit(parts: tuple[Part, ...], *, markers: Mapping[tuple[int, str], str], rules: Rules) -> tuple[Outcome, ...]:
     """What becomes of each row of a unit. `markers`: by record and leg."""
+    parts = tuple(_where_it_stands(part, rules) for part in parts)
     settled = {part.record_id: _first_look(part, rules) for part in parts}
     going = tuple(part for part in parts if settled[part.record_id] is None)
     done = tuple(outcome for outcome in settled.values() if outcome is not None)
@@ -163,6 +166,16 @@ def plan_unit(parts: tuple[Part, ...], *, markers: Mapping[tuple[int, str], str]
     if movement in TRANSFERS:
         return (*done, *_own_transfer(going, markers, rules))
     return (*done, *(_single(part, markers, rules) for part in going))
+
+
+def _where_it_stands(part: Part, rules: Rules) -> Part:
+    """What stands in the books keeps its account, and its other side, also where a wallet is left out by now."""
+    account = rules.stands_on.get(part.record_id)
+    if account is None:
+        return part
+    is_whole = len(rules.stands_on) > 1 and part.other_wallet is OtherWallet.LEFT_OUT
+    other = OtherWallet.MAPPED if is_whole else part.other_wallet
+    return replace(part, ignored="", bank=account if part.ignored else part.bank, other_wallet=other)
 
 
 # ----------------------------------------------------------- what goes nowhere
@@ -190,7 +203,7 @@ def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
         return "cancelled, nothing moved"
     if transaction.amount.amount == 0 and transaction.movement is not Movement.UNKNOWN and not transaction.findings:
         return "its amount is zero"
-    if part.ignored and rules.leaves_out:
+    if part.ignored:
         return f"{reasons.WALLET_LEFT_OUT}: {part.ignored}"
     if not transaction.complete and rules.card_incomplete == "wait":
         return "not complete at Amnis yet"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from connectors.contract.records import BankTransaction
+from connectors.contract.errors import Finding, Severity
+from connectors.contract.records import Account, BankTransaction
 from sync.domain import documents, plan, rests
 from sync.domain.booking import booking_date
 from sync.domain.coding_case import DecidedBy
@@ -62,7 +63,9 @@ def look_back(
         rows = _as_it_was(ctx, unit, old, standing)
         then = found(planning(rows, rules), key) if old["decided_from"] else now[key]
         if is_left_out(then):
-            anyway = replace(rules, cutoff=date.min, card_incomplete="post", leaves_out=False)
+            anyway = replace(
+                rules, cutoff=date.min, card_incomplete="post", stands_on=_stands_on(ctx, unit, old, standing)
+            )
             then = found(planning(_not_skipped(ctx, rows), anyway), key)
             if is_left_out(now[key]):
                 kept[key] = found(planning(_not_skipped(ctx, unit), anyway), key) or now[key]
@@ -71,7 +74,7 @@ def look_back(
         elif then is not None:
             before.append(then)
     left_out = {key: it.reason for key in kept if isinstance(it := now[key], Skipped)}
-    return _with(outcomes, kept), Then(planned=before, same=frozenset(same), left_out=left_out)
+    return _with(outcomes, kept, standing), Then(planned=before, same=frozenset(same), left_out=left_out)
 
 
 def _key(outcome: Outcome) -> Key:
@@ -130,13 +133,45 @@ def _not_skipped(ctx: Context, rows: Sequence[CodedRecord]) -> Sequence[CodedRec
     return [coded(ctx, {**row.record, "fingerprint": ""}, leaves_out=False) if row.coding.skip else row for row in rows]
 
 
-def _with(outcomes: Sequence[Outcome], kept: Mapping[Key, Outcome]) -> list[Outcome]:
-    """Each that stands in the place of the one that leaves it out, and of the other side that it takes along."""
-    if not kept:
-        return list(outcomes)
-    taken = {it.other.record_id for it in kept.values() if isinstance(it, Planned) and it.other is not None}
-    found = [kept.get(_key(it), it) for it in outcomes]
-    return [it for it in found if not (isinstance(it, Skipped) and it.part.record_id in taken)]
+def _stands_on(ctx: Context, unit: Sequence[CodedRecord], old: Old, standing: Mapping[Key, Old]) -> dict[int, Account]:
+    """By record the bank account on which this entry stands, with both sides of a transfer or both halves of a deal."""
+    ids: dict[int, str] = {}
+    for entry in [old] if old["leg"] == plan.MAIN else _standing_of(unit, standing):
+        ids[entry["record_id"]] = entry["bank_account_id"]
+        if entry["other_record_id"] is not None:
+            ids[entry["other_record_id"]] = (entry["document"] or {}).get("to_account_id", "")
+    return {pk: account for pk, found in ids.items() if (account := ctx.books.chart.account(found)) is not None}
+
+
+def _with(outcomes: Sequence[Outcome], kept: Mapping[Key, Outcome], standing: Mapping[Key, Old]) -> list[Outcome]:
+    """Each that stands in the place of the one that leaves it out, and of the other side that its document carries: that
+    side is in the books. Where its transfer is to go, for what the source says, it is for a person until it is gone."""
+    there = {key for key, old in standing.items() if old["destination_id"] is not None}
+    carried = {standing[key]["other_record_id"]: key for key in there}
+    wanted = {_key(it): kept.get(_key(it), it) for it in outcomes}
+    found = []
+    for key, outcome in wanted.items():
+        if key[0] not in carried or key in there:
+            found.append(outcome)
+        elif not _takes_along(wanted.get(carried[key[0]]), key[0]):
+            found.append(_held(outcome))
+    return found
+
+
+def _takes_along(outcome: Outcome | None, record_id: int) -> bool:
+    return isinstance(outcome, Planned) and outcome.other is not None and outcome.other.record_id == record_id
+
+
+def _held(outcome: Outcome) -> Outcome:
+    """The side of a transfer that stands, while the other side makes no transfer any more."""
+    if not isinstance(outcome, Planned) or outcome.document is None:
+        return outcome
+    message = (
+        "This is one side of a transfer that stands in Xero. Decide what becomes of that transfer first: posted beside it, "
+        "the money would be in the books twice."
+    )
+    finding = Finding(code="other_half_held", message=message, severity=Severity.REVIEW)
+    return replace(outcome, findings=(finding, *outcome.findings))
 
 
 # ------------------------------------------------------------ what was accepted

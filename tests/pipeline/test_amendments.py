@@ -589,3 +589,49 @@ def test_what_a_setting_leaves_out_by_now_still_changes_with_amnis_and_is_withdr
     as_amnis_says(world, row, executed=False)
     assert (world.codes(), world.books.balance("090")) == (["source_withdrew"], D("-45.15"))
     assert "not executed" in world.entries()[0].findings[0]["message"]
+
+
+TO_SALES = {
+    "name": "Transfers",
+    "when": {"all": [{"field": "type", "op": "is", "value": "own_transfer"}]},
+    "then": {"account": "200", "tax": "NONE"},
+}
+
+
+@pytest.mark.parametrize("setting", ["wallet", "wallet and rule", "first day"])
+def test_a_setting_that_leaves_out_one_side_of_a_posted_transfer_brings_the_other_side_nowhere(
+    world: World, setting: str
+) -> None:
+    """500.00 went from one wallet to the other, and stands in Xero as one transfer: its receiving side is in the books."""
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ALICE}
+    transfer = world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    if setting == "first day":
+        world.amnis.change(int(transfer.received or 0), executionDate="2026-04-02T10:00:00+00:00")
+    world.settle()
+    if setting == "first day":
+        first_day_moves(world)
+    else:
+        services.mapping_ignore(source_account_id="1", reason="old wallet", **whose)
+    if setting == "wallet and rule":
+        services.rule_save(spec=TO_SALES, **whose)
+
+    for row in (transfer.paid, transfer.received):
+        as_amnis_says(world, int(row or 0), comment="one word")
+        assert (world.states(), world.codes()) == (["confirmed"], [])
+
+    assert (world.books.balance("090"), world.books.balance("096")) == (D("-500.00"), D("500.00"))
+    assert (len(world.books.bank_transfers()), world.books.bank_transactions()) == (1, [])
+
+
+def test_the_other_side_of_a_transfer_that_amnis_takes_back_is_not_posted_beside_it(world: World) -> None:
+    """The wallet that paid is left out, and a rule says where transfers with it go; the transfer stands until it is undone."""
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ALICE}
+    transfer = world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    services.mapping_ignore(source_account_id="1", reason="old wallet", **whose)
+    services.rule_save(spec=TO_SALES, **whose)
+
+    as_amnis_says(world, int(transfer.paid or 0), executed=False)
+
+    assert sorted(world.codes()) == ["other_half_held", "source_withdrew"]
+    assert (world.books.balance("096"), world.books.bank_transactions()) == (D("500.00"), [])
