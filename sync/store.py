@@ -482,21 +482,21 @@ def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Map
     run_sql(
         """INSERT INTO mirror_document (tenant_id, connection_id, kind, document_id, account_id, other_account_id,
                    incoming, contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash,
-                   by_account, tax_total, updated_at)
+                   pays, by_account, tax_total, updated_at)
            SELECT DISTINCT ON (document_id) %(tenant)s, %(connection)s, kind, document_id, account_id, other_account_id,
                   incoming, contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash,
-                  by_account, tax_total, updated_at
+                  pays, by_account, tax_total, updated_at
              FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(kind text, document_id text, account_id text,
                   other_account_id text, incoming boolean, contact_id text, date date, total numeric, currency text, rate numeric,
-                  reference text, marker text, status text, reconciled boolean, lines_hash text, by_account jsonb,
-                  tax_total numeric, updated_at timestamptz)
+                  reference text, marker text, status text, reconciled boolean, lines_hash text, pays text,
+                  by_account jsonb, tax_total numeric, updated_at timestamptz)
             ORDER BY document_id, updated_at DESC NULLS LAST
            ON CONFLICT (connection_id, document_id) DO UPDATE
               SET kind = EXCLUDED.kind, account_id = EXCLUDED.account_id, other_account_id = EXCLUDED.other_account_id,
                   incoming = EXCLUDED.incoming, contact_id = EXCLUDED.contact_id, date = EXCLUDED.date, total = EXCLUDED.total,
                   currency = EXCLUDED.currency, rate = coalesce(EXCLUDED.rate, mirror_document.rate),
                   reference = EXCLUDED.reference, marker = EXCLUDED.marker, status = EXCLUDED.status,
-                  reconciled = EXCLUDED.reconciled, lines_hash = EXCLUDED.lines_hash,
+                  reconciled = EXCLUDED.reconciled, lines_hash = EXCLUDED.lines_hash, pays = EXCLUDED.pays,
                   by_account = EXCLUDED.by_account, tax_total = EXCLUDED.tax_total, updated_at = EXCLUDED.updated_at,
                   read_at = clock_timestamp()
             WHERE (mirror_document.updated_at, mirror_document.status, mirror_document.reconciled, mirror_document.lines_hash)

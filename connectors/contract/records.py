@@ -434,6 +434,7 @@ class MirrorDocument:
     status: str = "AUTHORISED"
     reconciled: bool = False
     lines_hash: str = ""
+    pays: str = ""  # payments: the numbers of the invoices or bills that they pay, one a line
     by_account: Mapping[str, Decimal] | None = field(default=None, hash=False)  # net of its lines; None: not shown
     tax_total: Decimal | None = None
     updated_at: datetime | None = None

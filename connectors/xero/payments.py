@@ -52,6 +52,7 @@ def payment(element: Wire, *, currency_of: CurrencyOf) -> MirrorDocument:
         status=text(element, "Status") or "AUTHORISED",
         reconciled=_is_true(element, "IsReconciled"),
         lines_hash=_parts_hash([element]),
+        pays=_numbers([element]),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )
 
@@ -73,6 +74,7 @@ def batch_payment(element: Wire, *, currency_of: CurrencyOf) -> MirrorDocument:
         status=text(element, "Status") or "AUTHORISED",
         reconciled=_is_true(element, "IsReconciled"),
         lines_hash=_parts_hash(parts(element, "Payments")),
+        pays=_numbers(parts(element, "Payments")),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )
 
@@ -108,6 +110,10 @@ def open_item(element: Wire) -> OpenItem | None:
         paid_by=tuple(filter(None, (find_marker(text(paid, "Reference")) for paid in parts(element, "Payments")))),
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
     )
+
+
+def _numbers(elements: Iterable[Wire]) -> str:
+    return "\n".join(filter(None, (text(part(it, "Invoice"), "InvoiceNumber") for it in elements)))
 
 
 def _parts_hash(elements: Iterable[Wire]) -> str:

@@ -12,8 +12,9 @@ from datetime import date
 from decimal import Decimal
 
 from connectors.contract.money import ZERO
-from connectors.contract.records import BankTransfer, DocumentKind, LedgerEntry, MirrorDocument
+from connectors.contract.records import BankTransaction, BankTransfer, DocumentKind, LedgerEntry, MirrorDocument
 from sync.domain.match import account_of, signed
+from sync.domain.payment_references import number_of, windows
 
 LOOKALIKE_DAYS = 3
 REFERENCE_DAYS = 21  # less than a month: a standing order carries one reference every month
@@ -29,6 +30,7 @@ NONE_DECLINED: Mapping[int, Collection[str]] = {}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The document that may be a movement's own. `other`: the second one, where a transfer was typed as two documents.
+    `named`: the number of the invoice or bill that it pays, where the movement names it.
 
     `covers_all` is False where only one side of a transfer stands in the books, `does_more` true where the document moves
     another wallet as well, which the movement does not.
@@ -37,6 +39,7 @@ class Claim:
     document: MirrorDocument
     other: MirrorDocument | None = None
     same_reference: bool = False
+    named: str = ""
     covers_all: bool = True
     does_more: bool = False
 
@@ -54,6 +57,7 @@ class _Pair:
     document: MirrorDocument
     taken: tuple[str, str]  # document and account: what nobody else may claim then
     same_reference: bool
+    named: str
 
 
 def effects(document: MirrorDocument) -> tuple[Side, ...]:
@@ -106,7 +110,8 @@ def claims(
 ) -> dict[int, Claim]:
     """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
 
-    Same account, direction and amount, and either the same long reference within three weeks or a date within `days`.
+    Same account, direction and amount, and either the same long reference or, of a payment, an invoice that the entry names
+    within three weeks, or a date within `days`.
     `strays`: markers that no movement has; a document that carries one may be anybody's. `mapped`: the bank accounts of
     wallets, where every side of a document needs a movement. `other_days`: what else an entry may be dated, as a card
     purchase by its receipt; the nearest day counts. `declined`: the documents of which a person has said that they are
@@ -168,20 +173,32 @@ def _pairs(
         for document in index.get(side, ()):
             distance = min(_distance(document.date, day) for day in (entry.date, *other_days))
             same = bool(references & long_references(document.reference)) if references else False
-            if distance > (max(days, REFERENCE_DAYS) if same else days):
+            named = "" if same else _named(entry, document)
+            if distance > (max(days, REFERENCE_DAYS) if same or named else days):
                 continue
             whole = set(sides) == set(effects(document))
             found.append(
                 _Pair(
-                    rank=(not same, not whole, distance, document.document_id, key),
+                    rank=(not (same or named), not whole, distance, document.document_id, key),
                     wanted=key,
                     side=number,
                     document=document,
                     taken=(document.document_id, side[0]),
                     same_reference=same,
+                    named=named,
                 )
             )
     return found
+
+
+def _named(entry: LedgerEntry, document: MirrorDocument) -> str:
+    """The number of an invoice or bill that the document pays and the entry names as a whole word; "" where none is."""
+    if not document.pays:
+        return ""
+    lines = entry.lines if isinstance(entry, BankTransaction) else ()
+    said = [word for text in (entry.reference, *(line.description for line in lines)) for word in windows(text)]
+    telling = [(paid, number) for paid in document.pays.split("\n") if (number := number_of(paid)).is_telling]
+    return next((paid for paid, number in telling if any(map(number.is_written_as, said))), "")
 
 
 def _claim(sides: Sequence[_Pair | None], entry: LedgerEntry, mapped: Collection[str]) -> Claim:
@@ -194,6 +211,7 @@ def _claim(sides: Sequence[_Pair | None], entry: LedgerEntry, mapped: Collection
         document=first,
         other=last if last.document_id != first.document_id else None,
         same_reference=any(pair.same_reference for pair in there),
+        named=next((pair.named for pair in there if pair.named), ""),
         covers_all=len(there) == len(sides),
         does_more=bool(surplus),
     )

@@ -28,6 +28,7 @@ class MirrorDocument(OwnedModel):
     status = models.CharField(max_length=12)
     reconciled = models.BooleanField(default=False)
     lines_hash = models.CharField(max_length=64, default="", blank=True)
+    pays = models.TextField(default="", db_default="", blank=True)  # payments: numbers of what they pay, one a line
     by_account = models.JSONField(
         null=True
     )  # what its lines put on each account, by id; null: not shown when it was read

@@ -107,6 +107,7 @@ def from_mirror(row: dict[str, Any]) -> MirrorDocument:
         status=row["status"],
         reconciled=row["reconciled"],
         lines_hash=row["lines_hash"],
+        pays=row["pays"],
         tax_total=None if row["tax_total"] is None else Decimal(str(row["tax_total"])),
     )
 

@@ -126,6 +126,7 @@ def told(claim: Claim) -> str:
     document = claim.document
     text = f" (“{document.reference}”)" if document.reference else ""
     told_by = ", with the same reference" if claim.same_reference else ""
+    told_by = f", on {claim.named}, which this movement names," if claim.named else told_by
     found = (
         f"Xero already has a document of {_shown(document.total)} on {document.date:%d.%m.%Y} on this account{told_by} that "
         f"{_whose(document)}{text}."

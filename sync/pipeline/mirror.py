@@ -148,6 +148,7 @@ def as_row(document: MirrorDocument) -> dict[str, Any]:
         "status": document.status,
         "reconciled": document.reconciled,
         "lines_hash": document.lines_hash,
+        "pays": document.pays,
         "by_account": document.by_account and {name: str(net) for name, net in document.by_account.items()},
         "tax_total": None if document.tax_total is None else str(document.tax_total),
         "updated_at": document.updated_at.isoformat() if document.updated_at else None,

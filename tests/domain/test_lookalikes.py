@@ -137,6 +137,27 @@ def test_the_same_long_reference_reaches_further_than_the_date() -> None:
     assert seen(wanted, replace(typed, total=Money.of("60.00", "CHF"))) is None, "another part of the same invoice"
 
 
+@pytest.mark.parametrize(
+    ("text", "pays", "is_named"),
+    [
+        ("Rechnung RE-2026-7001", "RE-2026-7001", True),
+        ("zahlung re 2026 7001 danke", "RE-2026-7000\nRE-2026-7001", True),
+        ("Rechnung RE-2026-70011", "RE-2026-7001", False),
+        ("GS-2026-7001", "RE-2026-7001", False),
+        ("Rechnung 12", "12", False),  # two digits tell nothing
+        ("Rechnung RE-2026-7001", "", False),
+    ],
+)
+def test_a_payment_on_an_invoice_that_is_named_reaches_as_far(text: str, pays: str, is_named: bool) -> None:
+    wanted = replace(SPEND, reference="Card 1234", lines=(replace(SPEND.lines[0], description=text),))
+    paid = found(kind=DocumentKind.PAYMENT, marker="", pays=pays, date=DAY + timedelta(days=7))
+
+    assert (seen(wanted, paid), seen(replace(SPEND, reference=text), paid)) == (
+        ("d-1",) * 2 if is_named else (None, None)
+    )
+    assert seen(wanted, replace(paid, date=DAY + timedelta(days=22))) is None
+
+
 def test_the_same_reference_wins_over_the_nearer_date() -> None:
     near = found(marker="", document_id="near")
     same = found(marker="", document_id="same", reference=QR, date=DAY - timedelta(days=9))

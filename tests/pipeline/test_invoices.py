@@ -464,6 +464,26 @@ def test_an_invoice_that_somebody_paid_meanwhile_is_not_paid_twice(auto: World) 
     assert len(auto.books.payments()) == 1
 
 
+def test_a_payment_typed_on_the_bill_that_a_movement_names_is_offered_three_weeks_on(world: World) -> None:
+    """Both bills are paid by hand on the 20th, the money went on the 2nd: 300 stand for 300, and no card or payout doubles
+    them, though nothing matches invoices here."""
+    world.set_flow(policies={"match_invoices": "off"})
+    card, payout = (
+        typed_payment(world, invoice(world, number, amount, kind="ACCPAY"), amount)
+        for number, amount in (("RE-2026-7001", "100.00"), ("RE-2026-7002", "200.00"))
+    )
+    went = date(2026, 3, 2)
+    world.amnis.card(amount="100.00", merchant="Beispiel AG", comment="Rechnung RE-2026-7001", executed_on=went)
+    world.amnis.payout(amount="200.00", to="Beispiel AG", reference="Rechnung RE-2026-7002", executed_on=went)
+
+    world.settle()
+
+    offered = [it for entry in world.entries() for it in entry.findings if it["code"] == "already_in_xero"]
+    assert {it["detail"] for it in offered} == {card, payout}
+    assert all("which this movement names" in it["message"] for it in offered)
+    assert world.books.balance("090") == D("-300.00")
+
+
 # ------------------------------------------------------------------------- people
 
 
