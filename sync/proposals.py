@@ -30,7 +30,8 @@ DECIDABLE = (AmendmentState.PROPOSED, AmendmentState.REFUSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One document: what it is to be, judged by a fresh reading. `problem`: why it stays as it is."""
+    """One document: what it is to be, judged by a fresh reading. `problem`: why it stays as it is. Of a payment that Amnis
+    changed nothing is wanted: what becomes of it is decided once it is undone."""
 
     amendment: Amendment
     posted: LedgerEntry
@@ -40,11 +41,17 @@ class Proposal:
 
     @property
     def effects(self) -> tuple[amending.Effect, ...]:
-        """How applying it moves each account: the amounts that stand go, the new ones come."""
+        """How applying it moves each account: the amounts that stand go, the new ones come. Nothing, of a payment."""
+        if self.stays_a_payment:
+            return ()
         if self.found is None:
             return amending.exchanged(self.posted, self.wanted)
         stands = amending.as_it_stands(self.posted, amending.snapshot(self.found, posted=self.posted))
         return amending.exchanged(stands, self.wanted)
+
+    @property
+    def stays_a_payment(self) -> bool:
+        return self.problem is not None and self.problem.code == amending.PAYMENT_STAYS
 
     @property
     def needs_naming(self) -> bool:
@@ -101,6 +108,8 @@ def _judged(
         day=wanted.date if wanted else None,
         contact_id=entry.contact.contact_id or "" if entry.contact else "",
     )
+    if wanted is not None and amending.is_payment(posted) and (problem is None or problem.code == amending.TOUCHED):
+        wanted, problem = None, amending.payment_stays()
     if problem is not None and problem.code == amending.TOUCHED and entry.pk in named:
         problem = None
     return Proposal(amendment=amendment, posted=posted, wanted=wanted, found=found, problem=problem)

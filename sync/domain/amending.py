@@ -28,6 +28,7 @@ TOUCHED = "edited_in_xero"
 LOCKED = "period_locked"
 RECONCILED = "reconciled_in_xero"
 NOT_SHOWN = "not_readable_in_xero"
+PAYMENT_STAYS = "payment_stays"
 
 
 def read_back_of(found: MirrorDocument) -> dict[str, Any]:
@@ -199,6 +200,20 @@ def exchanged(posted: LedgerEntry, wanted: LedgerEntry | None) -> tuple[Effect, 
 def reopened(entries: Iterable[LedgerEntry]) -> tuple[Allocation, ...]:
     """The invoices and bills that are due again when these payments are removed, and with how much."""
     return tuple(part for entry in entries if isinstance(entry, Payment | BatchPayment) for part in entry.allocations)
+
+
+def is_payment(entry: LedgerEntry) -> bool:
+    return isinstance(entry, Payment | BatchPayment)
+
+
+def payment_stays() -> Finding:
+    """What a payment would become is not known before it is gone: its invoice is due again only then, and the settings of
+    today may make something else of the movement. So no change of it is applied."""
+    return Finding(
+        code=PAYMENT_STAYS,
+        message="Xero cannot change a payment. Keep what is posted; or undo it, which makes its invoice due again, and post "
+        "it again: then your settings of today decide what it pays.",
+    )
 
 
 def can_change(before: LedgerEntry, wanted: LedgerEntry) -> bool:

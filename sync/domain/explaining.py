@@ -43,7 +43,7 @@ def different(*, is_payment: bool, is_nothing: bool) -> str:
     if is_nothing:
         return "Nothing of the movement is left for this document. Open the movement: apply the change, or undo it."
     if is_payment:
-        return "Nobody can change a payment in Xero. Open the movement: apply the change, or undo it and post it again."
+        return "Nobody can change a payment in Xero. Open the movement: undo it and post it again."
     return DIFFERENT
 
 

@@ -204,6 +204,8 @@ def _told_of(it: Changed, wanted: Mapping[str, Any] | None, told: str) -> str:
             f"Amnis changed this movement after it was posted ({told}). Xero cannot change that where it stands, and by your "
             f"settings it is not posted again: {it.left_out}. Leave it as it is there, or correct it there by hand."
         )
+    if outcome.document is not None and amending.is_payment(documents.from_json(dict(it.old["document"]))):
+        return f"Amnis changed this movement after it was posted ({told}). {amending.payment_stays().message}"
     if outcome.document is not None:
         return (
             f"Amnis changed this movement after it was posted ({told}). Apply the change, keep what is posted, or correct the "

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sync import services, undoing
+from sync import proposals, services, undoing
 from sync.allocating import invoice_choose, invoices_choose_best, proposals_of
 from sync.models import Entry
 from sync.proving import flow_prove
@@ -740,3 +740,36 @@ def test_a_payment_in_the_books_is_not_counted_again_when_its_movement_changes(w
 
     assert standing(world, "RE-2026-7002")["Status"] == "PAID"
     assert [D(str(payment["Amount"])) for payment in world.books.payments()] == [D("400.00"), D("600.00")]
+
+
+@pytest.mark.parametrize("match", ["off", "auto"])
+def test_of_a_payment_that_amnis_changed_nothing_is_shown_or_made_that_would_not_be_posted(
+    auto: World, match: str
+) -> None:
+    """480.00 paid RE-2026-7001; Amnis says 450.00. What that pays is decided once the payment is undone: with matching it is
+    one of 450.00 (30.00 stay due), without it a receipt of 450.00 on sales, and the invoice is due whole."""
+    whose: dict[str, Any] = {"tenant_id": auto.tenant.pk, "actor": "alice@muster.example"}
+    invoice(auto, "RE-2026-7001", "480.00")
+    row = auto.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7001", executed_on=MARCH)
+    auto.settle()
+    auto.set_flow(policies={"match_invoices": match})
+    auto.amnis.change(row, amount="450.00")
+    auto.settle()
+
+    [entry] = auto.entries()
+    assert "undo it" in entry.findings[0]["message"]
+    assert "Apply" not in entry.findings[0]["message"]
+    [shown] = proposals.proposal_preview(tenant_id=auto.tenant.pk, entry_id=entry.pk)
+    assert (shown.wanted, shown.effects) == (None, ())
+    assert proposals.proposal_apply(entry_id=entry.pk, **whose) is None
+    assert [paid["Amount"] for paid in auto.books.payments()] == [D("480.00")]
+
+    undo(auto)
+    assert standing(auto, "RE-2026-7001")["AmountDue"] == D("480.00")
+    undoing.entry_post_again(entry_ids=[entry.pk], **whose)
+    auto.settle()
+    due = {"off": "480.00", "auto": "30.00"}[match]
+    assert (auto.states(), auto.books.balance("090")) == (["confirmed"], D("450.00"))
+    assert standing(auto, "RE-2026-7001")["AmountDue"] == D(due)
+    assert len(auto.books.payments()) == (match == "auto")
+    assert [doc["LineItems"][0]["AccountCode"] for doc in auto.books.bank_transactions()] == ["200"] * (match == "off")
