@@ -289,7 +289,7 @@ def _ours(row: Mapping[str, Any], organisation_id: str) -> Ours:
         account_id=row["account_id"],
         kind=row["destination_type"] or "",
         former=_former(row, organisation_id),
-        offered=tuple(offer.split("+")) if offer else (),
+        offered=tuple(offer.split("+")) if offer and row["state"] == "review" else (),
         in_parts=tuple(parts.split("+")) if parts else (),
         offer_fits=foreign.can_link(row["findings"] or ()),
     )

@@ -692,7 +692,8 @@ def posted_by_fingerprint(flow_id: int, *, since: datetime | None = None) -> lis
                    record.source_id, record.account_id, record.content_hash, entry.destination_type,
                    entry.booking_date AS booked, record.booking_date AS record_day, entry.lost_link, entry.generation,
                    CASE WHEN entry.generation > 1 THEN record.payload ->> 'key' END AS key,
-                   CASE WHEN entry.state = 'review' AND entry.destination_id IS NULL THEN entry.findings END AS findings,
+                   CASE WHEN entry.state IN ('review', 'skipped') AND entry.destination_id IS NULL
+                        THEN entry.findings END AS findings,
                    entry.state = 'undone' AND EXISTS (
                        SELECT FROM entry AS half WHERE half.flow_id = entry.flow_id AND half.unit <> '' AND half.unit = entry.unit
                           AND half.id <> entry.id AND half.destination_id IS NOT NULL

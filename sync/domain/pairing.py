@@ -59,7 +59,7 @@ class Ours:
     kind: str = ""  # of the document
     former: tuple[str, ...] = ()  # documents that were linked to it and markers under which it was posted, before these
     offered: tuple[str, ...] = ()  # documents of others that a person is asked about
-    in_parts: tuple[str, ...] = ()  # the same of several that make it together
+    in_parts: tuple[str, ...] = ()  # the same of several that make it together, also once it was put aside for them
     offer_fits: bool = True  # can they stand for the whole movement, and for nothing else?
 
     @property

@@ -625,6 +625,22 @@ def test_a_receipt_that_somebody_entered_in_parts_is_held_and_put_aside(world: W
     assert world.books.balance("090") == D("480.00")
 
 
+def test_the_proof_still_names_the_movement_that_was_put_aside_for_its_parts(world: World) -> None:
+    """60 and 40 are typed for one payout of 100; put aside as told, it stands in them: nobody is told to delete 100.00."""
+    for amount in ("60.00", "40.00"):
+        typed(world, "SPEND", amount)
+    world.amnis.payout(amount="100.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+
+    services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB, reason="in two parts")
+
+    told = proof(world)["unexpected"]
+    assert [item["record"] for item in told] == [entry.record_id] * 2
+    assert all(item["action"].startswith("Do not delete it.") for item in told)
+    assert (world.states(), world.books.balance("090")) == (["skipped"], D("-100.00"))
+
+
 def test_other_money_beside_parts_of_the_same_sum_is_posted_once_somebody_accepts_it(world: World) -> None:
     typed_in_parts(world)
     world.amnis.pay_in(amount="480.00", payer="Zweite AG", executed_on=MARCH)  # of somebody else: never asked about
