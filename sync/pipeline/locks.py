@@ -12,7 +12,7 @@ from sync import store
 from sync.domain import documents
 from sync.domain.booking import LockPolicy, open_day
 from sync.models import Entry, EntryState
-from sync.pipeline import findings
+from sync.pipeline import awaited, findings
 from sync.pipeline.context import Context
 
 FRESH = timedelta(minutes=10)
@@ -47,13 +47,14 @@ def refresh_for_held(ctx: Context) -> None:
 
 
 def hold_locked(ctx: Context, lock_date: date) -> int:
-    """Ready entries on or before the lock date. Inside `commit`."""
+    """Ready entries on or before the lock date, and what gives back one that is held. Inside `commit`."""
     behind = Entry.objects.filter(flow=ctx.flow, state=EntryState.READY, booking_date__lte=lock_date)
     moves = [
         locked(entry_id, document, lock_date=lock_date, policy=ctx.books.policy("lock_date"))
         for entry_id, document in behind.values_list("id", "document")
         if document is not None and date.fromisoformat(document["date"]) <= lock_date
     ]
+    moves = awaited.with_what_follows(ctx, moves)
     if moves:
         ctx.begin_run()
     return store.move_entries(moves, run_id=ctx.run_id)

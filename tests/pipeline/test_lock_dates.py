@@ -161,6 +161,24 @@ def test_what_a_new_lock_refuses_moves_to_the_first_open_day_as_the_policy_says(
     assert world.books.base_balance("850") == 0
 
 
+def test_what_comes_back_waits_for_an_original_that_a_lock_unknown_so_far_holds(world: World) -> None:
+    """900 went in March, which is locked since nobody here has looked, and come back in April. 0.00 stand while the payout is
+    held, and nothing is posted on a guess once it is left out."""
+    lock(world)
+    world.set_flow(lock_read_at=None)
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=date(2026, 4, 6))
+    world.settle()
+    assert sorted(world.codes()) == ["original_held", "period_locked"]
+
+    [paid] = [entry for entry in world.entries() if entry.movement == "pay_out"]
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[paid.pk], actor="bob@muster.example", reason="elsewhere")
+    world.settle()
+
+    assert sorted(world.states()) == ["review", "skipped"]
+    assert (world.books.balance("090"), world.books.bank_transactions()) == (D("0.00"), [])
+
+
 def moved_by_the_lock(world: World) -> int:
     """A payout of 02.03.2026 that stands on the first open day, 01.04.2026."""
     world.set_flow(policies={"lock_date": "next_open_day"})
