@@ -96,7 +96,10 @@ def _origins_of(
     if not backs:
         return []
     standing = _standing(ctx, [row.record["id"] for row in backs])
-    origins = {it.record_id: it for it in (*_posted(ctx, backs, standing, readings), *among(ctx, rows))}
+    here = among(ctx, rows)
+    uncoded, coded_here = [it for it in here if it.lost], [it for it in here if not it.lost]
+    posted = _posted(ctx, backs, standing, readings)  # what stands says more than that nothing codes it today
+    origins = {it.record_id: it for it in (*uncoded, *posted, *coded_here)}
     returned = _returned(list(origins), but=[row.record["id"] for row in backs])
     decided = []
     for row in backs:
@@ -226,14 +229,16 @@ def _with_origin(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
-    """Payouts and purchases of this slice that a document could be made of."""
+    """Payouts and purchases of this slice that are not left out; those that cannot be coded yet are not in the books yet."""
     found = []
     for row in rows:
         day, transaction = _day(ctx, row), row.transaction
         if transaction.movement not in GIVES_BACK.values() or transaction.execution is not Execution.EXECUTED:
             continue
-        if row.coding.lines and not row.coding.skip and day is not None and day >= ctx.flow.cutoff:
-            found.append(_origin(row.record["id"], transaction, day, row.coding.lines, row.coding.contact_name))
+        if row.coding.skip or day is None or day < ctx.flow.cutoff:
+            continue
+        lines, contact = row.coding.lines, row.coding.contact_name if row.coding.lines else ""
+        found.append(_origin(row.record["id"], transaction, day, lines, contact, lost="" if lines else NOT_YET))
     return found
 
 

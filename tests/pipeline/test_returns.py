@@ -11,7 +11,7 @@ import pytest
 
 from sync import proposals, returning, services, undoing
 from sync.backfilling import cutoff_move
-from sync.models import Entry, ReturnLink
+from sync.models import Entry, ReturnLink, Rule
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import DEFAULTS, World
@@ -443,6 +443,35 @@ def test_a_refund_waits_for_a_purchase_that_could_not_be_coded_yet(world: World)
 
     assert received(world) == [("BEISPIEL LADEN", [("469", D("80.00"), "NONE")])]
     assert set(world.states()) == {"confirmed"}
+
+
+@pytest.mark.parametrize("kind", ["payout", "card"])
+def test_what_comes_back_in_one_reading_with_an_original_that_cannot_be_coded_waits_for_it(
+    world: World, kind: str
+) -> None:
+    """A rule names an account that Xero does not have; corrected to 429, the 900 go there and come back from there."""
+    out = [{"field": "type", "op": "is", "value": kind}, {"field": "direction", "op": "is", "value": "out"}]
+    rule = {"name": "Out", "when": {"all": out}, "then": {"account": "999", "tax": "NONE"}}
+    acting: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ACTOR}
+    services.rule_save(spec=rule, **acting)
+    if kind == "payout":
+        world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+        world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
+    else:
+        world.amnis.card(amount="900.00", merchant="Beispiel AG", executed_on=MARCH)
+        world.amnis.card(amount="900.00", merchant="Beispiel AG", refund=True, executed_on=LATER)
+    world.settle()
+    assert (world.states(), world.books.bank_transactions()) == (["review"] * 2, [])
+    assert len(asked_about(world, "original_held")) == 1
+
+    with tenant_scope(world.tenant.pk):
+        Rule.objects.all().delete()
+    services.rule_save(spec={**rule, "then": {"account": "429", "tax": "NONE"}}, **acting)
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[entry.pk for entry in originals(world)], actor=ACTOR)
+    world.settle()
+
+    assert received(world) == [("Beispiel AG", [("429", D("900.00"), "NONE")])]
+    assert world.books.balance("090") == D("0.00")
 
 
 def test_what_comes_back_of_a_payout_deleted_in_xero_a_moment_ago_is_asked_about(world: World) -> None:
