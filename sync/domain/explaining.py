@@ -28,7 +28,9 @@ GONE_OR_EARLIER = (
     "removed it there, or gave it an earlier date. Prove again after the next sync, or look at its document in Xero."
 )
 ELSEWHERE = (
-    "The document stands on another bank account. Open the movement: apply the change, or correct the document in Xero."
+    "The document stands on another bank account. Open the movement, and decide the question that waits there. If none does, "
+    "its wallet was mapped anew since: undo the movement and post it again (a linked one: take its link back), or correct the "
+    "document in Xero."
 )
 IN_DOUBT = (
     "Amnis' ledger and its details contradict each other about whether this movement took place. Ask Amnis. If it did not, open "

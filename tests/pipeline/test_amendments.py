@@ -567,23 +567,30 @@ def test_of_a_changed_movement_only_what_amnis_changed_is_applied(world: World) 
         assert (D(str(document["Total"])), world.states()) == (D(amount), ["confirmed"])
 
 
+@pytest.mark.parametrize("setting", ["first day", "wallet"])
 def test_what_a_setting_leaves_out_by_now_still_changes_with_amnis_and_is_withdrawn_by_amnis_alone(
-    world: World,
+    world: World, setting: str
 ) -> None:
-    """Before the first day of today, but in the books: its amount is Amnis' to change. Another beneficiary would have it
-    posted anew, which the settings do not do; so nothing is offered that would lose it."""
+    """Before the first day of today, or on a wallet that is left out, but in the books: its amount is Amnis' to change.
+    Another beneficiary would have it posted anew, which the settings do not do; so nothing is offered that would lose it."""
     row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
     world.settle()
-    first_day_moves(world)
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ALICE}
+    if setting == "wallet":
+        services.mapping_ignore(source_account_id="1", reason="old wallet", **whose)
+    else:
+        first_day_moves(world)
 
     as_amnis_says(world, row, amount="-45.15")
+    assert "is not mapped" not in world.entries()[0].findings[0]["message"]
     proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
     carry_out(world)
     assert (world.books.balance("090"), world.states()) == (D("-45.15"), ["confirmed"])
 
     world.amnis.change_detail(row, beneficiary={"name": "Neu GmbH", "country": "CH"}, beneficiaryName="Neu GmbH")
     world.settle()
-    assert "not posted again: booked before the cut-off" in world.entries()[0].findings[0]["message"]
+    why = {"first day": "booked before the cut-off", "wallet": "its wallet is left out: old wallet"}[setting]
+    assert f"not posted again: {why}" in world.entries()[0].findings[0]["message"]
     assert not proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk)
 
     as_amnis_says(world, row, executed=False)
@@ -596,6 +603,28 @@ TO_SALES = {
     "when": {"all": [{"field": "type", "op": "is", "value": "own_transfer"}]},
     "then": {"account": "200", "tax": "NONE"},
 }
+
+
+def test_of_a_wallet_that_is_mapped_anew_no_change_is_named_that_is_not_there(world: World) -> None:
+    """41.15 stands on the account of before; nobody is asked, so the proof names the ways that there are, and they work."""
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ALICE}
+    world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    services.mapping_ignore(source_account_id="8", reason="old wallet", **whose)
+    services.mapping_set(source_account_id="1", destination_account_id=world.books.account("096")["AccountID"], **whose)
+    world.settle()
+
+    [told] = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["missing"]
+    [entry] = world.entries()
+    assert proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=entry.pk) == []
+    assert "apply the change" not in told["action"]
+    assert "undo the movement and post it again" in told["action"]
+
+    undo(world, entry=entry.pk)
+    carry_out(world)
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE)
+    world.settle()
+    assert (world.books.balance("090"), world.books.balance("096")) == (D(0), D("-41.15"))
 
 
 @pytest.mark.parametrize("setting", ["wallet", "wallet and rule", "first day"])
