@@ -8,15 +8,19 @@ Where the latter two agree, what was posted stays.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from connectors.contract.errors import Severity
+from connectors.contract.money import ZERO, round_half_up
 from connectors.contract.records import Execution
 from sync.domain.plan import Outcome, Planned, Skipped
 
 Document = Mapping[str, Any]  # as `documents.to_json` makes it
 _TRANSFER, _PAYS = "from_account_id", "allocations"
 _CODED = ("account_id", "account_code", "tax_type", "tracking", "description")
+_A_CENT = Decimal("0.01")
 OF_ORIGIN = frozenset(
     {"lines", "contact_name", "tax_mode"}
 )  # of what is given back, of an expense that is complete by now
@@ -83,12 +87,28 @@ def _lines(posted: Sequence[Document], then: Sequence[Document], now: Sequence[D
     if not len(posted) == len(then) == len(now):
         return [dict(line) for line in now]
     as_before = [line["amount"] for line in then] == [line["amount"] for line in now]
-    return [_line(*three, as_before=as_before) for three in zip(posted, then, now, strict=True)]
+    amounts = _amounts(posted, then, now)
+    lines = zip(posted, then, now, amounts, strict=True)
+    return [_line(*three, amount=amount, as_before=as_before) for *three, amount in lines]
 
 
-def _line(posted: Document, then: Document, now: Document, *, as_before: bool) -> dict[str, Any]:
+def _amounts(posted: Sequence[Document], then: Sequence[Document], now: Sequence[Document]) -> list[str]:
+    """What each line is of now. Where the settings would split it otherwise today, and the source says another total alone, each
+    keeps its share: rounded cumulatively, so that they add up."""
+    stood, before, wanted = ([Decimal(line["amount"]) for line in lines] for lines in (posted, then, now))
+    whole, total = sum(before, ZERO), sum(wanted, ZERO)
+    if stood == before or not whole or sum(stood, ZERO) != whole:
+        return [line["amount"] for line in now]
+    if any(abs(was * total / whole - is_now) > _A_CENT for was, is_now in zip(before, wanted, strict=True)):
+        return [line["amount"] for line in now]
+    edges = [round_half_up(sum(stood[:end], ZERO) * total / whole, 2) for end in range(len(stood))] + [total]
+    return [str(above - below) for below, above in pairwise(edges)]
+
+
+def _line(posted: Document, then: Document, now: Document, *, amount: str, as_before: bool) -> dict[str, Any]:
     coded = {name: posted[name] if then[name] == now[name] else now[name] for name in _CODED}
     if as_before and coded["tax_type"] == posted["tax_type"]:
         return {**coded, "amount": posted["amount"], "tax": posted.get("tax")}
-    tax = now.get("tax") if coded["tax_type"] == now["tax_type"] else None  # of another rate: left to the books
-    return {**coded, "amount": posted["amount"] if as_before else now["amount"], "tax": tax}
+    is_its_tax = coded["tax_type"] == now["tax_type"] and amount == now["amount"]
+    tax = now.get("tax") if is_its_tax else None  # of another rate or amount: left to the books
+    return {**coded, "amount": posted["amount"] if as_before else amount, "tax": tax}

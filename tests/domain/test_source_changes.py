@@ -31,10 +31,14 @@ def document(*lines: dict[str, Any], **fields: Any) -> dict[str, Any]:
         ([("400", "100")], [("429", "100")], [("429", "120")], [("400", "120")]),
         ([("400", "100")], [("429", "100")], [("493", "100")], [("493", "100")]),
         ([("400", "50"), ("404", "50")], [("400", "70"), ("404", "30")], [("400", "84"), ("404", "36")],
-         [("400", "84"), ("404", "36")]),  # 120 by the rule of today, so that they add up
+         [("400", "60.00"), ("404", "60.00")]),  # the shares that were posted, of 120
+        ([("400", "10"), ("404", "90")], [("400", "30"), ("404", "70")], [("400", "30"), ("404", "170")],
+         [("400", "30"), ("404", "170")]),  # a fixed amount and the rest: no shares, so by the rule of today
+        ([("400", "33.33"), ("404", "66.67")], [("400", "50.00"), ("404", "50.00")], [("400", "0.50"), ("404", "0.51")],
+         [("400", "0.34"), ("404", "0.67")]),  # 33.33 % of 1.01 are 0.3366, and the two are 1.01
         ([("400", "100")], [("429", "100")], [("493", "60"), ("429", "40")], [("493", "60"), ("429", "40")]),
     ],
-    ids=["a setting", "amount", "category", "split", "captured tax"],
+    ids=["a setting", "amount", "category", "split", "fixed part", "cents", "captured tax"],
 )  # fmt: skip
 def test_lines_follow_the_source_alone(posted: Any, then: Any, now: Any, expected: Any) -> None:
     made = [document(*(line(amount, account) for account, amount in it)) for it in (posted, then, now)]

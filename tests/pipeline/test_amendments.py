@@ -664,3 +664,28 @@ def test_the_other_side_of_a_transfer_that_amnis_takes_back_is_not_posted_beside
 
     assert sorted(world.codes()) == ["other_half_held", "source_withdrew"]
     assert (world.books.balance("096"), world.books.bank_transactions()) == (D("500.00"), [])
+
+
+def test_a_split_that_is_changed_after_posting_is_no_word_of_amnis(world: World) -> None:
+    """100.00 was split 60 to 40, the rule says 30 to 70 by now, and Amnis says 200.00: 120.00 and 80.00."""
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ALICE}
+
+    def split(first: str, second: str) -> dict[str, Any]:
+        shares = [{"account": "400", "share": first, "tax": "NONE"}, {"account": "429", "share": second, "tax": "NONE"}]
+        return {**SKIP, "name": "Split", "then": {"split": shares}}
+
+    rule = services.rule_save(spec=split("60", "40"), **whose)
+    row = world.amnis.payout(amount="100.00", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    services.rule_save(spec=split("30", "70"), key=str(rule.key), **whose)
+    as_amnis_says(world, row, amount="-200.00")
+
+    [asked] = world.entries()
+    assert "→ 400 120.00 NONE, 429 80.00 NONE" in asked.findings[0]["message"]
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=asked.pk, actor=ALICE)
+    carry_out(world)
+    [document] = world.books.bank_transactions()
+    assert [(line["AccountCode"], D(str(line["LineAmount"]))) for line in document["LineItems"]] == [
+        ("400", D("120.00")), ("429", D("80.00"))
+    ]  # fmt: skip
+    assert (world.books.balance("090"), world.states()) == (D("-200.00"), ["confirmed"])
