@@ -61,7 +61,8 @@ def _insert(
 ) -> None:
     target = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(changes.get(name, f't."{name}"') for name in names)
-    query = f'INSERT INTO "{table}" ({target}) SELECT {values} FROM "{table}" t, generate_series(1, {count}) g WHERE {where}'
+    copies = f"generate_series(1::bigint, {count}) g"
+    query = f'INSERT INTO "{table}" ({target}) SELECT {values} FROM "{table}" t, {copies} WHERE {where}'
     inside.execute(sql.SQL(query))  # names and numbers of ours, nothing foreign
 
 
