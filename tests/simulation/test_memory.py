@@ -341,7 +341,7 @@ def _reads(pair: Pair, dice: random.Random) -> None:
                 "other_account_id": "", "incoming": False, "contact_id": "c", "date": DAY.isoformat(),
                 "total": entry["document"]["total"], "currency": "CHF", "rate": None, "reference": "",
                 "marker": entry["marker"] if ours else "", "status": dice.choice(("AUTHORISED", "AUTHORISED", "DELETED")),
-                "reconciled": dice.random() < 0.2, "lines_hash": dice.choice("ab"), "tax_total": None,
+                "reconciled": dice.random() < 0.2, "lines_hash": dice.choice("ab"), "pays": "", "tax_total": None,
                 "updated_at": (pair.now[0] - timedelta(minutes=10 * dice.randrange(5))).isoformat(),
             }
         )  # fmt: skip
