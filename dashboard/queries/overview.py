@@ -73,18 +73,12 @@ class VendorHealth:
 
 
 def totals(*, flow: Flow) -> Totals:
-    """Two queries."""
+    """Three queries."""
     by_state = dict(Entry.objects.filter(flow=flow).values_list("state").annotate(n=Count("id")).order_by())
-    bare = dict(
-        Record.objects.filter(flow=flow)
-        .exclude(state=RecordState.ENTERED)
-        .values_list("state")
-        .annotate(n=Count("id"))
-        .order_by()
-    )
+    records = Record.objects.filter(flow=flow)
     groups = {name: sum(by_state.get(state, 0) for state in states) for name, states in STATE_GROUPS.items()}
-    groups["skipped"] += bare.get(RecordState.SKIPPED, 0)
-    groups["pending"] += bare.get(RecordState.FETCHED, 0)
+    groups["skipped"] += records.filter(state=RecordState.SKIPPED).count()
+    groups["pending"] += records.filter(state=RecordState.FETCHED).count()
     return Totals(**groups)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
 from connectors.contract.records import Execution, Movement
+from connectors.models import Reference
 from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
 from sync.domain.printable import clean_text
 from sync.models import Entry, EntryState, Flow, Record, RecordState
@@ -31,6 +33,7 @@ STATE_GROUPS: dict[str, tuple[str, ...]] = {
     "skipped": (EntryState.SKIPPED, EntryState.DUPLICATE, EntryState.UNDONE),
 }
 EXPORT_CHUNK = 1000
+_MARKER = re.compile(r"MR-[0-9A-Z]{13}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +137,9 @@ def with_entries(*, flow: Flow, records: Iterable[Record]) -> list[TransactionRo
 
 
 def wallets(*, flow: Flow) -> list[tuple[str, str]]:
-    """Account ids that have movements, for the filter."""
-    found = Record.objects.filter(flow=flow).values_list("account_id", "currency").distinct().order_by("account_id")
-    return [(account, currency) for account, currency in found[:200]]
+    """The source's accounts, for the filter. What has movements is among them, and they are few."""
+    found = Reference.objects.filter(connection=flow.source, kind=Reference.Kind.SOURCE_ACCOUNT)
+    return list(found.order_by("external_id").values_list("external_id", "currency")[:200])
 
 
 _WORST_FIRST = (EntryState.FAILED, EntryState.REVIEW, *STATE_GROUPS["pending"], EntryState.CONFIRMED)
@@ -157,14 +160,16 @@ def _after(records: QuerySet[Record], cursor: DayCursor | None) -> QuerySet[Reco
         return records
     if cursor.day is None:
         return records.filter(Q(booking_date=None, pk__lt=cursor.row_id) | Q(booking_date__isnull=False))
-    return records.filter(Q(booking_date__lt=cursor.day) | Q(booking_date=cursor.day, pk__lt=cursor.row_id))
+    later = Q(booking_date__lt=cursor.day) | Q(booking_date=cursor.day, pk__lt=cursor.row_id)
+    return records.filter(later, booking_date__lte=cursor.day)  # the bound is where the index begins
 
 
 def _search(text: str) -> Q:
+    if _MARKER.fullmatch(text.upper()):
+        return _of_entries(Entry.objects.filter(marker=text.upper()))
     found = Q(source_id=text)
     for spelling in _spellings(text):
         found |= Q(counterparty__icontains=spelling) | Q(text__icontains=spelling)
-    found |= Q(Exists(Entry.objects.filter(record_id=OuterRef("pk"), marker=text.upper())))
     amount = _amount(text)
     return found if amount is None else found | Q(amount__in=(amount, -amount))
 
@@ -174,13 +179,22 @@ def _spellings(text: str) -> set[str]:
     return {unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)}
 
 
+def _of_entries(entries: QuerySet[Entry]) -> Q:
+    """The movements of a few entries, own transfers on both sides: found from these, not looked for among all."""
+    others = entries.exclude(other_record=None)
+    return Q(pk__in=entries.values("record_id").union(others.values("other_record_id")))
+
+
 def _in_state(records: QuerySet[Record], state: str) -> QuerySet[Record]:
     if not state:
         return records
     states = STATE_GROUPS.get(state, (state,))
     entries = Entry.objects.filter(state__in=states)
-    condition = Q(Exists(entries.filter(record_id=OuterRef("pk"))))
-    condition |= Q(Exists(entries.filter(other_record_id=OuterRef("pk"))))
+    if EntryState.CONFIRMED in states:  # most of them: whoever reads row by row is soon at the end of a page
+        condition = Q(Exists(entries.filter(record_id=OuterRef("pk"))))
+        condition |= Q(Exists(entries.filter(other_record_id=OuterRef("pk"))))
+    else:
+        condition = _of_entries(entries)
     if "skipped" in states:
         condition |= Q(state=RecordState.SKIPPED)
     if "fetched" in states:

@@ -59,6 +59,9 @@ class Record(OwnedModel):
         db_table = "record"
         indexes = [
             models.Index(fields=["flow", "id"], name="record_to_transform", condition=models.Q(state="fetched")),
+            models.Index(
+                fields=["flow"], include=["tenant"], name="record_skipped", condition=models.Q(state="skipped")
+            ),
             models.Index(fields=["flow", "unit"], name="record_unit", condition=~models.Q(unit="")),
             models.Index(fields=["flow", "-booking_date", "-id"], name="record_list"),
             models.Index(fields=["flow", "event_id"], name="record_event", condition=~models.Q(event_id="")),
