@@ -61,7 +61,7 @@ def adding_up(legs: Iterable[Leg], movements: Movements) -> dict[Side, tuple[Ali
             places = [(account, amount > 0, day) for day in {one.day, *one.row.days}]
             if not paid.isdisjoint(places):
                 near = {leg.side: leg for place in places for leg in around.get(place, ()) if leg.side not in found}
-                parts = _parts(amount, list(near.values()), lambda leg: leg.amount)
+                parts = the_only_set(amount, list(near.values()), lambda leg: leg.amount)
                 if any(leg.kind in PAYMENTS for leg in parts):
                     found |= {leg.side: (one, len(parts) - 1) for leg in parts}
     return found
@@ -80,12 +80,12 @@ def made_of(legs: Iterable[Leg], movements: Movements) -> dict[Side, list[Alike]
             places = [(account, amount > 0, day) for day in {one.day, *one.row.days}]
             for side in {leg.side for place in places for leg in around.get(place, ())}:
                 near[side].append(one)
-    made = {leg.side: _parts(leg.amount, near[leg.side], lambda one: one.row.amount) for leg in paid}
+    made = {leg.side: the_only_set(leg.amount, near[leg.side], lambda one: one.row.amount) for leg in paid}
     return {side: parts for side, parts in made.items() if parts}
 
 
-def _parts(amount: Decimal, near: Sequence[Part], worth: Callable[[Part], Decimal]) -> list[Part]:
-    """The only set of two or more that makes the amount; empty where there is none, or another one."""
+def the_only_set(amount: Decimal, near: Sequence[Part], worth: Callable[[Part], Decimal]) -> list[Part]:
+    """The only set of two or more that makes the amount; empty where there is none, another one, or too much around it."""
     smaller = [part for part in near if abs(worth(part)) < abs(amount)]
     if not 2 <= len(smaller) <= MOST_NEAR:
         return []

@@ -13,10 +13,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from connectors.contract.records import MirrorDocument
-from sync.domain.invoice_sets import sets_worth
+from sync.domain.alike import the_only_set
 from sync.domain.match import signed
 
-MOST_NEAR = 10  # 1,024 sets at the most
 MOST_PARTS = 5
 
 
@@ -61,11 +60,5 @@ def _near(whole: Whole, index: Mapping[_Place, Sequence[MirrorDocument]], days: 
 
 
 def _parts(whole: Whole, near: Sequence[MirrorDocument]) -> tuple[MirrorDocument, ...]:
-    amount = abs(whole.amount)
-    smaller = [it for it in near if it.total.amount < amount]
-    if not 2 <= len(smaller) <= MOST_NEAR:
-        return ()
-    sets = sets_worth(amount, [(str(place), it.total.amount) for place, it in enumerate(smaller)])
-    if len(sets) != 1 or len(sets[0]) > MOST_PARTS:
-        return ()
-    return tuple(smaller[int(place)] for place in sets[0])
+    found = the_only_set(whole.amount, near, lambda it: it.total.amount)
+    return tuple(found) if len(found) <= MOST_PARTS else ()
