@@ -67,7 +67,7 @@ def take_over(ctx: Context, corrected: Sequence[tuple[Old, Mapping[str, Any], Ma
     back first is kept: other lines than those stay somebody's work. Inside `commit`."""
     if not corrected:
         return
-    reason = "corrected in Xero by hand: it reads as Amnis says now"
+    reason = "corrected in Xero by hand: day and amount are as Amnis says now; how it is coded stays as it stands"
     store_amend.withdraw_proposals([old["id"] for old, _, _ in corrected], note=reason)
     moves = [{**_end(old, reason), "document": dict(wanted), **columns} for old, wanted, columns in corrected]
     store_amend.finish_entries(moves, run_id=ctx.run_id)

@@ -462,7 +462,8 @@ def test_a_document_corrected_by_hand_to_what_amnis_says_ends_the_review(world: 
         world.settle()
 
     assert (world.states(), world.codes()) == (["confirmed"], [])
-    assert history(world)[-1] == ("review", "confirmed", "corrected in Xero by hand: it reads as Amnis says now")
+    said = "corrected in Xero by hand: day and amount are as Amnis says now; how it is coded stays as it stands"
+    assert history(world)[-1] == ("review", "confirmed", said)
     assert world.books.balance("090") == D("-45.15")
     assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
     assert [it.state for it in amendments(world)] in ([], ["withdrawn"])
