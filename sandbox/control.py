@@ -53,7 +53,12 @@ ACTS: dict[str, Act] = {
     "reset": world_acts.reset,
 }
 # what the page's forms do: each act answers with a sentence
-FORMS = {**ACTS, "amnis/add": amnis_acts.add_from_form, "faults/add": world_acts.plan_from_form}
+FORMS = {
+    **ACTS,
+    "amnis/add": amnis_acts.add_from_form,
+    "amnis/amount": amnis_acts.correct_amount,
+    "faults/add": world_acts.plan_from_form,
+}
 
 _HOSTS = {"localhost", "127.0.0.1", "::1"}
 _COOKIE = "sandbox"

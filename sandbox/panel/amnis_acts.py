@@ -1,5 +1,6 @@
 """What a visitor or a test tool may do to the sandbox's Amnis."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sandbox import scenarios
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 MOVEMENTS = ("pay_in", "payout", "card", "fee", "fx", "own_transfer", "peer_in", "peer_out")
 _TUPLES = ("sold", "bought", "original")
 _ROW_DEEDS = ("execute", "cancel", "fail", "expire", "remove")
+_AMOUNT = re.compile(r"[+-]?\d{1,12}(\.\d{1,3})?", re.ASCII)  # three decimals are a thing that vendors send
 
 
 def company_of(sandbox: "Sandbox", fields: Fields) -> Company:
@@ -114,6 +116,17 @@ def change_row(sandbox: "Sandbox", fields: Fields) -> str:
     if detail := fields.given("detail"):
         company.change_detail(row, **detail)
     return f"Row {row} has changed."
+
+
+def correct_amount(sandbox: "Sandbox", fields: Fields) -> str:
+    """{company, row, amount}: Amnis corrects what an old row moved; the row's sign stays unless one is typed."""
+    company, row, typed = company_of(sandbox, fields), fields.number("row"), fields.text("amount")
+    if not _AMOUNT.fullmatch(typed):
+        raise Mistake(f"amount is a number such as 12.50, not {typed!r}")
+    was = str(company.row(row)["amount"])
+    amount = f"-{typed}" if was.startswith("-") and typed[0] not in "+-" else typed.removeprefix("+")
+    company.change(row, amount=amount)
+    return f"Row {row} reads {amount} now, not {was}."
 
 
 def add_cost_center(sandbox: "Sandbox", fields: Fields) -> str:

@@ -25,7 +25,7 @@ def body(sandbox: "Sandbox", frame: Frame, client_id: str) -> Markup:
             html.section(shown["name"], _head(sandbox, frame, client_id, shown), hint=client_id),
             html.section("Add a movement", _add(frame, client_id, shown), hint="it happens now", anchor="add"),
             html.section("Waiting", _pending(sandbox, frame, client_id), hint="planned, reserved, not executed"),
-            html.section("Latest rows", _latest(sandbox, client_id), hint=f"{shown['rows']} in all"),
+            html.section("Latest rows", _latest(sandbox, frame, client_id), hint=f"{shown['rows']} in all"),
             html.section("Switches", _switches(sandbox, frame), hint="what the vendor's documents leave open"),
             html.columns(
                 html.section("Credentials", _tokens(frame, client_id, shown)),
@@ -124,15 +124,25 @@ def _who(detail: dict[str, Any]) -> str:
     return str(detail.get(other) or detail.get("comment") or "")
 
 
-def _latest(sandbox: "Sandbox", client_id: str) -> Markup:
+def _latest(sandbox: "Sandbox", frame: Frame, client_id: str) -> Markup:
     with sandbox.amnis.company(client_id).ledger() as ledger:
         bodies = ledger.latest_rows(client_id, _LATEST)
         details = ledger.details_of(bodies)
     rows = [
-        [*_row_cells(body, detail), "executed" if body.get("executed") else "not executed"]
+        [
+            *_row_cells(body, detail),
+            "executed" if body.get("executed") else "not executed",
+            _another_amount(frame, client_id, body),
+        ]
         for body, detail in zip(bodies, details, strict=True)
     ]
-    return html.table(["Row", "Type", "Account", "Amount#", "Day", "Who", "Status", ""], rows, empty="No rows yet.")
+    heads = ["Row", "Type", "Account", "Amount#", "Day", "Who", "Status", "", ""]
+    return html.table(heads, rows, empty="No rows yet.")
+
+
+def _another_amount(frame: Frame, client_id: str, body: dict[str, Any]) -> Markup:
+    edit = html.bare("new amount", "amount") + html.button("change", style="plain")
+    return html.cell(html.form(frame, "amnis/amount", edit, kept={"company": client_id, "row": body.get("id")}))
 
 
 def _switches(sandbox: "Sandbox", frame: Frame) -> Markup:

@@ -170,6 +170,21 @@ def test_a_pending_row_can_be_executed_from_the_page(room: Room) -> None:
     assert (wrong, "at rest" in note) == (True, True)
 
 
+def test_an_old_row_is_corrected_from_the_page(room: Room) -> None:
+    company = room.sandbox.amnis.company()
+    paid, got = company.payout(amount="9.00", to="X"), company.pay_in(amount="7.00", payer="Y")
+    assert "new amount" in room.browser.get("/").text
+    assert room.form("amnis/amount", company="ck_1", row=str(paid), amount="12.50") == (
+        f"Row {paid} reads -12.50 now, not -9.00.",
+        False,
+    )
+    room.form("amnis/amount", company="ck_1", row=str(got), amount="-7.00")
+    for wrong in ("much", "", "1e9", "1,50"):
+        assert room.form("amnis/amount", company="ck_1", row=str(got), amount=wrong)[1]
+    assert room.form("amnis/amount", company="ck_1", row="99", amount="1.00")[1]
+    assert [row["amount"] for row in company.rows()] == ["-12.50", "-7.00"]
+
+
 def test_switches_tokens_and_random_rows(room: Room) -> None:
     room.form("amnis/switches", collection_envelope="hydra", signed_amounts="false")
     assert room.sandbox.amnis.switches.collection_envelope == "hydra"
