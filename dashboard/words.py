@@ -122,6 +122,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "from_account_id": _w(_("From")),
         "to_account_id": _w(_("To")),
         "contact_name": _w(_("Contact")),
+        "rate": _w(_("Rate")),
         "lines": _w(_("Lines: account, amount, tax")),
     },
     "deed": {"void": _w(_("Undo")), "change": _w(_("Change in Xero"))},

@@ -32,9 +32,11 @@ class Cause:
 @dataclass(slots=True, kw_only=True)
 class ReviewGroup:
     """Entries with the same first obstacle. `key` names the group in an address. `posted`: how many of them stand in the
-    books, so that nothing is to be posted for them; `deleted`: how many did, until somebody deleted their document."""
+    books, so that nothing is to be posted for them; `deleted`: how many did, until somebody deleted their document.
+    `is_mixed`: their sentences differ, and `cause` has the newest one's."""
 
     cause: Cause
+    is_mixed: bool = False
     entry_ids: list[int] = field(default_factory=list)
     posted: int = 0
     deleted: int = 0
@@ -70,6 +72,7 @@ def review_groups(*, flow: Flow) -> list[ReviewGroup]:
         cause = root_cause(findings, accepted=accepted, failed=state == EntryState.FAILED)
         group = groups.setdefault((cause.code, cause.detail), ReviewGroup(cause=cause))
         group.entry_ids.append(entry_id)
+        group.is_mixed |= cause.message != group.cause.message
         is_deleted = posted and deleted.is_told(findings)
         group.deleted += is_deleted
         group.posted += posted and not is_deleted

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connectors.models import Reference
+from sync.domain import change_words
 from sync.domain.amending import Effect
 from sync.models import Amendment, AmendmentState, Flow
 from sync.models.amendment import ON_THE_WAY
@@ -76,7 +77,11 @@ def progress(story: BatchStory) -> dict[str, int]:
 def shown_fields(amendment: Amendment, names: Mapping[str, str]) -> list[ProposedField]:
     """Field by field, with accounts by their names."""
     return [
-        ProposedField(name=name, posted=names.get(posted, posted), now=names.get(now, now))
+        ProposedField(
+            name=name,
+            posted=change_words.grouped(name, names.get(posted, posted)),
+            now=change_words.grouped(name, names.get(now, now)),
+        )
         for name, posted, now in amendment.changed
     ]
 

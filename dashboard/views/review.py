@@ -64,7 +64,7 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
     return GroupCard(
         key=group.key,
         title=f"{title}: {group.cause.detail}" if group.cause.detail else title,
-        message=str(_INVOICE_FOUND) if group.cause.code == "invoice_found" else group.cause.message,
+        message=_message(group),
         count=group.count,
         sums=group.sums,
         failed=group.cause.code == GAVE_UP,
@@ -80,3 +80,12 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
         fix_url=tenant_url(tenant, page) if page else "",
         fix_label=fix_label(page),
     )
+
+
+def _message(group: ReviewGroup) -> str:
+    """What one movement says with its own figures is told of the others as an example only."""
+    if group.cause.code == "invoice_found":
+        return str(_INVOICE_FOUND)
+    if group.is_mixed:
+        return str(_("One of them: %(words)s") % {"words": group.cause.message})
+    return group.cause.message

@@ -15,7 +15,7 @@ from typing import Any
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store_amend
-from sync.domain import amending, documents, match, plan
+from sync.domain import amending, change_words, documents, match, plan
 from sync.domain.coding_case import DecidedBy
 from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
@@ -183,7 +183,7 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         wanted, _ = _wanted(before, after, contact_id=contact_id)
     if it.left_out and not in_place:
         wanted = None
-    told = "; ".join(f"{name}: {posted} → {now}" for name, posted, now in fields)
+    told = change_words.told(fields)
     is_unlike = it.row["movement"] in GIVES_BACK and not _is_newer(it)
     return Difference(
         old=it.old,

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.contract.errors import Finding, Severity
 from sync import store_amend
-from sync.domain import deleted
+from sync.domain import change_words, deleted
 from sync.models import EntryState
 from sync.pipeline import findings
 
@@ -59,7 +59,7 @@ def _since(fields: Fields, *, code: str, reason: str = "") -> list[dict[str, Any
     if not fields:
         return []
     why = f": {reason}" if reason else ""
-    told = "; ".join(f"{name}: {posted} → {now}" for name, posted, now in fields)
+    told = change_words.told(fields)
     if code == WITHDREW:
         message = f"Amnis has withdrawn the movement since{why}. Nothing of it stands in Xero: leave it out."
     elif tuple(map(tuple, fields)) == (NO_LONGER,):

@@ -109,6 +109,16 @@ def test_the_review_groups_by_the_first_obstacle(world: World) -> None:
     assert groups["default_missing", "fee"].sums == [("CHF", Decimal("241.00"))]
 
 
+def test_a_sentence_with_the_figures_of_one_movement_is_not_said_of_all(as_alice: Client, world: World) -> None:
+    address = f"/t/{world.tenant.public_id}/review/"
+    assert "One of them:" not in as_alice.get(address).content.decode()
+    with tenant_scope(world.tenant.pk):
+        entry = Entry.objects.filter(state="review", findings__0__code="default_missing").latest("id")
+        entry.findings[0]["message"] = "Amount: 10.00 → 12.00"
+        entry.save(update_fields=["findings"])
+    assert "One of them: Amount: 10.00 → 12.00" in as_alice.get(address).content.decode()
+
+
 def test_skipping_a_cause_skips_all_of_it_and_says_why(as_alice: Client, world: World) -> None:
     with tenant_scope(world.tenant.pk):
         key = next(it.key for it in review_groups(flow=world.flow) if it.cause.code == "default_missing")

@@ -65,7 +65,7 @@ def test_a_row_that_changes_after_posting_is_shown_field_by_field_and_posted_no_
     assert world.states() == ["review", "confirmed"]
     [finding] = world.entries()[0].findings
     assert finding["code"] == "source_changed"
-    assert "total: 100.00 → 101.00" in finding["message"]
+    assert "amount: 100.00 → 101.00" in finding["message"]
 
 
 def test_a_row_that_is_withdrawn_after_posting_is_for_a_person(world: World) -> None:

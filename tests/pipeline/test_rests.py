@@ -400,7 +400,7 @@ def test_more_still_at_the_source_is_proposed_for_the_rest_alone(apart: World) -
 
     assert legs(apart) == {"main": "confirmed", "rest": "review"}
     rest = next(it for it in apart.entries() if it.leg == "rest")
-    assert "total: 20.00 → 25.00" in rest.findings[0]["message"]
+    assert "amount: 20.00 → 25.00" in rest.findings[0]["message"]
     assert apart.books.balance("090") == D("500.00"), "nothing is overwritten"
 
 
