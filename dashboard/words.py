@@ -307,6 +307,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "return_split": _w(_("A part of several lines came back")),
         "return_of_payment": _w(_("A paid bill came back")),
         "return_changed": _w(_("What came back stands otherwise by now")),
+        "return_of_withdrawn": _w(_("Its original was cancelled at Amnis")),
         "refund_exceeds": _w(_("More came back than was paid")),
         "refund_unmatched": _w(_("No purchase found")),
         "review_by_rule": _w(_("A rule asks for a look")),

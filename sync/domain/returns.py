@@ -30,6 +30,11 @@ NOT_YET = (
     "which is not in the books yet, because it is held. Once that one is posted, linked or left out, this one is decided by "
     "itself and coded as that one stands"
 )
+WITHDRAWN = (
+    "which Amnis has taken back since: it is cancelled there, or not executed, so no money left the wallet. If this one is "
+    "cancelled at Amnis as well, it goes with the next sync. As long as Amnis says that it was executed, the money did come in: "
+    "say in a rule how it is coded, and retry. Leaving it out would leave the bank account short of it"
+)
 LEFT_OUT = "which was left out of the books. Leave this one out as well, or say in a rule how it is coded"
 BOOKED_BY_HAND = (
     "which somebody booked by hand, so it stands in the books. Try that one again and link it to its document, and this one is "
@@ -39,6 +44,7 @@ UNCLEAR = (
     "whose document in Xero is not the one that was posted, and its lines cannot be taken over. Look at it there, and say in "
     "a rule how this one is coded"
 )
+_CODES = {NOT_YET: HELD, WITHDRAWN: "return_of_withdrawn"}
 
 
 class How(StrEnum):
@@ -72,7 +78,7 @@ class Origin:
     day: date
     coded: Remembered
     lines: tuple[LineItem, ...] = ()  # of its document; none where it paid an invoice or bill
-    lost: str = ""  # why its lines are not known, in words that follow its name
+    lost: str = ""  # why its lines are not known, in words that follow its name; see above
     returned: Mapping[str, Decimal] = field(default_factory=dict)
 
 
@@ -104,13 +110,15 @@ def find_origin(transaction: SourceTransaction, *, day: date | None, candidates:
     """The payment or purchase that this movement gives back.
 
     A returned payment has the payout's exact amount; a refund may be a part. Of equal ones that are coded alike the
-    latest is taken, since the books are the same; where the coding differs, a person chooses.
+    latest is taken, since the books are the same; where the coding differs, a person chooses. What the source has taken
+    back cannot have come back: it is named only where nothing else fits.
     """
     wanted = GIVES_BACK.get(transaction.movement)
     if wanted is None or day is None:
         return Found(how=How.NONE)
     inside = (it for it in candidates if it.movement is wanted and day - LOOK_BACK <= it.day <= day)
     fits = [fit for origin in inside if (fit := _fit(transaction, origin)) is not None]
+    fits = [fit for fit in fits if fit.origin.lost != WITHDRAWN] or fits
     fits.sort(key=lambda fit: (_RANK.index(fit.how), -fit.origin.day.toordinal(), -fit.origin.record_id))
     rivals = tuple(fit.origin for fit in fits[:MOST_RIVALS])
     best = [fit for fit in fits if fit.how is fits[0].how]
@@ -250,8 +258,12 @@ def objections(found: Found, transaction: SourceTransaction, *, by_rule: bool) -
         note = "The purchase that it gives back was not found. It is coded by your settings."
         return [Finding(code="refund_unmatched", message=note, severity=Severity.NOTE)] if is_card else []
     if found.origin.lost:
-        code = HELD if found.origin.lost == NOT_YET else "return_changed"
-        return [_review(code, f"It gives back {told(found.origin)}, {found.origin.lost}.")]
+        return [
+            _review(
+                _CODES.get(found.origin.lost, "return_changed"),
+                f"It gives back {told(found.origin)}, {found.origin.lost}.",
+            )
+        ]
     if not found.origin.lines:
         message = f"It gives back {told(found.origin)}, which paid an invoice or bill in Xero. Reopen that one, or use a rule."
         return [_review("return_of_payment", message)]

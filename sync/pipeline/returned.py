@@ -35,6 +35,7 @@ from sync.domain.returns import (
     LOOK_BACK,
     NOT_YET,
     UNCLEAR,
+    WITHDRAWN,
     Found,
     How,
     Origin,
@@ -51,6 +52,7 @@ from sync.pipeline.context import Context
 
 MOST_CANDIDATES = 2000
 _WAITS = (EntryState.REVIEW, EntryState.WAITING)
+_NOT_EXECUTED = (Execution.CANCELLED, Execution.PENDING)
 _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _NOT_WITH_ORIGIN = frozenset({"return_unmatched"})  # said by coding, which sees no lines but one account
 
@@ -185,10 +187,7 @@ def _gives_back(row: CodedRecord) -> bool:
 
 
 def _gave_back(row: CodedRecord) -> bool:
-    return row.transaction.movement in GIVES_BACK and row.transaction.execution in (
-        Execution.CANCELLED,
-        Execution.PENDING,
-    )
+    return row.transaction.movement in GIVES_BACK and row.transaction.execution in _NOT_EXECUTED
 
 
 def _in_time(ctx: Context, row: CodedRecord) -> tuple[str, str, int, str]:
@@ -258,7 +257,7 @@ def _posted(
     entries = (
         Entry.objects.filter(
             alike,
-            Q(document__isnull=False) | Q(state__in=_WAITS),
+            Q(document__isnull=False) | Q(state__in=(*_WAITS, EntryState.SKIPPED)),
             flow=ctx.flow,
             movement__in=[movement.value for movement in GIVES_BACK.values()],
             booking_date__range=(min(days) - LOOK_BACK, max(days)),
@@ -288,7 +287,8 @@ def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
     )
     if entry.document is None:
         assert entry.booking_date is not None  # by which it was found
-        return _origin(record.pk, transaction, entry.booking_date, (), "", lost=NOT_YET)
+        lost = _not_in_the_books(entry, transaction) or NOT_YET
+        return _origin(record.pk, transaction, entry.booking_date, (), "", lost=lost)
     document = documents.from_json(dict(entry.document))
     day = entry.booking_date or document.date
     if not isinstance(document, BankTransaction):
@@ -299,15 +299,18 @@ def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
         contact = reading.contact_name or contact
     is_paid = reading is not None and reading.document is not None and reading.document.kind in _PAYMENTS
     is_gone = reading is not None and reading.document is not None and not reading.document.is_live
-    lost = _not_in_the_books(entry) or (GONE if is_gone else "") or ("" if lines or is_paid else UNCLEAR)
+    lost = _not_in_the_books(entry, transaction, is_gone=is_gone) or ("" if lines or is_paid else UNCLEAR)
     return _origin(record.pk, transaction, day, () if lost else lines, contact, lost=lost)
 
 
-def _not_in_the_books(entry: Entry) -> str:
-    """Why nothing of ours stands there by now, "" otherwise."""
+def _not_in_the_books(entry: Entry, transaction: SourceTransaction, *, is_gone: bool = False) -> str:
+    """Why nothing of ours stands there by now, "" otherwise. `is_gone`: its document was just seen to be."""
+    is_gone = is_gone or entry.state == EntryState.UNDONE or deleted.is_told(entry.findings)
+    if transaction.execution in _NOT_EXECUTED and (is_gone or entry.destination_id is None):
+        return WITHDRAWN
     if entry.state in (EntryState.SKIPPED, EntryState.UNDONE) and _reason(entry).startswith(reasons.BY_HAND):
         return BOOKED_BY_HAND
-    if entry.state == EntryState.UNDONE or deleted.is_told(entry.findings):
+    if is_gone:
         return GONE
     return LEFT_OUT if entry.state == EntryState.SKIPPED else ""
 

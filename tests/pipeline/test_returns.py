@@ -367,6 +367,80 @@ def test_what_comes_back_of_a_payout_that_is_left_out_is_asked_about(world: Worl
     assert "left out of the books" in told
 
 
+def cancelled(world: World, movement: int) -> None:
+    world.amnis.change(movement, executed=False)
+    world.amnis.change_detail(movement, status="canceled")
+    world.settle()
+
+
+def code_returns_to(world: World, account: str) -> None:
+    """By a rule, as the review advises; then what waits is tried again."""
+    spec = {
+        "name": "Came back",
+        "when": {"all": [{"field": "type", "op": "is", "value": "returned_payment"}]},
+        "then": {"account": account, "tax": "NONE"},
+    }
+    acting: dict[str, Any] = {"tenant_id": world.tenant.pk, "actor": ACTOR}
+    services.rule_save(spec=spec, flow_id=world.flow_id, **acting)
+    services.entry_retry(entry_ids=[it.pk for it in world.entries() if it.movement == "returned_payment"], **acting)
+    world.settle()
+
+
+@pytest.mark.parametrize("why", ["locked", "no default"])
+def test_what_comes_back_of_a_payout_that_amnis_cancelled_is_told_so_and_stands_once_it_is_coded(
+    world: World, why: str
+) -> None:
+    """Amnis: the 900 out are cancelled, the 900 in are executed. So 900 are in the wallet, and the account has them too."""
+    if why == "locked":
+        people(world).set_lock_dates(period=date(2026, 3, 31))
+    else:
+        world.set_flow(defaults={**DEFAULTS, "expense": ""})
+    world.set_flow(reference_read_at=None)
+    payout = world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
+    world.settle()
+    assert "original_held" in world.codes()
+
+    cancelled(world, payout)
+    [told] = asked_about(world, "return_of_withdrawn")
+    assert "cancelled there" in told
+    assert "left out" not in told
+    assert world.books.bank_transactions() == []
+
+    code_returns_to(world, "429")
+    assert [coded for _, coded in received(world)] == [[("429", D("900.00"), "NONE")]]
+    assert world.books.balance("090") == D("900.00")
+
+
+def test_what_comes_back_of_a_payout_removed_because_amnis_cancelled_it_is_told_so(world: World) -> None:
+    payout = world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    cancelled(world, payout)
+    [paid] = [entry.pk for entry in originals(world)]
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=paid, actor=ACTOR) is not None
+    carry_out(world)
+    comes_back(world)
+
+    [told] = asked_about(world, "return_of_withdrawn")
+    assert "Post that one again" not in told
+    code_returns_to(world, "429")
+    assert world.books.balance("090") == D("900.00")
+
+
+def test_what_comes_back_belongs_to_the_payout_that_was_made_again_not_to_the_cancelled_one(world: World) -> None:
+    """The second one was executed and came back: 0.00 are left of it."""
+    people(world).set_lock_dates(period=date(2026, 3, 2))
+    world.set_flow(reference_read_at=None)
+    payout = world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    cancelled(world, payout)
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=date(2026, 3, 3))
+    comes_back(world)
+
+    assert received(world) == [("Beispiel AG", [("400", D("900.00"), "NONE")])]
+    assert world.books.balance("090") == D("0.00")
+
+
 def by_hand(world: World) -> int:
     ids = [entry.pk for entry in originals(world)]
     done = services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=ids, actor=ACTOR, reason="typed")
