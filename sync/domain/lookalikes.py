@@ -25,6 +25,7 @@ _BETWEEN = frozenset(" .-/")
 Side = tuple[str, Decimal]  # bank account, amount from its view
 NO_DAYS: Mapping[int, Collection[date]] = {}
 NONE_DECLINED: Mapping[int, Collection[str]] = {}
+NO_CONTACTS: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ def claims(
     mapped: Collection[str] = (),
     other_days: Mapping[int, Collection[date]] = NO_DAYS,
     declined: Mapping[int, Collection[str]] = NONE_DECLINED,
+    contacts: Mapping[int, str] = NO_CONTACTS,
 ) -> dict[int, Claim]:
     """For each entry (by its id) the live document without our marker that may be it, the best pairs first.
 
@@ -115,7 +117,8 @@ def claims(
     `strays`: markers that no movement has; a document that carries one may be anybody's. `mapped`: the bank accounts of
     wallets, where every side of a document needs a movement. `other_days`: what else an entry may be dated, as a card
     purchase by its receipt; the nearest day counts. `declined`: the documents of which a person has said that they are
-    not this entry.
+    not this entry. `contacts`: whose money an entry is; a short number such as A1 names an invoice of the same contact, or
+    after a word such as "invoice".
     """
     index: dict[Side, list[MirrorDocument]] = {}
     for document in documents:
@@ -125,7 +128,7 @@ def claims(
     pairs = [
         pair
         for key, entry in wanted.items()
-        for pair in _pairs(key, entry, index, days, other_days.get(key, ()))
+        for pair in _pairs(key, entry, index, days, other_days.get(key, ()), contacts.get(key, ""))
         if pair.document.document_id not in declined.get(key, ())
     ]
     chosen: dict[tuple[int, int], _Pair] = {}
@@ -166,6 +169,7 @@ def _pairs(
     index: Mapping[Side, Sequence[MirrorDocument]],
     days: int,
     other_days: Collection[date],
+    contact_id: str,
 ) -> list[_Pair]:
     sides, references = wanted_effects(entry), long_references(entry.reference)
     found = []
@@ -173,7 +177,7 @@ def _pairs(
         for document in index.get(side, ()):
             distance = min(_distance(document.date, day) for day in (entry.date, *other_days))
             same = bool(references & long_references(document.reference)) if references else False
-            named = "" if same else _named(entry, document)
+            named = "" if same else _named(entry, document, contact_id=contact_id)
             if distance > (max(days, REFERENCE_DAYS) if same or named else days):
                 continue
             whole = set(sides) == set(effects(document))
@@ -191,14 +195,15 @@ def _pairs(
     return found
 
 
-def _named(entry: LedgerEntry, document: MirrorDocument) -> str:
+def _named(entry: LedgerEntry, document: MirrorDocument, *, contact_id: str) -> str:
     """The number of an invoice or bill that the document pays and the entry names as a whole word; "" where none is."""
     if not document.pays:
         return ""
     lines = entry.lines if isinstance(entry, BankTransaction) else ()
+    known = bool(contact_id) and document.contact_id == contact_id
     said = [word for text in (entry.reference, *(line.description for line in lines)) for word in windows(text)]
-    telling = [(paid, number) for paid in document.pays.split("\n") if (number := number_of(paid)).is_telling]
-    return next((paid for paid, number in telling if any(map(number.is_written_as, said))), "")
+    numbers = [(paid, number_of(paid)) for paid in document.pays.split("\n")]
+    return next((paid for paid, it in numbers if any(it.is_meant_by(word, known=known) for word in said)), "")
 
 
 def _claim(sides: Sequence[_Pair | None], entry: LedgerEntry, mapped: Collection[str]) -> Claim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +19,7 @@ _CREDITOR = re.compile(r"\bRF\d{2}(?: ?[A-Z0-9]{1,4}){1,6}\b")
 _DATE = re.compile(r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}-\d{2}-\d{2})(?!\d)")
 _AMOUNT = re.compile(r"(?<![\w-])\d{1,3}(?:['’ ]?\d{3}){0,6}[.,]\d{2}(?!\w)")  # noqa: RUF001
 _WORD = re.compile(r"[^\W_]+")
+_JOINING = frozenset("-/._")
 _KEYWORDS = frozenset(
     {
         "rechnung", "rechnungen", "rechnungsnr", "rechnungsnummer", "rg", "rgnr", "re", "renr", "invoice", "invoices", "inv",
@@ -67,11 +68,13 @@ class Word:
     """One to `MAX_WINDOW` words of a text. `introduced`: a word such as "invoice" stands right before.
 
     `joined`: another word stands before it without a blank, as the GS of GS-2026-0102, which is no RE-2026-0102.
+    `goes_on`: another one follows it by a dash, a stroke or a point, as the 2026 of A1/2026, which is no A1.
     """
 
     parts: tuple[str, ...]
     introduced: bool
     joined: bool
+    goes_on: bool = False
 
     @property
     def compact(self) -> str:
@@ -88,7 +91,16 @@ def windows(text: str) -> Iterator[Word]:
         between = found[start].string[found[start - 1].end() : found[start].start()] if start else " "
         joined = not introduced and " " not in between
         for length in range(1, min(MAX_WINDOW, len(words) - start) + 1):
-            yield Word(parts=tuple(words[start : start + length]), introduced=introduced, joined=joined)
+            parts = tuple(words[start : start + length])
+            yield Word(parts=parts, introduced=introduced, joined=joined, goes_on=_goes_on(found, start + length))
+
+
+def _goes_on(found: Sequence[re.Match[str]], end: int) -> bool:
+    """Is the word at `end` joined to the one before it?"""
+    if end >= len(found):
+        return False
+    between = found[end].string[found[end - 1].end() : found[end].start()]
+    return bool(between) and not set(between) - _JOINING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +131,16 @@ class Number:
         if self.compact.isdigit():
             return len(self.compact) >= 6
         return len(self.compact) >= 4 and any(sign.isdigit() for sign in self.compact)
+
+    def is_meant_by(self, word: Word, *, known: bool) -> bool:
+        """Does the word name this one? Of a number too short to stand for itself, as A1 or B-78: where the word is whole, and
+        it is `known` otherwise whom the text is about or a word such as "invoice" stands before it."""
+        if not self.is_written_as(word):
+            return False
+        if self.is_telling:
+            return True
+        is_whole = not word.joined and not word.goes_on
+        return is_whole and (known or word.introduced) and any(map(str.isdigit, self.compact))
 
     @property
     def is_doubtful(self) -> bool:

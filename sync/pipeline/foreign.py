@@ -52,8 +52,16 @@ def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerE
     asked = [key for key in several if not sides.isdisjoint(lookalikes.wanted_effects(wanted[key]))]
     other_days = _days_of(ctx, {key: by_id[key].record_id for key in asked})
     declined = {key: _declined(by_id[key]) for key in wanted}
+    contacts = {key: _contact_of(by_id[key], entry) for key, entry in wanted.items()}
     claims = lookalikes.claims(
-        wanted, found, days=days, strays=strays, mapped=mapped, other_days=other_days, declined=declined
+        wanted,
+        found,
+        days=days,
+        strays=strays,
+        mapped=mapped,
+        other_days=other_days,
+        declined=declined,
+        contacts=contacts,
     )
     taken = {id_ for claim in claims.values() for id_ in claim.detail.split("+")}
     free = [document for document in found if document.is_live and document.document_id not in taken]

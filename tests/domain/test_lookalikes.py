@@ -144,7 +144,11 @@ def test_the_same_long_reference_reaches_further_than_the_date() -> None:
         ("zahlung re 2026 7001 danke", "RE-2026-7000\nRE-2026-7001", True),
         ("Rechnung RE-2026-70011", "RE-2026-7001", False),
         ("GS-2026-7001", "RE-2026-7001", False),
-        ("Rechnung 12", "12", False),  # two digits tell nothing
+        ("Lager 12", "12", False),  # two digits tell nothing
+        ("Rechnung 12", "12", True),  # but after such a word
+        ("Rechnung 12/2026", "12", False),
+        ("Rechnung 12, 13 und 14", "12\n13", True),
+        ("Rechnung X-12", "12", False),
         ("Rechnung RE-2026-7001", "", False),
     ],
 )
@@ -156,6 +160,14 @@ def test_a_payment_on_an_invoice_that_is_named_reaches_as_far(text: str, pays: s
         ("d-1",) * 2 if is_named else (None, None)
     )
     assert seen(wanted, replace(paid, date=DAY + timedelta(days=22))) is None
+
+
+@pytest.mark.parametrize(("contact", "is_named"), [("c-1", True), ("c-2", False), ("", False)])
+def test_a_short_number_names_an_invoice_of_the_same_contact(contact: str, is_named: bool) -> None:
+    paid = found(kind=DocumentKind.PAYMENT, marker="", pays="B-78", contact_id="c-1", date=DAY + timedelta(days=7))
+    claim = claims({1: replace(SPEND, reference="Zahlung B-78")}, [paid], contacts={1: contact}).get(1)
+
+    assert (claim.named if claim else "") == ("B-78" if is_named else "")
 
 
 def test_the_same_reference_wins_over_the_nearer_date() -> None:

@@ -484,6 +484,31 @@ def test_a_payment_typed_on_the_bill_that_a_movement_names_is_offered_three_week
     assert world.books.balance("090") == D("-300.00")
 
 
+@pytest.mark.parametrize(
+    ("number", "text", "to", "amount", "is_offered"),
+    [
+        ("A1", "Rechnung A1", "Anderer AG", "100.00", True),  # the word before it says so
+        ("B-78", "Zahlung B-78, danke", "Beispiel AG", "100.00", True),  # the contact is the bill's
+        ("B-78", "Zahlung B-78, danke", "Anderer AG", "100.00", False),
+        ("B-78", "Zahlung B-78/2, danke", "Beispiel AG", "100.00", False),  # the number of another one
+        ("A1", "Rechnung A1", "Beispiel AG", "100.05", False),
+    ],
+)
+def test_a_payment_typed_on_a_bill_with_a_short_number_is_offered(
+    world: World, number: str, text: str, to: str, amount: str, is_offered: bool
+) -> None:
+    """100 are typed on the bill on the 20th. What is offered is not posted beside it; what is another payment is."""
+    world.set_flow(policies={"match_invoices": "off"})
+    typed = typed_payment(world, invoice(world, number, "100.00", kind="ACCPAY"), "100.00")
+    world.amnis.payout(amount=amount, to=to, reference=text, executed_on=date(2026, 3, 2))
+
+    world.settle()
+
+    offered = [it["detail"] for it in world.entries()[0].findings if it["code"] == "already_in_xero"]
+    assert offered == ([typed] if is_offered else [])
+    assert world.books.balance("090") == D("-100.00") - (D(0) if is_offered else D(amount))
+
+
 # ------------------------------------------------------------------------- people
 
 
