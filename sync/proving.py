@@ -18,6 +18,7 @@ from sync.domain.unproved import NOTHING, Stray
 from sync.models import AcceptedDocument, AccountMapping, Flow, Proof
 from sync.pipeline import drift, mirror
 from sync.proof_reading import Progress, Reader, nothing_collected
+from sync.repeating import name_repeated
 from tenants.scoping import tenant_scope
 
 FOREIGN_DAYS = 3  # documents of others on so many days of five weeks are no slip
@@ -70,6 +71,7 @@ def flow_prove(
             strays=_strays(flow, [wallet.source_account_id for wallet in wallets]), span=span,
             not_looked_up=read.not_looked_up, undated=read.undated,
         )  # fmt: skip
+        name_repeated(flow, balance.unexpected, read.books)
         if read.changed:
             afresh = [mirror.as_row(document) for document in read.changed]
             store.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=afresh)

@@ -84,6 +84,8 @@ class Leg:
     reference: str
     kind: str
     reconciled: bool = False
+    contact_id: str = ""
+    pays: str = ""  # payments: the numbers of the invoices or bills that they pay, one a line
 
     @property
     def side(self) -> tuple[str, str]:

@@ -129,6 +129,8 @@ def legs(documents: Iterable[MirrorDocument]) -> list[Leg]:
                 reference=document.reference,
                 kind=document.kind.value,
                 reconciled=document.reconciled,
+                contact_id=document.contact_id,
+                pays=document.pays,
             )
             for account, amount in sides
         ]

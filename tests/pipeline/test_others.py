@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from sync.models import AccountMapping
 from sync.others import look
+from sync.proving import flow_prove
 from sync.statements import bank_account_of
 from tenants.models import Role
 from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
 from tests.pipeline.conftest import World
+from tests.pipeline.test_invoices import invoice, typed_payment
 from tests.pipeline.test_linking import people, typed
 
 
@@ -91,3 +95,87 @@ def test_payments_that_somebody_enters_on_invoices_are_seen_like_any_other_docum
     page = text_of(as_bob, world, "accounts/")
     assert page.count("Somebody else books into this bank account") == 1
     assert "3 documents on 3 days of the last five weeks are not from Millrace" in page
+
+
+# ------------------------------------------------- entered after it was posted, weeks apart
+
+
+def posted(world: World, *, to: str, text: str, day: date = date(2026, 3, 2)) -> int:
+    """A payout of 100 that stands in the books; its record."""
+    world.amnis.payout(amount="100.00", to=to, reference=text, executed_on=day)
+    world.settle()
+    [entry] = world.entries()
+    assert (entry.state, world.books.balance("090")) == ("confirmed", Decimal("-100.00"))
+    return entry.record_id
+
+
+def unexpected(world: World, *, since: date | None = None, until: date | None = None) -> dict[str, Any]:
+    [item] = flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id, since=since, until=until)["unexpected"]
+    return dict(item)
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "why"),
+    [
+        ("Anderer AG", "Rechnung A1", "It pays A1, and so does movement"),
+        ("Beispiel AG", "Zahlung", "It has the amount and the contact of movement"),  # the bill's contact
+    ],
+)
+def test_a_payment_typed_weeks_after_its_movement_was_posted_names_it_and_says_which_one_goes(
+    world: World, as_bob: Client, to: str, text: str, why: str
+) -> None:
+    """Amnis paid 100 once, the books say 200 until the typed one is gone."""
+    record = posted(world, to=to, text=text)
+    typed_one = typed_payment(world, invoice(world, "A1", "100.00", kind="ACCPAY"), "100.00")
+
+    item = unexpected(world)
+
+    assert (item["document"], item["cause"], item["record"]) == (typed_one, "double", record)
+    assert item["explanation"].startswith(why)
+    assert "of 02.03.2026" in item["explanation"]
+    assert item["action"].startswith("Delete this one in Xero: it is the twin of that movement")
+    page = text_of(as_bob, world, "proof/")
+    assert why in page
+    assert f"/t/{world.tenant.public_id}/transactions/{record}/" in page
+
+    people(world).delete(typed_one)
+    assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["balanced"]
+    assert world.books.balance("090") == Decimal("-100.00")
+
+
+def test_a_document_typed_with_the_reference_of_a_posted_movement_of_the_month_before_names_it(world: World) -> None:
+    """The proof is of April alone, the movement was posted in March."""
+    record = posted(world, to="Anderer AG", text="2026-000123-77", day=date(2026, 3, 25))
+    typed(world, "SPEND", "100.00", day="2026-04-09", text="Bestellung 2026 000123 77")
+
+    item = unexpected(world, since=date(2026, 4, 1), until=date(2026, 4, 30))
+
+    assert (item["cause"], item["record"]) == ("double", record)
+    assert "the reference of movement" in item["explanation"]
+
+
+def test_of_one_that_is_reconciled_the_movements_own_document_is_to_go(world: World) -> None:
+    record = posted(world, to="Beispiel AG", text="Zahlung")
+    people(world).reconcile(typed(world, "SPEND", "100.00", day="2026-03-20"))
+
+    item = unexpected(world)
+
+    assert (item["cause"], item["record"]) == ("double", record)
+    assert "keep this one" in item["action"]
+
+
+@pytest.mark.parametrize(
+    ("to", "day", "amount"),
+    [
+        ("Beispiel AG", "2026-03-25", "100.00"),  # more than three weeks later
+        ("Anderer AG", "2026-03-20", "100.00"),  # of somebody else, and it says nothing
+        ("Beispiel AG", "2026-03-20", "100.05"),
+    ],
+)
+def test_a_document_that_is_other_money_names_no_movement(world: World, to: str, day: str, amount: str) -> None:
+    posted(world, to=to, text="Zahlung")
+    typed(world, "SPEND", amount, day=day)
+
+    item = unexpected(world)
+
+    assert (item["cause"], item["record"]) == ("hand", None)
