@@ -13,7 +13,8 @@ from connectors.contract.records import DocumentKind
 from sync import store_deals
 from sync.domain.clearing import OpenDeal, open_deals
 from sync.domain.fx import base_value
-from sync.models import Entry, Flow, Leg
+from sync.models import Amendment, Entry, Flow, Leg
+from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,19 @@ class ClearingLeg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingChange:
+    """What Amnis changed of one document of the pair, while that one stands as it was posted. `rate` and `total`: (as it
+    stands, as Amnis calls for), where they differ; `others`: what else does, by its field's name."""
+
+    leg: ClearingLeg
+    rate: tuple[Decimal, Decimal] | None = None
+    total: tuple[Decimal, Decimal] | None = None
+    others: Sequence[str] = ()
+    is_withdrawn: bool = False
+    on_the_way: bool = False  # a person applied it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClearingProof:
     """`rest` is None while a rate is not known yet, because the destination chooses it when the first document arrives.
 
@@ -41,6 +55,7 @@ class ClearingProof:
     legs: Sequence[ClearingLeg]
     rest: Decimal | None
     left: OpenDeal | None
+    waiting: Sequence[WaitingChange] = ()
 
     @property
     def is_zero(self) -> bool:
@@ -56,7 +71,7 @@ class ClearingProof:
 
 
 def clearing_proof(entries: Sequence[Entry], *, flow: Flow) -> ClearingProof | None:
-    """None where the entries are no pair of a conversion, or a document of it is not made yet. One query for a pair."""
+    """None where the entries are no pair of a conversion, or a document of it is not made yet. Two queries for a pair."""
     base_currency = flow.destination.base_currency if flow.destination else ""
     pair = [entry for entry in entries if entry.leg in (Leg.SOLD, Leg.BOUGHT) and (entry.document or {}).get("lines")]
     if len(pair) != 2:
@@ -64,7 +79,30 @@ def clearing_proof(entries: Sequence[Entry], *, flow: Flow) -> ClearingProof | N
     legs = [_leg(entry, base_currency) for entry in sorted(pair, key=lambda entry: entry.leg == Leg.BOUGHT)]
     known = [leg.base for leg in legs if leg.base is not None]
     rest = sum(known, ZERO) if len(known) == len(legs) else None
-    return ClearingProof(legs=legs, rest=rest, left=_left(pair[0].unit, flow, base_currency))
+    return ClearingProof(legs=legs, rest=rest, left=_left(pair[0].unit, flow, base_currency), waiting=_waiting(legs))
+
+
+def _waiting(legs: Sequence[ClearingLeg]) -> list[WaitingChange]:
+    """The changes that are proposed, or on their way, in the order of the legs."""
+    entries = [leg.entry.pk for leg in legs]
+    found = {it.entry_id: it for it in Amendment.objects.filter(entry__in=entries, state__in=OPEN_AMENDMENTS)}
+    return [_change(leg, found[leg.entry.pk]) for leg in legs if leg.entry.pk in found]
+
+
+def _change(leg: ClearingLeg, amendment: Amendment) -> WaitingChange:
+    on_the_way = amendment.state in ON_THE_WAY
+    if amendment.wanted is None:
+        return WaitingChange(leg=leg, is_withdrawn=True, on_the_way=on_the_way)
+    rate, total = amendment.wanted.get("rate"), Decimal(amendment.wanted["total"])
+    rates = (leg.rate, Decimal(rate)) if rate and leg.rate else None
+    named = ("rate", "total", "lines") if total != abs(leg.bank) else ("rate", "total")  # lines follow the total
+    return WaitingChange(
+        leg=leg,
+        rate=rates if rates and rates[0] != rates[1] else None,
+        total=(abs(leg.bank), total) if total != abs(leg.bank) else None,
+        others=[name for name, *_ in amendment.changed if name not in named],
+        on_the_way=on_the_way,
+    )
 
 
 def _left(unit: str, flow: Flow, base_currency: str) -> OpenDeal | None:

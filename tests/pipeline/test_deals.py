@@ -11,12 +11,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from dashboard.queries.clearing import clearing_proof
 from sandbox.xero.people import People
 from sync import incidents, proposals, services
 from sync.models import AccountMapping, BookedConversion, Entry, Flow, Incident
+from tenants.models import Role
 from tenants.scoping import tenant_scope
+from tests.pages.world import make_person
 from tests.pipeline.conftest import ORGANISATION, World
 
 D = Decimal
@@ -501,3 +504,35 @@ def test_a_changed_amount_is_proposed_for_each_document_that_it_touches_and_clea
         amount, Decimal((bought if changed == "paid" else sold)[1])
     }  # fmt: skip
     assert world.books.base_balance("850") == Decimal("0.00")
+
+
+def test_while_a_changed_rate_waits_both_pages_of_the_deal_say_so_and_what_the_books_still_read(
+    world: World, client: Client
+) -> None:
+    """CHF 250,000.00 for EUR 263,811.37 is 1.055245; for 263,911.37 it is 1.055645 (1.05564548)."""
+    client.force_login(make_person("bob@muster.example", world.tenant, Role.BOOKKEEPER))
+    pair = world.amnis.fx(sold=(1, "250000.00"), bought=(EUR, "263811.37"), value_on=DAY)
+    world.settle()
+    assert pair.received is not None
+    world.amnis.change(pair.received, amount="263911.37")
+    world.amnis.change_detail(pair.received, touch=True, amountTo="263911.37")
+    world.settle()
+
+    [changed] = [entry for entry in world.entries() if entry.state == "review"]
+    detail = f"/t/{world.tenant.public_id}/transactions"
+    for record in {entry.record_id for entry in world.entries()}:
+        page = client.get(f"{detail}/{record}/").content.decode()
+        assert "A change waits" in page
+        assert "Amnis changed the rate from 1.055245 to 1.055645; the books still read 1.055245." in page
+        assert f'href="{detail}/{changed.record_id}/">Decide the change on its movement' in page
+    assert shown(world)["EUR Amnis"][1] == D("1.055245")
+
+    assert proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=changed.pk, actor="bob@muster.example")
+    for _ in range(5):
+        world.sync()
+
+    page = client.get(f"{detail}/{changed.record_id}/").content.decode()
+    assert "A change waits" not in page
+    assert "1 CHF is 1.055645 EUR" in page
+    assert shown(world)["EUR Amnis"][1] == D("1.055645")
+    assert world.books.base_balance("850") == D("0.00")
