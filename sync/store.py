@@ -335,7 +335,7 @@ def due_entries(*, flow_id: int, types: Sequence[str], limit: int) -> list[dict[
     """
     return rows(
         """SELECT entry.id, entry.marker, entry.document, entry.attempts, entry.batch_limit, entry.booking_date,
-                  contact.contact_id AS destination_contact,
+                  entry.movement, contact.contact_id AS destination_contact,
                   (SELECT jsonb_object_agg(category_id || ':' || key, option_id) FROM tracking_link
                     WHERE id = ANY(entry.option_ids)) AS destination_options
              FROM entry LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id

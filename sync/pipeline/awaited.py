@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.contract.money import Money, round_half_up
-from sync import store_returns
+from sync import store, store_returns
 from sync.domain.returns import GIVES_BACK, HELD, NOT_YET, named
 from sync.models import Entry, EntryState
 from sync.pipeline import findings
@@ -37,6 +37,25 @@ def with_what_follows(ctx: Context, moves: list[dict[str, Any]]) -> list[dict[st
     rows = list(backs.only("movement", "accepted", "findings"))
     going = [{"id": row.pk, "state": EntryState.READY, "findings": row.findings} for row in rows]
     return [move for move in after_their_originals(rows, [*moves, *going]) if move["state"] != EntryState.READY]
+
+
+def not_with_their_originals(due: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of what is to be sent, without what comes back for something in it: that goes when it is known that its original was
+    taken, because both in one call are taken or refused each by itself. Inside `commit`; one statement where something
+    comes back, else none."""
+    backs = [row["id"] for row in due if row["movement"] in GIVES_BACK]
+    if not backs:
+        return due
+    here = {row["id"] for row in due}
+    early = {it["back"] for it in store_returns.originals(backs) if it["id"] in here}
+    return [row for row in due if row["id"] not in early]
+
+
+def after_a_refusal(ctx: Context, refused: Sequence[Mapping[str, Any]]) -> None:
+    """Hold what is ready and comes back for what Xero just refused. `refused`: the rows that were claimed. Inside `commit`; no
+    statement where none of them can come back."""
+    if any(row["movement"] in GIVES_BACK.values() for row in refused):
+        store.move_entries(with_what_follows(ctx, []), run_id=ctx.run_id)
 
 
 def _holds(original: Mapping[str, Any], moves: Mapping[int, Mapping[str, Any]]) -> bool:

@@ -31,7 +31,7 @@ from sync import incidents, store, store_evidence, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import EntryState
-from sync.pipeline import contacts, findings, locks, mirror, tracking
+from sync.pipeline import awaited, contacts, findings, locks, mirror, tracking
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
@@ -217,6 +217,7 @@ def _due(ctx: Context, endpoint: Endpoint) -> list[list[dict[str, Any]]]:
         rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=SINGLES)
         return [[row] for row in rows]
     rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=size * _at_once(ctx))
+    rows = awaited.not_with_their_originals(rows)
     return list(islice(_cut(ctx, rows, size), _at_once(ctx)))
 
 

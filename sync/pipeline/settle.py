@@ -26,7 +26,7 @@ from sync import store, store_amend, store_tracking
 from sync.domain.booking import LockPolicy
 from sync.domain.retry import Move, judge
 from sync.models import AmendmentState, EntryState
-from sync.pipeline import contacts, findings, tracking
+from sync.pipeline import awaited, contacts, findings, tracking
 from sync.pipeline.context import Context
 
 EXCERPT = 20_000
@@ -95,12 +95,20 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
         if contact_calls:
             contacts.hold_waiting(ctx, moves)
             contacts.keep(ctx, _created(calls))
+        else:
+            awaited.after_a_refusal(ctx, _put_aside(calls, moves))
     if not contact_calls:
         ctx.sent_since_read = True
         _remember_sent(ctx, calls)
         ctx.items_fresh = ctx.items_fresh and not any(called.claim.is_payments for called in calls)
         ctx.counts["review"] += sum(move["state"] == EntryState.REVIEW for move in moves)
         ctx.counts["pushed"] += sum(item.outcome in APPLIED for called in calls for item in called.classified.items)
+
+
+def _put_aside(calls: Sequence[Called], moves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The claimed entries that are for a person now."""
+    aside = {move["id"] for move in moves if move["state"] in (EntryState.REVIEW, EntryState.FAILED)}
+    return [row for called in calls for row in called.claim.subjects if row["id"] in aside]
 
 
 def _remember_sent(ctx: Context, calls: Sequence[Called]) -> None:

@@ -179,6 +179,43 @@ def test_what_comes_back_waits_for_an_original_that_a_lock_unknown_so_far_holds(
     assert (world.books.balance("090"), world.books.bank_transactions()) == (D("0.00"), [])
 
 
+def test_what_comes_back_waits_for_an_original_that_is_refused_because_the_lock_was_set_since_the_last_look(
+    world: World,
+) -> None:
+    """The lock dates were read minutes ago; both movements leave in one run. 0.00 stand until somebody opens the period, and
+    then 900 less 900."""
+    world.amnis.pay_in(amount="50.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    lock(world)
+    world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=date(2026, 4, 6))
+    world.settle()
+    assert sorted(world.codes()) == ["original_held", "period_locked"]
+    assert world.books.balance("090") == D("50.00")
+
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    [paid] = [entry.pk for entry in world.entries() if entry.movement == "pay_out"]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[paid], actor="bob@muster.example")
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert sorted(D(str(it["Total"])) for it in world.books.bank_transactions()) == [D(50), D(900), D(900)]
+    assert world.books.balance("090") == D("50.00")
+
+
+def test_what_comes_back_waits_for_an_original_that_xero_refuses_for_another_reason(world: World) -> None:
+    """900 left the reserve, whose bank account was archived a moment ago, and come back to the main account."""
+    reserve = world.books.account("096")["AccountID"]
+    world.sandbox.xero.people(ORGANISATION).change_account(reserve, Status="ARCHIVED")
+    world.amnis.payout(amount="900.00", account=8, to="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=date(2026, 4, 6))
+
+    world.settle()
+
+    assert "original_held" in world.codes()
+    assert (set(world.states()), world.books.bank_transactions()) == ({"review"}, [])
+
+
 def moved_by_the_lock(world: World) -> int:
     """A payout of 02.03.2026 that stands on the first open day, 01.04.2026."""
     world.set_flow(policies={"lock_date": "next_open_day"})

@@ -136,7 +136,11 @@ class Memory:
         ]
         due.sort(key=lambda row: (row["not_before"], row["id"]))
         names = ("id", "marker", "document", "attempts", "batch_limit", "booking_date")
-        blank = {"destination_contact": None, "destination_options": None}
+        blank = {
+            "movement": "pay_in",
+            "destination_contact": None,
+            "destination_options": None,
+        }  # nothing comes back here
         return [{**{name: row[name] for name in names}, **blank} for row in due[:limit]]
 
     def due_contacts(self, *, flow_id: int, limit: int) -> list[Row]:
