@@ -35,6 +35,7 @@ _FIX_PAGES: dict[str, str] = {
             "account_missing",
             "account_unusable",
             "contact_missing",
+            "return_of_withdrawn",
             "return_unmatched",
             "review_by_rule",
             "rule_skips_one_side",

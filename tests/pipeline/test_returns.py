@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from sync import proposals, returning, services, undoing
 from sync.backfilling import cutoff_move
 from sync.models import Entry, ReturnLink, Rule
 from sync.proving import flow_prove
+from tenants.models import Role
 from tenants.scoping import tenant_scope
+from tests.pages.world import make_person
 from tests.pipeline.conftest import DEFAULTS, World
 from tests.pipeline.test_linking import an_hour_later, link, people, typed
 from tests.pipeline.test_undo import carry_out, undo
@@ -412,7 +415,9 @@ def test_what_comes_back_of_a_payout_that_amnis_cancelled_is_told_so_and_stands_
     assert world.books.balance("090") == D("900.00")
 
 
-def test_what_comes_back_of_a_payout_removed_because_amnis_cancelled_it_is_told_so(world: World) -> None:
+def test_what_comes_back_of_a_payout_removed_because_amnis_cancelled_it_is_told_so(
+    world: World, client: Client
+) -> None:
     payout = world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
     world.settle()
     cancelled(world, payout)
@@ -423,6 +428,11 @@ def test_what_comes_back_of_a_payout_removed_because_amnis_cancelled_it_is_told_
 
     [told] = asked_about(world, "return_of_withdrawn")
     assert "Post that one again" not in told
+    client.force_login(make_person(ACTOR, world.tenant, Role.BOOKKEEPER))
+    page = client.get(f"/t/{world.tenant.public_id}/review/").content.decode()
+    assert "Its original was cancelled at Amnis" in page
+    assert "say in a rule how it is coded" in page
+    assert f'href="/t/{world.tenant.public_id}/rules/"' in page.partition("Its original was cancelled at Amnis")[2]
     code_returns_to(world, "429")
     assert world.books.balance("090") == D("900.00")
 
