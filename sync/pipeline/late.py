@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
+
 from connectors.contract.money import ZERO
 from sync.domain.returns import LOOK_BACK, Origin
 from sync.models import RecordState, ReturnLink
@@ -28,11 +30,12 @@ def look_again(ctx: Context, rows: Sequence[CodedRecord], standing: Mapping[tupl
 
 
 def _without_original(ctx: Context, rows: Sequence[CodedRecord], new: Sequence[Origin]) -> list[dict[str, Any]]:
-    """What came back at the time of these, and was not decided together with them."""
+    """What came back at the time of these, and was not decided together with them; also what fits nothing but a payment or
+    purchase that the source took back."""
     first, last = min(it.day for it in new), max(it.day for it in new)
     links = ReturnLink.objects.filter(
+        Q(origin=None) | Q(origin__execution__in=returned.NOT_EXECUTED),
         flow=ctx.flow,
-        origin=None,
         record__state=RecordState.ENTERED,
         record__booking_date__range=(first, last + LOOK_BACK),
     ).exclude(record__in=[row.record["id"] for row in rows])

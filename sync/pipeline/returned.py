@@ -52,7 +52,7 @@ from sync.pipeline.context import Context
 
 MOST_CANDIDATES = 2000
 _WAITS = (EntryState.REVIEW, EntryState.WAITING)
-_NOT_EXECUTED = (Execution.CANCELLED, Execution.PENDING)
+NOT_EXECUTED = (Execution.CANCELLED, Execution.PENDING)
 _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
 _NOT_WITH_ORIGIN = frozenset({"return_unmatched"})  # said by coding, which sees no lines but one account
 
@@ -151,11 +151,14 @@ def decide_by_itself(record_ids: Sequence[int]) -> None:
 def coded_otherwise(
     fresh: Iterable[Mapping[str, Any]], standing: Mapping[tuple[int, str], Mapping[str, Any]]
 ) -> list[int]:
-    """The records of payments and purchases whose entries, never sent, are rewritten with other lines than they had."""
+    """The records of payments and purchases whose entries, never sent, are rewritten with other lines than they had, or were
+    to yield nothing until now."""
     found = []
     for row in fresh:
         old = standing.get((row["record_id"], row["leg"]))
-        if old is not None and row["movement"] in GIVES_BACK.values() and _lines(old) != _lines(row):
+        if old is None or row["movement"] not in GIVES_BACK.values():
+            continue
+        if old["state"] == EntryState.SKIPPED or _lines(old) != _lines(row):
             found.append(row["record_id"])
     return found
 
@@ -187,7 +190,7 @@ def _gives_back(row: CodedRecord) -> bool:
 
 
 def _gave_back(row: CodedRecord) -> bool:
-    return row.transaction.movement in GIVES_BACK and row.transaction.execution in _NOT_EXECUTED
+    return row.transaction.movement in GIVES_BACK and row.transaction.execution in NOT_EXECUTED
 
 
 def _in_time(ctx: Context, row: CodedRecord) -> tuple[str, str, int, str]:
@@ -306,7 +309,7 @@ def _origin_of(ctx: Context, entry: Entry, reading: Reading | None) -> Origin:
 def _not_in_the_books(entry: Entry, transaction: SourceTransaction, *, is_gone: bool = False) -> str:
     """Why nothing of ours stands there by now, "" otherwise. `is_gone`: its document was just seen to be."""
     is_gone = is_gone or entry.state == EntryState.UNDONE or deleted.is_told(entry.findings)
-    if transaction.execution in _NOT_EXECUTED and (is_gone or entry.destination_id is None):
+    if transaction.execution in NOT_EXECUTED and (is_gone or entry.destination_id is None):
         return WITHDRAWN
     if entry.state in (EntryState.SKIPPED, EntryState.UNDONE) and _reason(entry).startswith(reasons.BY_HAND):
         return BOOKED_BY_HAND

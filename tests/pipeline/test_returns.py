@@ -451,6 +451,31 @@ def test_what_comes_back_belongs_to_the_payout_that_was_made_again_not_to_the_ca
     assert world.books.balance("090") == D("0.00")
 
 
+@pytest.mark.parametrize("what", ["executed after all", "made again"])
+def test_what_comes_back_of_a_cancelled_payout_is_decided_by_itself_once_amnis_says_what_it_belongs_to(
+    world: World, what: str
+) -> None:
+    """900 out and 900 in are executed in the end, be it under the first number or another one: 0.00, and nobody codes."""
+    people(world).set_lock_dates(period=date(2026, 3, 2))
+    world.set_flow(reference_read_at=None)
+    payout = world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+    comes_back(world)
+    cancelled(world, payout)
+    assert len(asked_about(world, "return_of_withdrawn")) == 1
+
+    people(world).set_lock_dates()
+    world.set_flow(lock_read_at=None)
+    if what == "made again":
+        world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=date(2026, 3, 3))
+    else:
+        world.amnis.change(payout, executed=True)
+        world.amnis.change_detail(payout, status="executed")
+    world.settle()
+
+    assert received(world) == [("Beispiel AG", [("400", D("900.00"), "NONE")])]
+    assert world.books.balance("090") == D("0.00")
+
+
 def by_hand(world: World) -> int:
     ids = [entry.pk for entry in originals(world)]
     done = services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=ids, actor=ACTOR, reason="typed")
