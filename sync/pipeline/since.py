@@ -253,8 +253,8 @@ def _row(old: Old, row: dict[str, Any], now: Planned, then: Planned, document: d
         made["booking_date"] = old["booking_date"].isoformat()
     if then.part.bank == now.part.bank:
         made["bank_account_id"] = old["bank_account_id"]
-    if isinstance(now.document, BankTransaction) and document["contact_name"] != now.document.contact_name:
-        made["contact_id"] = old["contact_id"]
+    if isinstance(now.document, BankTransaction) and document.get("contact_name") != now.document.contact_name:
+        made["contact_id"] = old["contact_id"]  # a transfer or payment that stands has none
     if _coded(document) == _coded(old["document"]):
         made.pop("decisions", None)
     return made

@@ -628,7 +628,7 @@ def test_of_a_wallet_that_is_mapped_anew_no_change_is_named_that_is_not_there(wo
     assert (world.books.balance("090"), world.books.balance("096")) == (D(0), D("-41.15"))
 
 
-@pytest.mark.parametrize("setting", ["wallet", "wallet and rule", "first day"])
+@pytest.mark.parametrize("setting", ["wallet", "wallet and rule", "other wallet and rule", "first day"])
 def test_a_setting_that_leaves_out_one_side_of_a_posted_transfer_brings_the_other_side_nowhere(
     world: World, setting: str
 ) -> None:
@@ -641,8 +641,9 @@ def test_a_setting_that_leaves_out_one_side_of_a_posted_transfer_brings_the_othe
     if setting == "first day":
         first_day_moves(world)
     else:
-        services.mapping_ignore(source_account_id="1", reason="old wallet", **whose)
-    if setting == "wallet and rule":
+        wallet = "8" if setting.startswith("other") else "1"
+        services.mapping_ignore(source_account_id=wallet, reason="old wallet", **whose)
+    if setting.endswith("rule"):
         services.rule_save(spec=TO_SALES, **whose)
 
     for row in (transfer.paid, transfer.received):
