@@ -77,6 +77,26 @@ def test_without_the_venv_module_it_names_the_package(checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("plain", "other", "taken"),
+    [
+        ("exit 1", "exit 0", "python3.12"),  # pyenv's, and behind it one that is built to be quick
+        ("exit 0", "exit 0", "python3"),
+        ("exit 1", "exit 1", "python3"),
+    ],
+)
+def test_a_python_built_with_its_optimisations_goes_before_one_without(
+    checkout: Path, plain: str, other: str, taken: str
+) -> None:
+    for name, answer in (("python3", plain), ("python3.12", other)):
+        noted = f'"-m venv "*) echo {name} >"{checkout}/taken"; exit 1'
+        python(checkout, f"*--enable-optimizations*) {answer}", noted, name=f"tools/{name}")
+
+    run(checkout)
+
+    assert (checkout / "taken").read_text() == f"{taken}\n"
+
+
 def test_a_venv_that_fails_leaves_no_half_directory(checkout: Path) -> None:
     python(checkout, '"-m venv "*) mkdir -p "$3/bin"; exit 1')
 
