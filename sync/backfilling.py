@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from sync import configuration, store
 from sync.domain.backfill import DAY, Bounded, Window, bounded
 from sync.domain.clearing import HELD_WITH
+from sync.domain.reasons import BEFORE_CUTOFF
 from sync.models import Backfill, Entry, EntryState, Flow, Record
 from sync.pipeline.dryrun import dry_run
 from sync.services import UNSENT, NotPossible, reopen
@@ -103,7 +104,7 @@ def cutoff_moved(*, tenant_id: int, flow_id: int, before: date, actor: str) -> N
         reopen(_unsent_before(flow, flow.cutoff), actor=actor, reason="the first day was moved")
         return
     store.wake_before_cutoff(flow_id=flow_id, since=flow.cutoff, until=before - DAY)
-    reopen(_halves_held(flow), actor=actor, reason="the first day was moved")
+    reopen([*_halves_held(flow), *_left_out_before(flow, before)], actor=actor, reason="the first day was moved")
     Flow.objects.filter(pk=flow_id).update(mirror_watermarks={}, next_at=store.now())
     lock_date = flow.destination.lock_date if flow.destination else None
     asked = Window(since=flow.cutoff, until=before - DAY)
@@ -137,6 +138,12 @@ def _unsent_before(flow: Flow, day: date) -> list[Entry]:
     left = [state for state in UNSENT if state not in ("skipped", "duplicate")]
     rows = Entry.objects.filter(flow=flow, booking_date__lt=day, destination_id=None, state__in=left)
     return list(rows.exclude(intent_items__open=True).order_by("pk"))
+
+
+def _left_out_before(flow: Flow, day: date) -> list[Entry]:
+    """Decided once, and left out since only because a later first day said so."""
+    rows = Entry.objects.filter(flow=flow, state="skipped", destination_id=None, booking_date__lt=day)
+    return list(rows.filter(note__step="transform", note__reason__startswith=BEFORE_CUTOFF).order_by("pk"))
 
 
 def _halves_held(flow: Flow) -> list[Entry]:

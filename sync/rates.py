@@ -3,12 +3,13 @@ new version, and says which postings were made with the old one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q
 
+from sync import store
 from sync.domain.rate_tables import (
     Doubt,
     KnownRate,
@@ -21,7 +22,7 @@ from sync.domain.rate_tables import (
     method_conflict,
     years_of,
 )
-from sync.models import Entry, EntryState, Flow, RateTable, RateTableRow
+from sync.models import Entry, EntryState, Flow, RateTable, RateTableRow, Record, RecordState
 from sync.pipeline.books import executed_deals, table_of
 from sync.services import reopen
 from tenants import audit
@@ -93,6 +94,7 @@ def rates_take(
             return None
         table = _keep(flow, change, method=method, source=source, actor=actor)
         reopen(_waiting(flow, change.fresh), actor=actor, reason="its rate was added")
+        _compare_again(flow, {rate.currency for rate in change.fresh})
         return table
 
 
@@ -207,6 +209,17 @@ def _waiting(flow: Flow, rates: Sequence[QuotedRate]) -> list[Entry]:
     units = {entry.unit for entry in found if entry.unit}
     partners = Entry.objects.filter(flow=flow, unit__in=units, state=EntryState.REVIEW, destination_id=None)
     return [*found, *(partners.exclude(pk__in=[entry.pk for entry in found]) if units else ())]
+
+
+def _compare_again(flow: Flow, currencies: Collection[str]) -> None:
+    """Posted movements whose change at the source could not be proposed for want of a rate."""
+    held = Entry.objects.filter(flow=flow, state=EntryState.REVIEW, destination_id__isnull=False)
+    wanted = Q()
+    for currency in currencies:
+        wanted |= Q(note__waits_for__contains=[currency])
+    records = held.filter(wanted).values_list("record_id", flat=True)
+    if Record.objects.filter(pk__in=list(records)).update(state=RecordState.FETCHED, reason=""):
+        Flow.objects.filter(pk=flow.pk).update(next_at=store.now())
 
 
 def _lets_go(entry: Entry, ranges: Mapping[str, list[QuotedRate]]) -> bool:

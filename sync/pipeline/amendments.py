@@ -56,6 +56,7 @@ class Difference:
     automatic: bool
     message: str
     code: str
+    waits_for: Sequence[str] = ()  # currencies whose rate it lacks
 
     @property
     def digest(self) -> str:
@@ -194,6 +195,9 @@ def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Differe
         automatic=in_place and after is not None and _leaves_suspense(ctx, before, after) and _is_confirmed(it.old),
         message=_told_of_original(it.outcome, told) if is_unlike else _told_of(it, wanted, told),
         code=gone.UNLIKE_ORIGINAL if is_unlike else "source_changed",
+        waits_for=[
+            finding.detail[:3] for finding in it.outcome.findings if after is None and finding.code == "rate_missing"
+        ],
     )
 
 
@@ -386,4 +390,6 @@ def _reason(it: Difference) -> str:
 def _held(it: Difference) -> dict[str, Any]:
     finding = Finding(code=it.code, message=it.message, severity=Severity.REVIEW)
     note = {"step": "transform", "changed": [list(field) for field in it.fields]}
+    if it.waits_for:
+        note["waits_for"] = list(it.waits_for)
     return {"id": it.old["id"], "state": EntryState.REVIEW, "findings": findings.as_json([finding]), "note": note}

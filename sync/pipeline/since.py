@@ -224,6 +224,8 @@ def carried(
         wanted = documents.to_json(now.document)
         there = documents.from_json(locks.where_it_stands(wanted, posted=posted)) if is_there else None
         return row, replace(now, document=there or locks.on_open_day(ctx, now.document))
+    if lacks := _lacks(then, now):
+        return row, replace(now, document=None, findings=lacks)
     before, wanted = documents.to_json(then.document), documents.to_json(now.document)
     made = carried_over(posted, then=before, now=wanted, follows=_follows(ctx, then, now, posted))
     if before["date"] == wanted["date"]:
@@ -231,6 +233,12 @@ def carried(
     else:
         document = locks.on_open_day(ctx, documents.from_json(locks.on_its_own_day(made)))
     return _row(old, row, now, then, documents.to_json(document)), replace(now, document=document)
+
+
+def _lacks(then: Planned, now: Planned) -> tuple[Finding, ...]:
+    """What a document needs for what the source says now, and did not for what it said then: a rate of its new day."""
+    had = {it.code for it in then.findings}
+    return tuple(it for it in now.findings if it.code == "rate_missing" and it.code not in had)
 
 
 def _follows(ctx: Context, then: Planned, now: Planned, posted: Mapping[str, Any]) -> frozenset[str]:

@@ -212,7 +212,8 @@ def _write(
 def _changed(ctx: Context, old: Mapping[str, Any], row: dict[str, Any], outcome: Planned, then: since.Then) -> Changed:
     row, carried = since.carried(ctx, old, row, outcome, then.of(outcome))
     left_out = then.left_out.get((outcome.part.record_id, outcome.leg), "")
-    return Changed(old=old, row=row, outcome=carried, anew=outcome.document, left_out=left_out)
+    anew = outcome.document if carried.document is not None else None
+    return Changed(old=old, row=row, outcome=carried, anew=anew, left_out=left_out)
 
 
 def _said_now(record_id: int, records: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

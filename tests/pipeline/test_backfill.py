@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sync import services
+from sync import services, undoing
 from sync.backfilling import (
     backfill_preview,
     backfill_start,
@@ -22,6 +22,7 @@ from sync.models import Backfill, BookedConversion
 from sync.services import NotPossible
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_undo import carry_out, undo
 
 D = Decimal
 ALICE = "alice@muster.example"
@@ -234,6 +235,28 @@ def test_a_later_first_day_leaves_what_is_posted_and_drops_what_is_not(world: Wo
 
     assert totals(world) == [D("30.00"), D("40.00")], "what was posted stays"
     assert sorted(world.states()) == ["confirmed", "confirmed", "skipped"]
+
+    move(world, date(2026, 1, 1))
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "confirmed", "review"], "the locked one is asked about again"
+
+
+def test_what_was_posted_again_behind_a_later_first_day_comes_with_an_earlier_one(world: World) -> None:
+    world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=date(2026, 3, 2))
+    world.settle()
+    [entry] = world.entries()
+    undo(world, entry=entry.pk)
+    carry_out(world)
+    move(world, date(2026, 4, 1))
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=ALICE)
+    world.settle()
+    assert (world.states(), totals(world)) == (["skipped"], [])
+
+    move(world, date(2026, 1, 1))
+    world.settle()
+
+    assert (world.states(), totals(world)) == (["confirmed"], [D("41.15")])
 
 
 def test_the_deals_of_a_back_fill_are_booked_deals_too(world: World) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from sync import rates, services
+from sync import proposals, rates, services
 from sync.domain.rate_tables import Direction, Method, QuotedRate, RateFault
 from sync.models import RateTable, RateTableRow
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_undo import carry_out
 
 D = Decimal
 MARCH, APRIL = (date(2026, 3, 1), date(2026, 3, 31)), (date(2026, 4, 1), date(2026, 4, 30))
@@ -109,6 +110,28 @@ def test_a_missing_month_is_asked_for_in_words_and_adding_it_lets_everything_go_
 
     assert sorted(D(str(d["Total"])) for d in world.books.bank_transactions()) == [D("100.00"), D("200.00")]
     assert world.codes() == ["rate_missing"], "April is still missing"
+
+
+def test_a_day_that_moves_to_a_month_without_a_rate_waits_for_it_and_is_proposed_with_it(world: World) -> None:
+    """EUR 1,000.00 at 0.9476 and at 0.9500 francs for a euro: the books keep foreign units for one franc."""
+    take(world, quoted("0.9476"))
+    row = world.amnis.payout(amount="1000.00", to="Probst Logistik AG", account=EUR, executed_on=DAY)
+    world.settle()
+    for change in (world.amnis.change, world.amnis.change_detail):
+        change(row, executionDate="2026-04-02T10:00:00+02:00")
+    world.settle()
+    [entry] = world.entries()
+    assert "could not be posted: Your rate table has no EUR rate for 02.04.2026" in entry.findings[0]["message"]
+    assert proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=entry.pk) == []
+
+    take(world, quoted("0.9500", APRIL))
+    world.settle()
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=ACTOR)
+    carry_out(world)
+
+    [document] = [it for it in world.books.bank_transactions() if it["Status"] == "AUTHORISED"]
+    assert document["DateString"][:10] == "2026-04-02"
+    assert D(str(document["CurrencyRate"])) == (1 / D("0.9500")).quantize(D("0.000001"))
 
 
 def test_the_first_document_of_two_foreign_currencies_takes_the_tables_rate(world: World) -> None:
