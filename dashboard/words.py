@@ -290,6 +290,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "invoice_found": _w(_("Invoice found")),
         "invoice_not_payable": _w(_("The invoice is no longer open in Xero")),
         "overpaid": _w(_("More was paid than is due")),
+        "paid_more_abroad": _w(_("More was paid in another currency than is due")),
         "third_currency": _w(_("Paid in a third currency")),
         "large_amount": _w(_("A large amount")),
         "new_counterparty": _w(_("A new counterparty")),

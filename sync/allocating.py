@@ -31,9 +31,10 @@ def invoice_choose(*, tenant_id: int, entry_id: int, key: str, actor: str) -> in
 
 
 def invoices_choose_best(*, tenant_id: int, entry_ids: Sequence[int], at_least: int, actor: str) -> int:
-    """Each movement pays what its best proposal says, where that has this score; the others are left alone."""
+    """Each movement pays what its best proposal says, where that has this score and nothing is to be compared by a person
+    first; the others are left alone."""
     with tenant_scope(tenant_id, actor=actor):
-        chosen = [(entry, proposal) for entry in reopenable(entry_ids) if (proposal := _best(entry, at_least))]
+        chosen = [(entry, it) for entry in reopenable(entry_ids) if (it := best_of(entry, at_least=at_least))]
         return sum(_choose(entry, proposal, actor) for entry, proposal in chosen)
 
 
@@ -43,13 +44,14 @@ def proposals_of(entry: Entry) -> list[dict[str, Any]]:
     return list(found or ())
 
 
+def best_of(entry: Entry, *, at_least: int) -> dict[str, Any] | None:
+    """The best proposal, where it may be accepted together with others."""
+    first = next(iter(proposals_of(entry)), None)
+    return first if first is not None and first["score"] >= at_least and not first.get("doubted") else None
+
+
 def _proposal(entry: Entry, key: str) -> dict[str, Any] | None:
     return next((it for it in proposals_of(entry) if it["key"] == key), None)
-
-
-def _best(entry: Entry, at_least: int) -> dict[str, Any] | None:
-    first = next(iter(proposals_of(entry)), None)
-    return first if first is not None and first["score"] >= at_least else None
 
 
 def _choose(entry: Entry, proposal: Mapping[str, Any], actor: str) -> int:

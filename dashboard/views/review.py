@@ -17,6 +17,7 @@ from dashboard.queries.review import GAVE_UP, SHOWN_IN_GROUP, ReviewGroup, group
 from dashboard.queries.transactions import TransactionRow
 from dashboard.views.invoice_acts import SURE
 from dashboard.words import word_for
+from sync.allocating import best_of
 from sync.models import Flow
 from sync.pipeline.findings import is_acceptable
 from tenants.middleware import TenantRequest
@@ -76,7 +77,7 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
         rows=group_rows(flow=flow, group=group) if is_open and not about_invoices else [],
         pays=pays,
         about_invoices=about_invoices,
-        sure=sum(bool(card.proposals) and card.proposals[0].score >= SURE for card in pays),
+        sure=sum(bool(best_of(card.entry, at_least=SURE)) for card in pays),
         fix_url=tenant_url(tenant, page) if page else "",
         fix_label=fix_label(page),
     )

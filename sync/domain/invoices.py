@@ -20,16 +20,17 @@ from sync.domain.contacts import normalised_name
 from sync.domain.invoice_sets import MOST_ITEMS, sets_worth
 from sync.domain.open_items import Naming, OpenItems
 from sync.domain.payment_references import references_in
+from sync.domain.worth import Reach, Worth, worth
 
 # What a person accepts by booking a movement as money received or spent although an invoice may be meant.
-DOUBTS = frozenset({"invoice_found", "invoice_closed", "overpaid", "third_currency", "choice_gone"})
+DOUBTS = frozenset({"invoice_found", "invoice_closed", "overpaid", "paid_more_abroad", "third_currency", "choice_gone"})
 FULL = 100
 FLOOR = 35  # below, a proposal is noise
 MARGIN = 15  # the best one posts itself only where the second best is this far behind
 MOST_PROPOSALS = 5
 AMOUNT, NEAR_AMOUNT, CONTACT, IN_TIME = 30, 15, 30, 5
 BEFORE, AFTER = timedelta(days=10), timedelta(days=400)
-RATE_TOLERANCE = Decimal("0.05")
+DOUBTED = 75  # at the most where what is named cannot be told to be meant
 SHORT_SHARE, SHORT_SUM = Decimal("0.03"), Decimal("1.00")  # a discount taken, a charge of the bank
 
 
@@ -74,6 +75,7 @@ class Proposal:
     rest: Decimal = ZERO
     over: Decimal = ZERO
     proven: bool = False  # a reference or a whole number names every item
+    doubted: bool = False  # never by itself and never with others at once, whatever it scores
 
     @property
     def key(self) -> str:
@@ -86,7 +88,7 @@ class Proposal:
     @property
     def may_post_itself(self) -> bool:
         """A part only where it is proven what it is a part of; a short sum never."""
-        if self.pays is Pays.SHORT:
+        if self.pays is Pays.SHORT or self.doubted:
             return False
         return self.proven or self.pays is Pays.ALL
 
@@ -249,34 +251,28 @@ def _part(item: OpenItem, amount: Decimal) -> Allocation:
 
 
 def _converted(receipt: Receipt, item: OpenItem, left: Decimal, naming: Naming) -> Proposal | None:
-    """An invoice in another currency: proven by its reference, between the base currency and one other."""
-    base = receipt.base_currency
-    if not naming.is_proof or base not in (item.total.currency, receipt.amount.currency):
+    """An invoice in another currency: proven by its reference, and worth it. Where it pays a part, how much is a person's to
+    say; where nobody can compare the two, a person's alone."""
+    found = _worth(receipt, item, left) if naming.is_proof else None
+    if found is None or found.reach is Reach.MORE or not found.pays:
         return None
-    worth = _worth(receipt, item, left)
-    if worth is None or worth == 0:
-        said = f"{item.total.currency} {left:,.2f} was paid with {receipt.amount}; no rate is known to compare them"
-        return _scored(receipt, (_part(item, left),), item, naming, 0, said, Pays.CONVERTED, ZERO)
-    off = abs(receipt.amount.amount - worth) / worth
-    if off <= RATE_TOLERANCE:
-        said = f"{receipt.amount} is worth about the {item.total.currency} {left:,.2f} that are due"
-        return _scored(receipt, (_part(item, left),), item, naming, NEAR_AMOUNT, said, Pays.CONVERTED, ZERO)
-    if receipt.amount.amount > worth:
-        return None
-    share = round_half_up(left * receipt.amount.amount / worth, 2)
-    said = f"{receipt.amount} is worth about {item.total.currency} {share:,.2f} of the {left:,.2f} that are due"
-    found = _scored(receipt, (_part(item, share),), item, naming, 0, said, Pays.CONVERTED, left - share)
-    return None if found is None else replace(found, proven=False)  # how much it pays is a person's to say
+    is_whole = found.reach is Reach.ALL
+    points = NEAR_AMOUNT if is_whole else 0
+    parts = (_part(item, found.pays),)
+    proposal = _scored(receipt, parts, item, naming, points, found.words, Pays.CONVERTED, left - found.pays)
+    if proposal is None or is_whole:
+        return proposal
+    return _doubted(proposal) if found.reach is Reach.UNKNOWN else replace(proposal, proven=False)
 
 
-def _worth(receipt: Receipt, item: OpenItem, left: Decimal) -> Decimal | None:
-    """What is due, in the wallet's currency, at the rate that is known."""
-    rates, base = receipt.rates or {}, receipt.base_currency
-    if receipt.amount.currency == base:
-        rate = rates.get(item.total.currency) or item.rate
-        return round_half_up(left / rate, 2) if rate else None
-    rate = rates.get(receipt.amount.currency)
-    return round_half_up(left * rate, 2) if rate else None
+def _doubted(proposal: Proposal) -> Proposal:
+    """For a person who looks at it, and at nothing but it."""
+    return replace(proposal, proven=False, doubted=True, score=min(proposal.score, DOUBTED))
+
+
+def _worth(receipt: Receipt, item: OpenItem, left: Decimal) -> Worth | None:
+    due = Money(amount=left, currency=item.total.currency)
+    return worth(receipt.amount, due, base=receipt.base_currency, rates=receipt.rates or {}, own=item.rate)
 
 
 # ------------------------------------------------------------ several documents
@@ -405,6 +401,9 @@ def _nothing_left(
     same = [items.left(item) for item in left if item.total.currency == receipt.amount.currency]
     if same:
         return (_finding("overpaid", _overpaid_words(receipt, listed, sum(same, ZERO)), listed),)
+    found = _worth(receipt, left[0], items.left(left[0]))
+    if found is not None and found.reach is Reach.MORE:
+        return (_finding("paid_more_abroad", _more_words(receipt, listed, found), listed),)
     return (_finding("third_currency", _currency_words(receipt, left[0]), listed),)
 
 
@@ -432,6 +431,13 @@ def _currency_words(receipt: Receipt, item: OpenItem) -> str:
     )
 
 
+def _more_words(receipt: Receipt, listed: str, found: Worth) -> str:
+    return (
+        f"{receipt.amount} was paid for {listed}, {found.words}. Millrace makes no overpayment, because nobody could take it "
+        "back. Allocate it by hand in Xero, or book it as it is."
+    )
+
+
 def _finding(code: str, message: str, detail: str) -> Finding:
     return Finding(code=code, message=message, detail=detail)
 
@@ -442,6 +448,7 @@ def to_json(proposal: Proposal, items: OpenItems) -> dict[str, Any]:
         "key": proposal.key,
         "pays": proposal.pays.value,
         "score": proposal.score,
+        "doubted": proposal.doubted,
         "reasons": list(proposal.reasons),
         "rest": str(proposal.rest),
         "over": str(proposal.over),

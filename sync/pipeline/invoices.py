@@ -27,9 +27,10 @@ from sync.domain.payments import PAYMENT_TYPES
 from sync.domain.plan import Planned
 from sync.domain.rate_tables import UsedRate
 from sync.models import ContactLink, Entry, EntryState, MirrorInvoice, Record, RecordState
-from sync.pipeline import mirror
+from sync.pipeline import mirror, shown_rates
 from sync.pipeline.context import Context
 from sync.pipeline.rests import place_of_rests
+from sync.pipeline.shown_rates import ShownRates
 
 PAYS = frozenset({Movement.PAY_IN, Movement.PAY_OUT, Movement.PEER})
 UNDER_WAY = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.IN_FLIGHT, EntryState.UNCONFIRMED)
@@ -127,7 +128,7 @@ def allocate(
     """The same outcomes; those that pay something carry a payment, or the proposals that a person chooses from.
 
     A payment that leaves a rest is followed by the document of that rest. `markers`: by record and leg.
-    Inside `commit`; four statements, none where nothing may pay.
+    Inside `commit`; at most five statements, none where nothing may pay.
     """
     may_pay = [outcome for outcome in outcomes if isinstance(outcome, Planned) and _may_pay(outcome)]
     if not may_pay or not mirror.uses_payments(ctx):
@@ -161,6 +162,7 @@ def _matcher(ctx: Context, may_pay: Sequence[Planned], markers: Mapping[tuple[in
         threshold=ctx.books.match_threshold,
         base_currency=ctx.books.base_currency,
         own_rate=ctx.books.own_rate,
+        booked=shown_rates.read(ctx, may_pay),
         place=place_of_rests(ctx),
         parts_rests=ctx.books.policy("overpaid") == "suspense",
     )
@@ -233,12 +235,13 @@ class _Matcher:
         threshold: int,
         base_currency: str,
         own_rate: Callable[[str, date], UsedRate | None],
+        booked: ShownRates,
         place: Account | None,
         parts_rests: bool,
     ) -> None:
         self._items, self._links, self._standing, self._markers = items, links, standing, markers
         self._policy, self._threshold = policy, threshold
-        self._base_currency, self._own_rate = base_currency, own_rate
+        self._base_currency, self._own_rate, self._booked = base_currency, own_rate, booked
         self._place, self._parts_rests = place, parts_rests and place is not None
         self._lacks_place = parts_rests and place is None
         self._currencies = {item.total.currency for item in items.by_id.values()} - {base_currency}
@@ -287,9 +290,14 @@ class _Matcher:
         )
 
     def _rates(self, wallet: str, day: date) -> dict[str, Decimal]:
-        """The tenant's own rates of that day, as far as an invoice or the wallet may need them."""
-        found = {currency: self._own_rate(currency, day) for currency in {wallet, *self._currencies}}
-        return {currency: used.value for currency, used in found.items() if used is not None}
+        """To compare currencies with: the tenant's own rate of that day, else the one that the books showed last."""
+        found = {}
+        for currency in {wallet, *self._currencies} - {self._base_currency}:
+            used = self._own_rate(currency, day)
+            rate = used.value if used is not None else self._booked.on(currency, day)
+            if rate is not None:
+                found[currency] = rate
+        return found
 
     def _by_itself(self, outcome: Planned, best: Proposal, found: Found) -> Planned:
         why = f"score {best.score} of {invoices.FULL}: {'; '.join(best.reasons)}"

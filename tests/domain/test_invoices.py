@@ -282,6 +282,36 @@ def test_an_invoice_in_francs_may_be_paid_into_the_euro_wallet_at_a_known_rate()
     assert (part.amount, part.currency, found.proposals[0].score) == (D("480.00"), "CHF", 80), "60 + 15 + 5"
 
 
+@pytest.mark.parametrize("amount", ["5.00", "504.00", "5000.00"])
+def test_an_amount_that_no_rate_compares_is_no_evidence_however_low_the_threshold(amount: str) -> None:
+    [best] = matched(
+        receipt(amount, "RE-2026-0102", currency="EUR", name="Beispiel AG"), item("RE-2026-0102")
+    ).proposals
+    assert best.score == 75, "60 + 30 + 5 are held at what stays below every level"
+    assert not best.may_post_itself
+    assert "no rate is known" in best.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("amount", "pays", "stays"),
+    [("252.00", "240.00", "240.00"), ("478.80", "480.00", "0.00"), ("529.20", "480.00", "0.00")],
+)
+def test_another_currency_pays_as_far_as_it_is_worth_it(amount: str, pays: str, stays: str) -> None:
+    """504.00 EUR are due: half of it, and 5 % less or more, which is all of it."""
+    paid = receipt(amount, "RE-2026-0102", currency="EUR", rates={"EUR": D("1.05")})
+    found = matched(paid, item("RE-2026-0102"))
+    assert (found.proposals[0].total, found.proposals[0].rest) == (D(pays), D(stays))
+    assert (choose(found, threshold=80) is None) == (stays != "0.00"), "how much a part pays is a person's to say"
+
+
+def test_more_in_another_currency_than_is_due_is_said_with_the_rate() -> None:
+    """529.21 EUR are more than 5 % above 504.00."""
+    paid = receipt("529.21", "RE-2026-0102", currency="EUR", rates={"EUR": D("1.05")})
+    found = matched(paid, item("RE-2026-0102"))
+    assert (found.proposals, [it.code for it in found.findings]) == ((), ["paid_more_abroad"])
+    assert "at EUR 1.05 for CHF 1 about EUR 25.21 more than the CHF 480.00 that are due" in found.findings[0].message
+
+
 def test_two_foreign_currencies_are_not_compared() -> None:
     paid = receipt("500.00", "RE-2026-0102", currency="EUR", rates={"EUR": D("1.05"), "USD": D("1.14")})
     found = matched(paid, item("RE-2026-0102", currency="USD"))

@@ -357,6 +357,60 @@ def test_francs_that_are_not_worth_the_invoice_wait_for_a_person(auto: World) ->
     assert (item["paid"], item["stays"]) == ("315.00", "185.00")
 
 
+@pytest.mark.parametrize("paid", ["10.00", "5000.00"])
+@pytest.mark.parametrize("rate", ["xero_day", "table", "last_deal"])
+def test_what_no_rate_compares_pays_nothing_by_itself_nor_with_all_that_is_sure(
+    auto: World, rate: str, paid: str
+) -> None:
+    """CHF 1,000.00 are due. Nobody has said yet what a euro is worth, so the amount is no evidence for any of it."""
+    auto.set_flow(policies={"match_invoices": "auto", "rate": rate, "match_invoices_from": "40"})
+    invoice(auto, "RE-2026-7001", "1000.00")
+    auto.amnis.pay_in(amount=paid, account=2, payer="Beispiel AG", reference="RE-2026-7001", executed_on=MARCH)
+    auto.settle()
+    assert invoices_choose_best(**acting(auto), at_least=40) == 0
+    auto.settle()
+    assert (auto.states(), auto.books.payments(), auto.books.balance("EUR Amnis")) == (["review"], [], D("0.00"))
+    assert standing(auto, "RE-2026-7001")["AmountDue"] == D("1000.00")
+    [message] = [it["message"] for it in auto.entries()[0].findings if it["code"] == "invoice_found"]
+    assert "all of the CHF 1,000.00 counts as paid and CHF 0.00 stays open" in message
+
+
+def test_a_person_may_say_what_no_rate_can(auto: World) -> None:
+    invoice(auto, "B-2026-7001", "1000.00", kind="ACCPAY")
+    auto.amnis.payout(amount="1057.00", account=2, to="Beispiel AG", reference="B-2026-7001", executed_on=MARCH)
+    auto.settle()
+    [entry] = auto.entries()
+    key = proposals_of(entry)[0]["key"]
+    invoice_choose(tenant_id=auto.tenant.pk, entry_id=entry.pk, actor=BOB, key=key)
+    auto.settle()
+    [payment] = auto.books.payments()
+    assert (payment["Amount"], payment["BankAmount"]) == (D("1000.00"), D("1057.00"))
+    assert standing(auto, "B-2026-7001")["Status"] == "PAID"
+
+
+@pytest.mark.parametrize(
+    ("paid", "code", "due", "stays"),
+    [
+        ("10.00", "invoice_found", "1000.00", "990.51"),  # 10.00 / 1.054 = 9.49
+        ("1020.00", "", "0.00", ""),  # 3 % below 1,054.00: the bank's own rate
+        ("5000.00", "paid_more_abroad", "1000.00", ""),
+    ],
+)
+def test_francs_due_are_compared_at_the_rate_that_the_books_showed_last(
+    auto: World, paid: str, code: str, due: str, stays: str
+) -> None:
+    """Amnis sold CHF 5,000.00 for EUR 5,270.00, so a franc is EUR 1.054 in the books."""
+    auto.amnis.fx(sold=(1, "5000.00"), bought=(2, "5270.00"), value_on=date(2026, 3, 4))
+    auto.settle()
+    invoice(auto, "RE-2026-7001", "1000.00")
+    auto.amnis.pay_in(amount=paid, account=2, payer="Beispiel AG", reference="RE-2026-7001", executed_on=MARCH)
+    auto.settle()
+    entry = auto.entries()[-1]
+    assert [it["code"] for it in entry.findings if it["severity"] == "review"] == ([code] if code else [])
+    assert standing(auto, "RE-2026-7001")["AmountDue"] == D(due)
+    assert [it["items"][0]["stays"] for it in proposals_of(entry)] == ([stays] if stays else [])
+
+
 def test_a_third_currency_is_for_a_person(auto: World) -> None:
     invoice(auto, "RE-2026-7008", "500.00", CurrencyCode="USD")
     auto.amnis.pay_in(amount="460.00", account=2, payer="Beispiel AG", reference="RE-2026-7008", executed_on=MARCH)
