@@ -78,6 +78,7 @@ _WHY = {
     "lock": "The period was locked in Xero, so it was posted on another day on purpose.",
     "transfer": "The two halves of this transfer are of two days, and it is booked on the day on which the money left.",
     "source": "Amnis moved the movement to another day after it was posted.",
+    "payment": "Amnis moved the movement to another day after it was posted.",
     "books": "Somebody gave the document another date in Xero.",
 }
 _STEP = {
@@ -85,6 +86,7 @@ _STEP = {
     "lock": "Nothing: the original date stands in its reference.",
     "transfer": "Nothing: Xero keeps one date for a transfer.",
     "source": "Open the movement: apply the change, or leave the document as it is.",
+    "payment": "Nothing; or undo the payment and post it again. Xero cannot change the date of one.",
     "books": "Nothing, if that date is right; else correct it in Xero.",
 }
 

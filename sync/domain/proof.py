@@ -321,6 +321,7 @@ def _tell_day(result: Balance, told: _Told, item: Mapping[str, Any], row: Source
     why = (
         "linked" if mine.is_linked
         else "transfer" if found.day == mine.booked and found.kind == DocumentKind.BANK_TRANSFER and found.amount > 0
+        else "payment" if found.day == mine.booked and found.kind in PAYMENTS
         else "source" if found.day == mine.booked
         else "lock" if found.day == mine.day
         else "books"

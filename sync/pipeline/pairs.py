@@ -47,7 +47,7 @@ def whole_units() -> Q:
 
 def held(entry_id: int, *, other: Mapping[str, Any]) -> dict[str, Any]:
     """The move of a half whose other half is held, with what keeps that one back."""
-    why = next((found["message"] for found in other["findings"] if found["severity"] == "review"), "it is put aside.")
+    why = _why(other["findings"])
     what = "half of this conversion" if other["leg"] in (plan.SOLD, plan.BOUGHT) else "document of this movement"
     message = f"The other {what} is not posted: {why} Once that is settled, retry; both go together."
     return {
@@ -56,6 +56,15 @@ def held(entry_id: int, *, other: Mapping[str, Any]) -> dict[str, Any]:
         "findings": findings.review("other_half_held", message, detail=other["leg"]),
         "note": {"step": "validate", "findings": ["other_half_held"]},
     }
+
+
+def _why(told: Sequence[Mapping[str, Any]]) -> str:
+    """What keeps the other half back, but never its own sentence about this one."""
+    blocking = [it for it in told if it["severity"] == "review"]
+    causes = [str(it["message"]) for it in blocking if it["code"] != "other_half_held"]
+    if causes:
+        return causes[0]
+    return "it is held with this one." if blocking else "it is put aside."
 
 
 def _is_held(own: Mapping[int, Entry], move: Mapping[str, Any], units: set[str]) -> bool:

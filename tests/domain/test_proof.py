@@ -661,6 +661,18 @@ def test_a_pair_counts_on_the_day_of_its_document_and_the_other_day_is_told(fiel
 
 
 @pytest.mark.parametrize(
+    ("kind", "step"), [("RECEIVE", "apply the change"), ("PAYMENT", "undo the payment and post it again")]
+)
+def test_the_step_after_a_moved_day_is_one_that_is_offered(kind: str, step: str) -> None:
+    """Xero edits no payment: what Amnis changed of one is never proposed."""
+    result = balance(
+        [row(1, "100.00")], {1: posted(1, booked=NEXT, day=NEXT)}, document(1, "100.00", kind=kind, day=NEXT)
+    )
+
+    assert step in result.moved_days[0]["action"]
+
+
+@pytest.mark.parametrize(
     ("span", "total", "counted"),
     [
         (Span(until=DAY), 0, [False]),

@@ -17,6 +17,7 @@ from dashboard.queries.clearing import clearing_proof
 from sandbox.xero.people import People
 from sync import incidents, proposals, services
 from sync.models import AccountMapping, BookedConversion, Entry, Flow, Incident
+from sync.pipeline import pairs
 from tenants.models import Role
 from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
@@ -316,6 +317,19 @@ def test_retrying_only_the_held_half_changes_nothing_while_the_other_one_is_held
 
     assert_nothing_posted(world)
     assert sorted(world.codes()) == ["large_amount", "other_half_held"]
+
+
+def test_a_half_that_is_held_with_this_one_does_not_lend_its_sentence_about_this_one() -> None:
+    about_this = {"code": "other_half_held", "severity": "review", "message": "The other half … is not posted: …"}
+    cause = {"code": "large_amount", "severity": "review", "message": "CHF 5,000.00 is much."}
+
+    def said(*findings: dict[str, str]) -> str:
+        other = {"leg": "sold", "findings": findings}
+        return str(pairs.held(1, other=other)["findings"][0]["message"]).partition(" Once ")[0]
+
+    assert said(about_this) == "The other half of this conversion is not posted: it is held with this one."
+    assert said(about_this, cause) == "The other half of this conversion is not posted: CHF 5,000.00 is much."
+    assert said() == "The other half of this conversion is not posted: it is put aside."
 
 
 def test_skipping_one_half_skips_the_deal(world: World) -> None:
