@@ -16,9 +16,9 @@ __all__ = ["celery", "django_db_setup", "process_environ", "valkey"]
 
 # These run longest. They begin first, so that no worker is left alone with one of them at the end.
 LONG = (
+    "tests/config/test_supervisor.py",  # the first of all: it migrates on its own while the others' database is migrated
     "tests/simulation/",
     "tests/properties/",
-    "tests/config/test_supervisor.py",
     "tests/pipeline/test_processes.py",
     "tests/pipeline/test_crash_points.py",
     "tests/pipeline/test_exactly_once.py",
