@@ -105,9 +105,9 @@ def find(receipt: Receipt, items: OpenItems, *, rest_has_place: bool = False) ->
     """What the movement may pay. `rest_has_place`: what is paid too much may be booked apart, so it is proposed as well."""
     named = items.named_in(receipt.reference, receipt.text, sales=receipt.incoming)
     singles = [it for it in (_single(receipt, item, items, named) for item in _candidates(receipt, items, named)) if it]
-    proposals = [*singles, *_several(receipt, items, named, singles)]
+    proposals = [_said_whose(receipt, items, it) for it in (*singles, *_several(receipt, items, named, singles))]
     if receipt.coded:
-        proposals = [proposal for proposal in proposals if proposal.proven]
+        proposals = [proposal for proposal in proposals if proposal.proven or proposal.doubted]
     best = sorted(proposals, key=lambda it: (-it.score, it.pays is not Pays.ALL, it.key))
     payable = [proposal for proposal in best if not proposal.over or (rest_has_place and _says_all(proposal, best))]
     findings = (*_wrong_references(receipt), *_nothing_left(receipt, items, named, payable))
@@ -119,6 +119,23 @@ def _says_all(proposal: Proposal, others: Sequence[Proposal]) -> bool:
     paid = {part.invoice_id for part in proposal.allocations}
     more = [{part.invoice_id for part in other.allocations} for other in others if other.over]
     return proposal.proven and not any(paid < other for other in more)
+
+
+def _said_whose(receipt: Receipt, items: OpenItems, proposal: Proposal) -> Proposal:
+    """Our own numbers are proof whoever pays. Suppliers number their bills themselves and alike, so the number of a bill is
+    proof only together with its supplier."""
+    paid = [items.by_id[part.invoice_id] for part in proposal.allocations]
+    others = dict.fromkeys(item.contact_name for item in paid if not _is_contact(receipt, item))
+    if not others or not (proposal.proven or proposal.doubted):
+        return proposal
+    who, whose = receipt.name or "somebody without a name", " and ".join(others)
+    if receipt.incoming:
+        said = f"paid by {who} for {whose}: the number is our own, so anybody may pay it"
+        return replace(proposal, reasons=(*proposal.reasons, said))
+    said = (
+        f"but it is a bill of {whose}, and {who} is paid: suppliers number their bills themselves, so compare the two"
+    )
+    return _doubted(replace(proposal, reasons=(*proposal.reasons, said)))
 
 
 def choose(found: Found, *, threshold: int) -> Proposal | None:
@@ -390,11 +407,11 @@ def _nothing_left(
     receipt: Receipt, items: OpenItems, named: Mapping[str, Naming], proposals: Sequence[Proposal]
 ) -> tuple[Finding, ...]:
     """The movement names something that cannot take it: paid, voided, too small, or in a third currency."""
-    sure = [items.by_id[key] for key, naming in named.items() if naming.is_proof]
+    sure = _surely_named(receipt, items, named)
     payable = {part.invoice_id for proposal in proposals for part in proposal.allocations}
     if not sure or any(item.invoice_id in payable for item in sure):
         return ()
-    listed = ", ".join(dict.fromkeys(item.number for item in sure))
+    listed = ", ".join(dict.fromkeys(_whose_number(receipt, item) for item in sure))
     left = [item for item in sure if items.left(item)]
     if not left:
         return (_finding("invoice_closed", _closed_words(sure[0], listed), listed),)
@@ -405,6 +422,17 @@ def _nothing_left(
     if found is not None and found.reach is Reach.MORE:
         return (_finding("paid_more_abroad", _more_words(receipt, listed, found), listed),)
     return (_finding("third_currency", _currency_words(receipt, left[0]), listed),)
+
+
+def _surely_named(receipt: Receipt, items: OpenItems, named: Mapping[str, Naming]) -> list[OpenItem]:
+    """Of bills of several suppliers with one number those of this one, where there are any."""
+    sure = [items.by_id[key] for key, naming in named.items() if naming.is_proof]
+    own = [] if receipt.incoming else [item for item in sure if _is_contact(receipt, item)]
+    return own or sure
+
+
+def _whose_number(receipt: Receipt, item: OpenItem) -> str:
+    return item.number if receipt.incoming or _is_contact(receipt, item) else f"{item.number} of {item.contact_name}"
 
 
 def _closed_words(item: OpenItem, listed: str) -> str:

@@ -60,6 +60,15 @@ def links_for(ctx: Context, whos: Iterable[Who]) -> dict[Who, ContactLink]:
     return links
 
 
+def contacts_of(ctx: Context, whos: Iterable[Who]) -> dict[Who, str]:
+    """The contact in the books of each counterparty that is known already. One statement; nothing is decided."""
+    wanted = list(dict.fromkeys(who for who in whos if who.name))
+    known = [link for link in _known_links(ctx, wanted) if link.contact_id] if wanted else []
+    by_key, by_digest = {link.key: link for link in known}, _by_digest(known)
+    found = {who: _remembered(who, by_digest) or by_key.get(contact_key(who.name)[:255]) for who in wanted}
+    return {who: link.contact_id for who, link in found.items() if link is not None}
+
+
 # ----------------------------------------------------------------- remembered
 
 

@@ -20,14 +20,15 @@ from connectors.contract.records import Account, Allocation, BankTransaction, Mo
 from sync import store
 from sync.domain import invoices, payments, plan, rests
 from sync.domain.coding_case import DecidedBy, Decision
-from sync.domain.contacts import contact_key
+from sync.domain.fingerprint import identity_digest
 from sync.domain.invoices import Found, Proposal, Receipt
 from sync.domain.open_items import OpenItems
 from sync.domain.payments import PAYMENT_TYPES
 from sync.domain.plan import Planned
 from sync.domain.rate_tables import UsedRate
-from sync.models import ContactLink, Entry, EntryState, MirrorInvoice, Record, RecordState
+from sync.models import Entry, EntryState, MirrorInvoice, Record, RecordState
 from sync.pipeline import mirror, shown_rates
+from sync.pipeline.contact_links import Who, contacts_of
 from sync.pipeline.context import Context
 from sync.pipeline.rests import place_of_rests
 from sync.pipeline.shown_rates import ShownRates
@@ -214,11 +215,20 @@ def _claimed(ctx: Context, may_pay: Sequence[Planned], items: Mapping[str, OpenI
     return claimed
 
 
-def _links(ctx: Context, may_pay: Sequence[Planned]) -> dict[str, str]:
-    """Our own link of each name to a contact in the books, by contact key."""
-    keys = {contact_key(outcome.part.transaction.counterparty.name) for outcome in may_pay} - {""}
-    linked = ContactLink.objects.filter(flow=ctx.flow, key__in=keys).exclude(contact_id="")
-    return dict(linked.values_list("key", "contact_id"))
+def _links(ctx: Context, may_pay: Sequence[Planned]) -> dict[int, str]:
+    """By record our own link of its counterparty, by name or by what else tells it apart, to a contact in the books."""
+    whos = {outcome.part.record_id: _who(ctx, outcome) for outcome in may_pay}
+    linked = contacts_of(ctx, whos.values())
+    return {record_id: linked.get(who, "") for record_id, who in whos.items()}
+
+
+def _who(ctx: Context, outcome: Planned) -> Who:
+    other, books = outcome.part.transaction.counterparty, ctx.connection.external_id
+    return Who(
+        name=other.name,
+        source_contact=identity_digest("source", other.source_contact_id, organisation_id=books),
+        iban=identity_digest("iban", other.iban, organisation_id=books),
+    )
 
 
 class _Matcher:
@@ -228,7 +238,7 @@ class _Matcher:
         self,
         *,
         items: OpenItems,
-        links: Mapping[str, str],
+        links: Mapping[int, str],
         standing: Mapping[int, Mapping[str, Any]],
         markers: Mapping[tuple[int, str], str],
         policy: str,
@@ -283,7 +293,7 @@ class _Matcher:
             reference=transaction.reference,
             text=transaction.text,
             name=transaction.counterparty.name,
-            contact_id=self._links.get(contact_key(transaction.counterparty.name), ""),
+            contact_id=self._links.get(outcome.part.record_id, ""),
             coded=bool(then and (then.account or then.split)),
             base_currency=self._base_currency,
             rates=self._rates(transaction.amount.currency, outcome.booking_date),

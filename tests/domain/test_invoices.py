@@ -181,6 +181,36 @@ def test_two_suppliers_with_one_number_are_told_apart_by_their_names() -> None:
     assert choose(found, threshold=90) == found.proposals[0]
 
 
+@pytest.mark.parametrize(
+    "named", [{"text": "RE-2026-0102"}, {"text": "RE-2026-0102 RE-2026-0103"}, {"reference": qr("20260102")}]
+)
+@pytest.mark.parametrize("coded", [False, True])
+def test_the_number_of_a_bill_is_no_proof_for_another_supplier(named: dict[str, str], coded: bool) -> None:
+    """30 for the amount, 5 for the date, and for the name nothing: suppliers number their bills themselves."""
+    bills = [item("RE-2026-0102", "100.00", sales=False), item("RE-2026-0103", "50.00", sales=False)]
+    amount = "150.00" if "0103" in named.get("text", "") else "100.00"
+    found = matched(receipt(amount, name="Lieferant Exempla AG", incoming=False, coded=coded, **named), *bills)
+    best = found.proposals[0]
+    assert (best.score, best.may_post_itself, best.total) == (75, False, D(amount))
+    assert "it is a bill of Beispiel AG, and Lieferant Exempla AG is paid" in best.reasons[-1]
+
+
+def test_what_is_wrong_with_a_named_bill_is_said_with_its_supplier() -> None:
+    paid = receipt("120.00", "RE-2026-0102", name="Lieferant Exempla AG", incoming=False)
+    bill = item("RE-2026-0102", "100.00", sales=False)
+    assert "was paid for RE-2026-0102 of Beispiel AG, of which" in matched(paid, bill).findings[0].message
+    own = item("RE-2026-0102", "0.00", sales=False, contact="Lieferant Exempla AG", status="PAID")
+    [said] = matched(paid, bill, own).findings
+    assert said.message.startswith("This movement names RE-2026-0102, which is paid"), "its own, not the other one"
+
+
+def test_our_own_number_is_proof_whoever_pays_and_that_is_said() -> None:
+    found = matched(receipt(text="RE-2026-0102", name="Muster Holding"), item("RE-2026-0102"))
+    best = choose(found, threshold=90)
+    assert best is not None
+    assert best.reasons[-1] == "paid by Muster Holding for Beispiel AG: the number is our own, so anybody may pay it"
+
+
 # ------------------------------------------------------------------------------ amounts
 
 

@@ -112,6 +112,38 @@ def test_a_creditor_reference_pays_the_supplier_whose_bill_carries_it(auto: Worl
     assert standing(auto, "RF18539007547034")["Status"] == "PAID"
 
 
+def test_a_bill_of_another_supplier_with_the_same_number_is_for_a_person(auto: World) -> None:
+    """Suppliers number their bills themselves, so the number alone pays none; for the supplier's own bill it does."""
+    auto.set_flow(policies={"match_invoices": "auto", "match_invoices_from": "40"})
+    invoice(auto, "RE-2026-7001", "100.00", kind="ACCPAY", to="Beispiel AG")
+    paying: dict[str, Any] = {"amount": "100.00", "reference": "Rechnung RE-2026-7001", "executed_on": MARCH}
+    auto.amnis.payout(**paying, to="Lieferant Exempla AG")
+    auto.settle()
+    assert invoices_choose_best(**acting(auto), at_least=40) == 0
+    assert (auto.codes(), auto.books.payments(), auto.books.bank_transactions()) == (["invoice_found"], [], [])
+    assert "it is a bill of Beispiel AG" in auto.entries()[0].findings[0]["message"]
+
+    auto.amnis.payout(**paying, to="BEISPIEL")
+    auto.settle()
+    assert sorted(auto.states()) == ["confirmed", "review"]
+    assert standing(auto, "RE-2026-7001")["Status"] == "PAID"
+    assert auto.books.balance("090") == D("-100.00")
+
+
+@pytest.mark.parametrize(("account", "due"), [("CH9300762011623852957", "0.00"), ("CH3609999000000004411", "100.00")])
+def test_a_supplier_under_another_spelling_is_known_by_its_bank_account(auto: World, account: str, due: str) -> None:
+    known = {"accountNumber": "CH9300762011623852957", "name": "Probst Logistik AG", "country": "CH"}
+    auto.amnis.payout(amount="41.15", to="Probst Logistik AG", executed_on=date(2026, 3, 4), beneficiary=known)
+    auto.settle()
+    invoice(auto, "B-2026-7001", "100.00", kind="ACCPAY", to="Probst Logistik AG")
+    other = {"accountNumber": account, "name": "Probst Logistics AG", "country": "CH"}
+    auto.amnis.payout(
+        amount="100.00", to="Probst Logistics AG", reference="B-2026-7001", executed_on=MARCH, beneficiary=other
+    )
+    auto.settle()
+    assert standing(auto, "B-2026-7001")["AmountDue"] == D(due)
+
+
 # ------------------------------------------------------------- parts and batches
 
 
