@@ -22,7 +22,7 @@ GIVES_BACK = {Movement.RETURNED_PAYMENT: Movement.PAY_OUT, Movement.CARD_REFUND:
 LOOK_BACK = timedelta(days=180)
 SHORTEST_TEXT = 6  # shorter texts are no sign of anything
 MOST_RIVALS = 8
-HELD = "original_held"
+HELD, OF_PAYMENT = "original_held", "return_of_payment"
 
 # Why it is not known how a payment or purchase stands in the books, and what to do.
 GONE = "which stands in the books no longer: it was undone or deleted. Post that one again and retry, or leave both out"
@@ -266,7 +266,7 @@ def objections(found: Found, transaction: SourceTransaction, *, by_rule: bool) -
         ]
     if not found.origin.lines:
         message = f"It gives back {told(found.origin)}, which paid an invoice or bill in Xero. Reopen that one, or use a rule."
-        return [_review("return_of_payment", message)]
+        return [_review(OF_PAYMENT, message)]
     if len(found.origin.lines) > 1 and not mirrored(found, transaction) and not transaction.vats:
         message = f"It gives back a part of {told(found.origin)}, which has several lines. Say in a rule which one."
         return [_review("return_split", message)]

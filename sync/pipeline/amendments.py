@@ -19,7 +19,7 @@ from sync.domain import amending, change_words, documents, match, plan
 from sync.domain.coding_case import DecidedBy
 from sync.domain.fingerprint import canonical
 from sync.domain.plan import Planned, Skipped
-from sync.domain.returns import GIVES_BACK
+from sync.domain.returns import GIVES_BACK, OF_PAYMENT
 from sync.models import Amendment, AmendmentState, ContactLink, EntryState
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import STANDING
@@ -158,7 +158,7 @@ def _is_told_anew(it: Changed) -> bool:
         return _is_newer(it)
     if it.outcome.leg in (plan.SOLD, plan.BOUGHT):
         return _is_newer(it) or bool(it.row["unit"] != it.old["unit"])
-    return it.row["movement"] not in GIVES_BACK or _is_newer(it) or _is_by_origin(it)
+    return it.row["movement"] not in GIVES_BACK or _is_newer(it) or _is_by_origin(it) or _is_of_payment(it)
 
 
 def _is_newer(it: Changed) -> bool:
@@ -170,7 +170,32 @@ def _is_by_origin(it: Changed) -> bool:
     return coding is not None and any(decision.by is DecidedBy.ORIGIN for decision in coding.decisions)
 
 
+def _is_of_payment(it: Changed) -> bool:
+    """Does it give back what pays an invoice or bill by now, while it was coded as something else? No line was booked then
+    that it could take back. What a person accepted so is theirs."""
+    return any(finding.code == OF_PAYMENT for finding in it.outcome.findings) and OF_PAYMENT not in it.old["accepted"]
+
+
+def _beside_its_payment(it: Changed) -> Difference:
+    why = next(finding.message for finding in it.outcome.findings if finding.code == OF_PAYMENT)
+    return Difference(
+        old=it.old,
+        fields=[gone.NO_LONGER],
+        wanted=None,
+        columns={},
+        in_place=False,
+        automatic=False,
+        message=(
+            f"It was posted as that one was coded before. {why} Apply the change to take this document out of the books and "
+            "post it again by that rule, keep what is posted, or correct the document in Xero by hand."
+        ),
+        code=gone.UNLIKE_ORIGINAL,
+    )
+
+
 def _difference(ctx: Context, it: Changed, linked: Mapping[int, str]) -> Difference | None:
+    if _is_of_payment(it) and not _is_newer(it):
+        return _beside_its_payment(it)
     before, after = documents.from_json(dict(it.old["document"])), it.outcome.document
     is_deal = it.outcome.leg in (plan.SOLD, plan.BOUGHT)
     fields = changed_fields(it.old["document"], after, deal=is_deal)
@@ -355,7 +380,7 @@ def _replace(earlier: Mapping[int, Sequence[Mapping[str, Any]]], fresh: Sequence
 
 def _may_go(it: Difference) -> bool:
     """A document that nothing calls for any more; not one whose movement can only not be read at the moment."""
-    return it.code == "source_withdrew"
+    return it.code in ("source_withdrew", gone.UNLIKE_ORIGINAL)
 
 
 def _amendment(ctx: Context, it: Difference) -> Amendment:

@@ -6,7 +6,7 @@ A person's choice stands, and so does the link of what is posted; everything els
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -17,16 +17,19 @@ from django.db.models import Exists, F, OuterRef, Q, Sum
 from connectors.contract.errors import Finding
 from connectors.contract.records import (
     BankTransaction,
+    BatchPayment,
     DocumentKind,
     Execution,
     LineItem,
     MirrorDocument,
     Movement,
+    Payment,
     SourceTransaction,
 )
 from sync.domain import deleted, documents, reasons
 from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
+from sync.domain.plan import Outcome, Planned
 from sync.domain.returns import (
     BOOKED_BY_HAND,
     GIVES_BACK,
@@ -66,18 +69,35 @@ class Reading:
 
 
 def coded_all(
-    ctx: Context, records: Sequence[Mapping[str, Any]], *, readings: Mapping[int, Reading]
+    ctx: Context,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    readings: Mapping[int, Reading],
+    paying: Collection[int] = (),
 ) -> list[CodedRecord]:
     """All records; what gives a payment or purchase back is coded like it, be it in this slice or long posted.
 
-    `readings`: by record, what stands otherwise than it was posted.
+    `readings`: by record, what stands otherwise than it was posted. `paying`: those of which it is known that they pay an
+    invoice or bill, so that no account of theirs is taken over.
     """
     rows = [coded(ctx, record) for record in records]
     again = {
         row.record["id"]: _like_the_original(ctx, row, found)
-        for row, found in _origins_of(ctx, rows, readings=readings)
+        for row, found in _origins_of(ctx, rows, readings=readings, paying=paying)
     }
     return [again.get(row.record["id"], row) for row in rows]
+
+
+def that_pay(rows: Sequence[CodedRecord], outcomes: Iterable[Outcome]) -> frozenset[int]:
+    """The records of this slice that may be given back by others in it, and that turn out to pay an invoice or bill: what is
+    paid is matched after the coding."""
+    links = [row.gives_back for row in rows if row.gives_back is not None]
+    wanted = {it.record_id for found in links for it in (found.origin, *found.rivals) if it is not None}
+    return frozenset(
+        it.part.record_id
+        for it in outcomes
+        if isinstance(it, Planned) and it.part.record_id in wanted and isinstance(it.document, Payment | BatchPayment)
+    )
 
 
 def looked_for(ctx: Context, rows: Sequence[CodedRecord]) -> set[int]:
@@ -91,14 +111,14 @@ def looked_for(ctx: Context, rows: Sequence[CodedRecord]) -> set[int]:
 
 
 def _origins_of(
-    ctx: Context, rows: Sequence[CodedRecord], *, readings: Mapping[int, Reading]
+    ctx: Context, rows: Sequence[CodedRecord], *, readings: Mapping[int, Reading], paying: Collection[int] = ()
 ) -> list[tuple[CodedRecord, Found]]:
     """Those of the rows that give something back, and what."""
     backs = sorted((row for row in rows if _gives_back(row)), key=lambda row: _in_time(ctx, row))
     if not backs:
         return []
     standing = _standing(ctx, [row.record["id"] for row in backs])
-    here = among(ctx, rows)
+    here = among(ctx, rows, paying=paying)
     uncoded, coded_here = [it for it in here if it.lost], [it for it in here if not it.lost]
     posted = _posted(ctx, backs, standing, readings)  # what stands says more than that nothing codes it today
     origins = {it.record_id: it for it in (*uncoded, *posted, *coded_here)}
@@ -164,7 +184,9 @@ def coded_otherwise(
 
 
 def _lines(entry: Mapping[str, Any]) -> Any:
-    return (entry["document"] or {}).get("lines")
+    """A payment has none, which is otherwise than nothing at all."""
+    document = entry["document"] or {}
+    return document.get("lines", document.get("kind"))
 
 
 def _link(ctx: Context, record_id: int, found: Found) -> ReturnLink:
@@ -230,7 +252,7 @@ def _with_origin(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 # ----------------------------------------------------------------- candidates
 
 
-def among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
+def among(ctx: Context, rows: Sequence[CodedRecord], *, paying: Collection[int] = ()) -> list[Origin]:
     """Payouts and purchases of this slice that are not left out; those that cannot be coded yet are not in the books yet."""
     found = []
     for row in rows:
@@ -238,6 +260,9 @@ def among(ctx: Context, rows: Sequence[CodedRecord]) -> list[Origin]:
         if transaction.movement not in GIVES_BACK.values() or transaction.execution is not Execution.EXECUTED:
             continue
         if row.coding.skip or day is None or day < ctx.flow.cutoff:
+            continue
+        if row.record["id"] in paying:
+            found.append(_origin(row.record["id"], transaction, day, (), ""))
             continue
         lines, contact = row.coding.lines, row.coding.contact_name if row.coding.lines else ""
         found.append(_origin(row.record["id"], transaction, day, lines, contact, lost="" if lines else NOT_YET))

@@ -55,19 +55,18 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
         if not records:
             return Progress.nothing()
         ctx.begin_run()
-        rows = returned.coded_all(ctx, records, readings=readings)
         standing = _standing([record["id"] for record in records])
+        markers = _Markers(ctx, records, standing)
         rules = replace(planning_rules(ctx), booked=halves.booked(ctx, standing.values()), rivals=rivals)
-        markers = _Markers(ctx, rows, standing)
-        units = list(_units(rows))
-        outcomes = [outcome for unit in units for outcome in _planned(ctx, unit, rules, markers)]
 
-        def planning(unit: Sequence[CodedRecord], by: plan.Rules) -> tuple[plan.Outcome, ...]:
-            return _planned(ctx, unit, by, markers)
+        def decided(paying: frozenset[int]) -> tuple[list[CodedRecord], list[plan.Outcome], since.Then]:
+            rows = returned.coded_all(ctx, records, readings=readings, paying=paying)
+            return rows, *_decided(ctx, rows, standing, markers, rules)
 
-        outcomes, then = since.look_back(ctx, units, outcomes, standing, planning=planning, rules=rules)
-        outcomes = allocate(ctx, outcomes, markers)
-        then = replace(then, planned=allocate(ctx, then.planned, markers))
+        rows, outcomes, then = decided(frozenset())
+        paying = returned.that_pay(rows, outcomes)
+        if paying:
+            rows, outcomes, then = decided(paying)
         _write(ctx, records, outcomes, standing, markers, then)
         late.look_again(ctx, rows, standing)
         returned.keep(ctx, rows)
@@ -87,6 +86,25 @@ def _units(rows: Sequence[CodedRecord]) -> Iterable[list[CodedRecord]]:
     for row in rows:
         units.setdefault(_unit_of(row.record), []).append(row)
     return units.values()
+
+
+def _decided(
+    ctx: Context,
+    rows: Sequence[CodedRecord],
+    standing: Mapping[tuple[int, str], Mapping[str, Any]],
+    markers: _Markers,
+    rules: plan.Rules,
+) -> tuple[list[plan.Outcome], since.Then]:
+    """What becomes of each, with what it pays."""
+
+    def planning(unit: Sequence[CodedRecord], by: plan.Rules) -> tuple[plan.Outcome, ...]:
+        return _planned(ctx, unit, by, markers)
+
+    units = list(_units(rows))
+    outcomes = [outcome for unit in units for outcome in planning(unit, rules)]
+    outcomes, then = since.look_back(ctx, units, outcomes, standing, planning=planning, rules=rules)
+    outcomes = allocate(ctx, outcomes, markers)
+    return outcomes, replace(then, planned=allocate(ctx, then.planned, markers))
 
 
 def _planned(
@@ -141,10 +159,13 @@ class _Markers(dict[tuple[int, str], str]):
     generation; what has none yet gets the first."""
 
     def __init__(
-        self, ctx: Context, rows: Iterable[CodedRecord], standing: Mapping[tuple[int, str], Mapping[str, Any]]
+        self,
+        ctx: Context,
+        records: Iterable[Mapping[str, Any]],
+        standing: Mapping[tuple[int, str], Mapping[str, Any]],
     ) -> None:
         self._organisation_id = ctx.connection.external_id
-        self._keys = {row.record["id"]: row.record["payload"]["key"] for row in rows}
+        self._keys = {record["id"]: record["payload"]["key"] for record in records}
         self._standing = standing
 
     def __missing__(self, place: tuple[int, str]) -> str:

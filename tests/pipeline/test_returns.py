@@ -18,6 +18,7 @@ from tenants.models import Role
 from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
 from tests.pipeline.conftest import DEFAULTS, World
+from tests.pipeline.test_invoices import invoice, standing
 from tests.pipeline.test_linking import an_hour_later, link, people, typed
 from tests.pipeline.test_undo import carry_out, undo
 
@@ -703,3 +704,89 @@ def test_a_purchase_that_is_none_of_what_was_given_back_changes_nothing(world: W
 
     assert set(world.states()) == {"confirmed"}
     assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])]
+
+
+# ------------------------------------------------------------------- what paid a bill
+
+
+def a_bill_is_paid(world: World) -> None:
+    invoice(world, "B-7001", "900.00", kind="ACCPAY")
+    world.amnis.payout(amount="900.00", to="Beispiel AG", reference="B-7001", executed_on=MARCH)
+
+
+@pytest.mark.parametrize("reading", ["one", "two"])
+def test_what_comes_back_of_a_payout_that_pays_a_bill_is_asked_about_and_stands_once_a_rule_says_how(
+    world: World, reading: str
+) -> None:
+    """The payment has no line on an expense that could be taken back, also where both are read together."""
+    world.set_flow(policies={"match_invoices": "auto"})
+    a_bill_is_paid(world)
+    expense = world.books.balance("400")
+    if reading == "two":
+        world.settle()
+    comes_back(world)
+
+    assert (standing(world, "B-7001")["Status"], received(world)) == ("PAID", [])
+    [told] = asked_about(world, "return_of_payment")
+    assert "CHF 900.00 of 02.03.2026, Beispiel AG, which paid an invoice or bill" in told
+
+    code_returns_to(world, "429")
+    assert [coded for _, coded in received(world)] == [[("429", D("900.00"), "NONE")]]
+    assert (world.books.balance("400"), world.books.balance("090")) == (expense, D("0.00"))
+
+
+def test_of_two_equal_payouts_of_which_one_pays_a_bill_a_person_says_which_one_came_back(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "auto"})
+    a_bill_is_paid(world)
+    world.amnis.payout(amount="900.00", to="Beispiel AG", reference="other", executed_on=MARCH)
+    comes_back(world)
+
+    assert "return_ambiguous" in world.codes()
+    assert received(world) == []
+
+
+def posted_again_as_a_payment(world: World) -> Entry:
+    """A payout and what came back of it, both on 400; then the payout is undone and pays its bill. The one that came back."""
+    world.set_flow(policies={"match_invoices": "off"})
+    a_bill_is_paid(world)
+    comes_back(world)
+    assert [coded for _, coded in received(world)] == [[("400", D("900.00"), "NONE")]]
+    world.set_flow(policies={"match_invoices": "auto"})
+    [payout] = originals(world)
+    undo(world, entry=payout.pk)
+    carry_out(world)
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[payout.pk], actor=ACTOR)
+    world.settle()
+
+    assert (standing(world, "B-7001")["Status"], world.codes()) == ("PAID", ["coded_unlike_original"])
+    [told] = asked_about(world, "coded_unlike_original")
+    assert "which paid an invoice or bill in Xero" in told
+    return next(entry for entry in world.entries() if entry.movement == "returned_payment")
+
+
+def test_what_came_back_is_asked_about_where_its_payout_is_posted_again_as_a_payment(world: World) -> None:
+    """Applied, its document goes, and it is coded by a rule: 429 instead of the 400 on which nothing was booked."""
+    expense = world.books.balance("400")
+    back = posted_again_as_a_payment(world)
+
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=back.pk, actor=ACTOR)
+    carry_out(world)
+    assert (received(world), world.books.balance("400")) == ([], expense)
+
+    undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[back.pk], actor=ACTOR)
+    world.settle()
+    assert world.codes() == ["return_of_payment"]
+    code_returns_to(world, "429")
+    assert [coded for _, coded in received(world)] == [[("429", D("900.00"), "NONE")]]
+    assert (world.books.balance("400"), world.books.balance("090")) == (expense, D("0.00"))
+
+
+def test_what_came_back_of_a_payment_and_is_kept_as_posted_is_not_asked_about_again(world: World) -> None:
+    back = posted_again_as_a_payment(world)
+
+    assert proposals.proposal_keep(tenant_id=world.tenant.pk, entry_id=back.pk, actor=ACTOR) == 1
+    [returned] = [record for record in world.records() if record.pk == back.record_id]
+    world.amnis.change(int(returned.source_id), comment="one word")
+    world.settle()
+
+    assert (world.states(), len(received(world))) == (["confirmed", "confirmed"], 1)
