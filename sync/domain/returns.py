@@ -237,38 +237,33 @@ def lines_that_stand(document: MirrorDocument | None, *, total: Decimal) -> tupl
 
 def objections(found: Found, transaction: SourceTransaction, *, by_rule: bool) -> list[Finding]:
     """What a person should know or decide about a link. `by_rule`: a rule says the account, so the link decides none."""
-    is_card = transaction.movement is Movement.CARD_REFUND
     over = exceeds(found)
+    said = []
     if over is not None and found.how is not How.PERSON:
-        return [
-            _review(
-                "refund_exceeds", f"{over} more comes back than was left of {told(found.origin)}. Is it its refund?"
-            )
-        ]
-    if by_rule:
-        return []
+        message = f"{over} more comes back than was left of {told(found.origin)}. Is it its refund?"
+        said.append(_review("refund_exceeds", message))
+    return said if by_rule else [*said, *_about_coding(found, transaction)]
+
+
+def _about_coding(found: Found, transaction: SourceTransaction) -> list[Finding]:
+    """Where what is given back does not say how this is coded."""
     if found.how is How.AMBIGUOUS:
         choice = "; ".join(told(origin) for origin in found.rivals)
-        return [
-            _review(
-                "return_ambiguous", f"It may give back one of several that are booked differently: {choice}. Choose."
-            )
-        ]
+        message = f"It may give back one of several that are booked differently: {choice}. Choose."
+        return [_review("return_ambiguous", message)]
     if found.origin is None:
         note = "The purchase that it gives back was not found. It is coded by your settings."
+        is_card = transaction.movement is Movement.CARD_REFUND
         return [Finding(code="refund_unmatched", message=note, severity=Severity.NOTE)] if is_card else []
     if found.origin.lost:
-        return [
-            _review(
-                _CODES.get(found.origin.lost, "return_changed"),
-                f"It gives back {told(found.origin)}, {found.origin.lost}.",
-            )
-        ]
+        code = _CODES.get(found.origin.lost, "return_changed")
+        return [_review(code, f"It gives back {told(found.origin)}, {found.origin.lost}.")]
     if not found.origin.lines:
         message = f"It gives back {told(found.origin)}, which paid an invoice or bill in Xero. Reopen that one, or use a rule."
         return [_review(OF_PAYMENT, message)]
     if len(found.origin.lines) > 1 and not mirrored(found, transaction) and not transaction.vats:
-        message = f"It gives back a part of {told(found.origin)}, which has several lines. Say in a rule which one."
+        part = "more than" if exceeds(found) else "a part of"
+        message = f"It gives back {part} {told(found.origin)}, which has several lines. Say in a rule which one."
         return [_review("return_split", message)]
     return []
 

@@ -9,8 +9,9 @@ from connectors.contract.errors import Finding, Severity
 
 # Another figure is another question, and so is another document of somebody else.
 OF_ITS_DETAIL = frozenset({"fx_halves_differ", "already_in_xero", "already_in_parts"})
-# Accepting says yes, and these ask which one: the contact (all codes that begin so), the tax, the rate of the period.
-_WHICH_ONE = ("contact_", "default_missing", "rate_missing", "tax_missing")
+# Accepting says yes, and these ask which one: the contact (all codes that begin so), the tax, the rate of the period, what
+# came back and on which account (all that begin with "return_").
+_WHICH_ONE = ("contact_", "default_missing", "rate_missing", "return_", "tax_missing")
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -149,16 +149,22 @@ def test_accepting_is_offered_where_there_is_something_to_post(as_alice: Client,
     assert "/accept/" not in as_alice.get(f"{base}/{world.records['rent'].pk}/").content.decode()
 
 
-def test_a_question_about_the_contact_is_offered_its_decision_and_no_yes(as_alice: Client, world: World) -> None:
+@pytest.mark.parametrize(
+    ("code", "page"),
+    [("contact_similar", "contacts/decide/"), ("return_ambiguous", "transactions/"), ("return_split", "rules/")],
+)
+def test_a_question_that_asks_which_one_is_offered_its_decision_and_no_yes(
+    as_alice: Client, world: World, code: str, page: str
+) -> None:
     with tenant_scope(world.tenant.pk):
-        add_movement(world, "alike", state="review", findings=[finding("contact_similar", "Choose, or create it.")])
-        key = next(it.key for it in review_groups(flow=world.flow) if it.cause.code == "contact_similar")
+        add_movement(world, "alike", state="review", findings=[finding(code, "Choose, or create it.")])
+        key = next(it.key for it in review_groups(flow=world.flow) if it.cause.code == code)
     base = f"/t/{world.tenant.public_id}"
     inbox = as_alice.get(f"{base}/review/?open={key}").content.decode()
     card = next(it for it in inbox.split("<article") if key in it)
     detail = as_alice.get(f"{base}/transactions/{world.records['alike'].pk}/").content.decode()
 
-    assert ["review/accept/" in card, f"{base}/contacts/decide/" in card] == [False, True]
+    assert ["review/accept/" in card, f"{base}/{page}" in card] == [False, True]
     assert "/accept/" not in detail
     for address, data in (
         ("review/accept/", {"group": key}),
