@@ -328,7 +328,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "unknown_status": _w(_("Unknown status at Amnis")),
     },
     "contact_state": {
-        "unmet": _w(_("No movement yet")),
+        "unmet": _w(_("Not needed yet")),
         "ready": _w(_("About to be created"), "info"),
         "in_flight": _w(_("Being created"), "info"),
         "unconfirmed": _w(_("Being created"), "info"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from django.db.models.functions import Coalesce
+
 from sync.models import ContactIdentity, Entry
 from tenants import audit
 
@@ -23,7 +25,8 @@ def accept_with(entries: Sequence[Entry], *, actor: str) -> None:
     held = [entry.pk for entry in entries if is_held_for(entry, CHANGED)]
     if not held:
         return
-    pairs = set(Entry.objects.filter(pk__in=held).values_list("contact_id", "record__iban"))
+    party = Coalesce("counterparty_id", "contact_id")
+    pairs = set(Entry.objects.filter(pk__in=held).values_list(party, "record__iban"))
     unknown = ContactIdentity.objects.select_for_update().filter(
         contact_id__in=[contact for contact, _digest in pairs], kind=ContactIdentity.Kind.IBAN, known=False
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
+
 from connectors.models import Reference
 from sync import store
 from sync.bank_details import CHANGED, accept, is_held_for
@@ -134,6 +136,7 @@ def _decided(link: ContactLink, actor: str, action: str, **values: Any) -> int:
 
 
 def _decide_anew(link_id: int, code: str, tenant_id: int, actor: str, reason: str) -> int:
-    held = Entry.objects.filter(contact=link_id, state=EntryState.REVIEW, destination_id=None).order_by("pk")
+    of_it = Q(contact=link_id) | Q(counterparty=link_id)
+    held = Entry.objects.filter(of_it, state=EntryState.REVIEW, destination_id=None).order_by("pk")
     waiting = [entry.pk for entry in held.only("pk", "findings") if is_held_for(entry, code)]
     return entry_retry(tenant_id=tenant_id, entry_ids=waiting, actor=actor, reason=reason) if waiting else 0

@@ -50,11 +50,12 @@ def review_trial(*, flow: Flow, review: Mapping[str, Any], today: date, zone: Zo
 def _chunks(flow: Flow, since: date) -> list[list[Entry]]:
     found = (
         Entry.objects.filter(flow=flow, booking_date__gte=since, amount__isnull=False)
-        .select_related("contact", "record")
+        .select_related("contact", "counterparty", "record")
         .only(
-            "movement", "amount", "currency", "booking_date",
+            "movement", "amount", "currency", "booking_date", "leg", "unit",
             "contact__name", "contact__state", "contact__created_by_us",
-            "record__counterparty", "record__iban", "record__made_at",
+            "counterparty__name", "counterparty__state", "counterparty__created_by_us",
+            "record__amount", "record__counterparty", "record__iban", "record__made_at",
         )
         .order_by("-booking_date", "-id")[:MOST]
     )  # fmt: skip

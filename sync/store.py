@@ -233,24 +233,26 @@ def settle_records(states: Iterable[tuple[int, str, str]]) -> None:
 
 
 _ENTRY_COLUMNS = (
-    "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, option_ids, "
-    "document, decisions, findings, note, booking_date, amount, currency, record_revision, accepted, not_before"
+    "record_id, other_record_id, leg, unit, movement, state, marker, destination_type, bank_account_id, contact_id, "
+    "counterparty_id, option_ids, document, decisions, findings, note, booking_date, amount, currency, record_revision, "
+    "accepted, not_before"
 )
 _WRITE_ENTRIES = f"""
 INSERT INTO entry (tenant_id, flow_id, organisation_id, run_id, {_ENTRY_COLUMNS}, attempts, batch_limit, held_back)
 SELECT %(tenant)s, %(flow)s, %(organisation)s, %(run)s, record_id, other_record_id, leg, unit, movement, state, marker,
-       destination_type, bank_account_id, contact_id, option_ids, nullif(document, 'null'::jsonb), decisions, findings, note,
-       booking_date, amount, currency, record_revision, coalesce(accepted, '[]'::jsonb),
+       destination_type, bank_account_id, contact_id, counterparty_id, option_ids, nullif(document, 'null'::jsonb),
+       decisions, findings, note, booking_date, amount, currency, record_revision, coalesce(accepted, '[]'::jsonb),
        clock_timestamp() + make_interval(secs => wait), 0, 50, false
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(
        record_id bigint, other_record_id bigint, leg text, unit text, movement text, state text, marker text,
-       destination_type text, bank_account_id text, contact_id bigint, option_ids bigint[], document jsonb,
-       decisions jsonb, findings jsonb, note jsonb, booking_date date, amount numeric, currency text, record_revision int,
-       accepted jsonb, wait double precision)
+       destination_type text, bank_account_id text, contact_id bigint, counterparty_id bigint, option_ids bigint[],
+       document jsonb, decisions jsonb, findings jsonb, note jsonb, booking_date date, amount numeric, currency text,
+       record_revision int, accepted jsonb, wait double precision)
 ON CONFLICT (flow_id, record_id, leg) DO UPDATE
    SET other_record_id = EXCLUDED.other_record_id, unit = EXCLUDED.unit, movement = EXCLUDED.movement,
        state = EXCLUDED.state, destination_type = EXCLUDED.destination_type, bank_account_id = EXCLUDED.bank_account_id,
-       contact_id = EXCLUDED.contact_id, option_ids = EXCLUDED.option_ids, document = EXCLUDED.document,
+       contact_id = EXCLUDED.contact_id, counterparty_id = EXCLUDED.counterparty_id,
+       option_ids = EXCLUDED.option_ids, document = EXCLUDED.document,
        decisions = EXCLUDED.decisions, findings = EXCLUDED.findings, note = EXCLUDED.note,
        booking_date = EXCLUDED.booking_date, amount = EXCLUDED.amount,
        currency = EXCLUDED.currency, record_revision = EXCLUDED.record_revision, run_id = EXCLUDED.run_id,

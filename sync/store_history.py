@@ -10,6 +10,7 @@ from decimal import Decimal
 from sync.domain.anomalies import MOST
 from sync.store import rows
 
+# Whom a movement is with is its `counterparty`, else its `contact`. A payment that leaves a rest counts whole.
 _KNOWN = """
 WITH wanted AS (
     SELECT * FROM unnest(%(contacts)s::bigint[], %(currencies)s::text[], %(days)s::date[], %(counts)s::int[])
@@ -17,10 +18,18 @@ WITH wanted AS (
 )
 SELECT w.contact_id, w.currency,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(past.id, past.booking_date, past.amount::text)), '[]'::jsonb)
-          FROM (SELECT id, booking_date, amount FROM entry
-                 WHERE entry.contact_id = w.contact_id AND entry.currency = w.currency
-                   AND entry.booking_date <= w.day AND entry.amount IS NOT NULL
-                 ORDER BY booking_date DESC, id DESC LIMIT w.amounts) AS past) AS past,
+          FROM ((SELECT id, booking_date, amount FROM entry
+                  WHERE entry.contact_id = w.contact_id AND entry.counterparty_id IS NULL AND entry.currency = w.currency
+                    AND entry.booking_date <= w.day AND entry.amount IS NOT NULL AND entry.leg <> 'rest'
+                  ORDER BY booking_date DESC, id DESC LIMIT w.amounts)
+                UNION ALL
+                (SELECT id, booking_date,
+                        CASE WHEN starts_with(unit, 'rest:')
+                             THEN (SELECT record.amount FROM record WHERE record.id = entry.record_id) ELSE amount END
+                   FROM entry
+                  WHERE entry.counterparty_id = w.contact_id AND entry.currency = w.currency
+                    AND entry.booking_date <= w.day AND entry.amount IS NOT NULL
+                  ORDER BY booking_date DESC, id DESC LIMIT w.amounts)) AS past) AS past,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(digest, last4, known) ORDER BY id), '[]'::jsonb)
           FROM contact_identity WHERE contact_identity.contact_id = w.contact_id AND kind = 'iban') AS accounts
   FROM wanted AS w

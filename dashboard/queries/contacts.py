@@ -115,7 +115,7 @@ def posted_by(*, flow: Flow, link: ContactLink) -> list[Posted]:
     """What this counterparty's documents stand under in the books, as last read. Two queries."""
     documents = MirrorDocument.objects.filter(
         connection=flow.destination_id,
-        document_id__in=Entry.objects.filter(contact=link, destination_id__isnull=False).values("destination_id"),
+        document_id__in=Entry.objects.filter(_of(link), destination_id__isnull=False).values("destination_id"),
     )
     counts = list(documents.values("contact_id").annotate(count=Count("id")).order_by("-count"))
     names = contact_names(flow, [row["contact_id"] for row in counts])
@@ -127,10 +127,13 @@ def posted_by(*, flow: Flow, link: ContactLink) -> list[Posted]:
 
 def entries_of(link: ContactLink) -> list[Entry]:
     """The newest movements of this counterparty."""
-    found = (
-        Entry.objects.filter(contact=link).select_related("record").defer("document", "decisions", "record__payload")
-    )
+    found = Entry.objects.filter(_of(link)).select_related("record").defer("document", "decisions", "record__payload")
     return list(found.order_by("-booking_date", "-id")[:SHOWN])
+
+
+def _of(link: ContactLink) -> Q:
+    """Movements with this counterparty, and documents under its contact."""
+    return Q(contact=link) | Q(counterparty=link)
 
 
 def contacts_named(*, flow: Flow, search: str) -> list[Reference]:

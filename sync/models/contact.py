@@ -14,7 +14,9 @@ class ContactLink(TenantModel):
     """
 
     class State(models.TextChoices):
-        UNMET = "unmet"  # named by a tenant file: which contact it is, is decided with its first movement
+        # Named by a tenant file, or by movements that need no contact (payments, a rule that names another): which contact it
+        # is, is decided with the first document that needs it.
+        UNMET = "unmet"
         READY = "ready"  # to be created
         IN_FLIGHT = "in_flight"
         UNCONFIRMED = "unconfirmed"  # sent, outcome unknown

@@ -94,6 +94,14 @@ class Entry(OwnedModel):
     contact = models.ForeignKey(
         ContactLink, on_delete=models.PROTECT, related_name="entries", null=True, db_constraint=False, db_index=False
     )
+    counterparty = models.ForeignKey(
+        ContactLink,
+        on_delete=models.PROTECT,
+        related_name="movements",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+    )  # whom the source names, where that is not `contact`: a payment has none, and a rule may name another
     option_ids = ArrayField(
         models.BigIntegerField(), default=list, db_default=models.Value([], ArrayField(models.BigIntegerField()))
     )  # of tracking links: options that must exist before it is sent
@@ -131,6 +139,11 @@ class Entry(OwnedModel):
             models.Index(fields=["flow", "bank_account_id", "booking_date"], name="entry_by_account_day"),
             models.Index(fields=["contact", "currency", "-booking_date", "-id"], name="entry_history_of_contact"),
             models.Index(
+                fields=["counterparty", "currency", "-booking_date", "-id"],
+                name="entry_history_of_party",
+                condition=models.Q(counterparty__isnull=False),
+            ),
+            models.Index(
                 fields=["other_record"], name="entry_other_record", condition=models.Q(other_record__isnull=False)
             ),
             models.Index(fields=["depends_on"], name="entry_dependents", condition=models.Q(depends_on__isnull=False)),
@@ -155,3 +168,12 @@ class Entry(OwnedModel):
 
     def __str__(self) -> str:
         return self.marker
+
+    @property
+    def party(self) -> ContactLink | None:
+        """Whom the movement is with, whatever document it becomes."""
+        return self.counterparty if self.counterparty_id is not None else self.contact
+
+    @property
+    def party_id(self) -> int | None:
+        return self.counterparty_id if self.counterparty_id is not None else self.contact_id

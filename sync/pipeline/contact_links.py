@@ -7,7 +7,7 @@ one id to many, and one account may collect for many.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,17 +44,22 @@ class Who:
     iban_last4: str = ""
 
 
-def links_for(ctx: Context, whos: Iterable[Who]) -> dict[Who, ContactLink]:
-    """A link for each counterparty. Inside `commit`; a constant number of statements however many there are."""
+def links_for(ctx: Context, whos: Iterable[Who], *, asked: Collection[Who] | None = None) -> dict[Who, ContactLink]:
+    """A link for each counterparty, in the order of their movements. Inside `commit`; a constant number of statements
+    however many there are.
+
+    `asked`: those whose contact a document needs, where these are not all. What is known of the others is kept as well, but
+    nobody is asked who they are, and no contact is created.
+    """
     wanted = list(dict.fromkeys(who for who in whos if who.name))
+    asked = frozenset(wanted if asked is None else asked)
     if not wanted:
         return {}
-    found_links = _known_links(ctx, wanted)
-    known = [link for link in found_links if link.state != ContactLink.State.UNMET]
-    unmet = {link.key: link for link in found_links if link.state == ContactLink.State.UNMET}
-    by_key, by_digest = {link.key: link for link in known}, _by_digest(known)
-    found = {who: _remembered(who, by_digest) or by_key.get(contact_key(who.name)[:255]) for who in wanted}
-    made = _make(ctx, [who for who, link in found.items() if link is None], unmet)
+    every = _known_links(ctx, wanted)
+    met, kept = _Links([it for it in every if it.state != ContactLink.State.UNMET]), _Links(every)
+    found = {who: (met if who in asked else kept).of(who) for who in wanted}
+    unmet = {link.key: link for link in every if link.state == ContactLink.State.UNMET}
+    made = _make(ctx, [who for who, link in found.items() if link is None], unmet, asked=asked)
     links = {who: link or made[contact_key(who.name)[:255]] for who, link in found.items()}
     _remember(ctx, links)
     return links
@@ -82,6 +87,17 @@ def _known_links(ctx: Context, wanted: Sequence[Who]) -> list[Any]:
     have = ContactIdentity.objects.filter(contact=OuterRef("pk")).order_by("id")
     as_json = have.values(json=JSONObject(kind="kind", digest="digest", known="known"))
     return list(ContactLink.objects.filter(named, flow=ctx.flow).order_by("id").annotate(have=ArraySubquery(as_json)))
+
+
+class _Links:
+    """Links by what tells whom they are of."""
+
+    def __init__(self, links: Sequence[Any]) -> None:
+        self._by_key = {link.key: link for link in links}
+        self._by_digest = _by_digest(links)
+
+    def of(self, who: Who) -> ContactLink | None:
+        return _remembered(who, self._by_digest) or self._by_key.get(contact_key(who.name)[:255])
 
 
 def _by_digest(links: Sequence[Any]) -> dict[str, list[ContactLink]]:
@@ -139,19 +155,25 @@ def _remember(ctx: Context, links: Mapping[Who, ContactLink]) -> None:
 # --------------------------------------------------------------------- decided
 
 
-def _make(ctx: Context, missing: Sequence[Who], unmet: Mapping[str, ContactLink]) -> dict[str, ContactLink]:
-    """New links by key: decided by name among the contacts of the books. `unmet`: those that a tenant file has named before,
-    which keep what was decided for their movements."""
+def _make(
+    ctx: Context, missing: Sequence[Who], unmet: Mapping[str, Any], *, asked: Collection[Who]
+) -> dict[str, ContactLink]:
+    """New links by key: decided by name among the contacts of the books. `unmet`: those that are here already, which keep
+    their accounts and what was decided for their movements. The first spelling becomes the contact's name."""
     by_key: dict[str, Who] = {}
-    for who in missing:
-        by_key.setdefault(contact_key(who.name)[:255], who)  # the first spelling becomes the contact's name
+    for who in sorted(missing, key=lambda it: (contact_key(it.name)[:255] not in unmet, it not in asked)):
+        by_key.setdefault(contact_key(who.name)[:255], who)
     if not by_key:
         return {}
     known, threshold = known_contacts(ctx), int(ctx.books.policy("contact_threshold"))
     made: dict[str, ContactLink] = {}
     for key, who in by_key.items():
         found = choose_contact(who.name, known, card=who.card, threshold=threshold)
-        link = decide(ctx, key, who.name, found)
+        link: Any = decide(ctx, key, who.name, found)
+        if who not in asked:
+            made[key] = _put_off(link)
+            continue
+        link.have = unmet[key].have if key in unmet else []
         made[key] = _coming(who, made.values()) or link if link.state == ContactLink.State.READY else link
     fresh = list({link.key: link for link in made.values()}.values())
     for link in fresh:
@@ -159,6 +181,13 @@ def _make(ctx: Context, missing: Sequence[Who], unmet: Mapping[str, ContactLink]
     ContactLink.objects.bulk_create([link for link in fresh if link.key not in unmet])
     ContactLink.objects.bulk_update([link for link in fresh if link.key in unmet], _DECIDED)
     return made
+
+
+def _put_off(link: ContactLink) -> ContactLink:
+    """A contact that the books surely have is taken; all else is decided when a document needs it."""
+    if link.state != ContactLink.State.LINKED:
+        link.state, link.findings, link.proposals = ContactLink.State.UNMET, [], []
+    return link
 
 
 def _coming(who: Who, made: Iterable[ContactLink]) -> ContactLink | None:

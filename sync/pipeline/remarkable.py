@@ -21,9 +21,9 @@ Found = Mapping[tuple[int, str], Known]
 
 
 def remarks_for(entries: Sequence[Entry], *, limits: Limits, zone: ZoneInfo) -> dict[int, list[Finding]]:
-    """Remarks by entry. The rows come with their `contact` and `record`. Inside the tenant's scope.
+    """Remarks by entry. The rows come with their `contact`, `counterparty` and `record`. Inside the tenant's scope.
 
-    A payment with a rest is judged as the one movement that it is.
+    What is remarkable is a movement, whatever document it becomes; a payment with a rest is the one movement that it is.
     """
     entries = [entry for entry in entries if entry.leg != plan.REST]
     fit = [entry for entry in entries if entry.amount is not None and entry.currency in MINOR_UNITS]
@@ -40,8 +40,8 @@ def _wanted(entries: Sequence[Entry]) -> list[store_history.Wanted]:
     counts: Counter[tuple[int, str]] = Counter()
     last: dict[tuple[int, str], date] = {}
     for entry in entries:
-        if entry.contact_id is not None and entry.booking_date is not None:
-            key = (entry.contact_id, entry.currency)
+        if entry.party_id is not None and entry.booking_date is not None:
+            key = (entry.party_id, entry.currency)
             counts[key] += 1
             last[key] = max(last.get(key, entry.booking_date), entry.booking_date)
     return [
@@ -51,11 +51,11 @@ def _wanted(entries: Sequence[Entry]) -> list[store_history.Wanted]:
 
 
 def _case(entry: Entry, known: Found, pasts: Mapping[tuple[int, str, bool], Sequence[Past]], zone: ZoneInfo) -> Case:
-    link, record = entry.contact, entry.record
+    link, record = entry.party, entry.record
     amount = record.amount if entry.unit.startswith(rests.UNIT) else entry.amount
     assert amount is not None
-    about = known.get((entry.contact_id or 0, entry.currency))
-    history = pasts.get((entry.contact_id or 0, entry.currency, amount < 0), ())
+    about = known.get((entry.party_id or 0, entry.currency))
+    history = pasts.get((entry.party_id or 0, entry.currency, amount < 0), ())
     new, old = _accounts(record.iban, about)
     case = Case(
         movement=Movement(entry.movement),
@@ -78,7 +78,7 @@ def _is_new(link: ContactLink, entry: Entry, about: Known | None) -> bool:
         return True
     mine = (entry.booking_date or date.max, entry.pk)
     earlier = about is not None and any((day, number) < mine for number, day, _amount in about.past)
-    return link.created_by_us and not earlier
+    return not earlier and (link.created_by_us or link.state == ContactLink.State.UNMET)
 
 
 def _accounts(digest: str, about: Known | None) -> tuple[str, tuple[str, ...]]:

@@ -194,7 +194,8 @@ def _write(
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
     revisions = _revisions(records)
-    links = links_for(ctx, (who for outcome in planned if (who := _who(outcome, by_record)) is not None))
+    named = [(_who(outcome, by_record), _counterparty(outcome, by_record)) for outcome in planned]
+    links = links_for(ctx, (who for pair in named for who in pair if who), asked={who for who, _ in named if who})
     fresh: list[dict[str, Any]] = []
     changed, moves, retold = [], [], []
     for outcome in sorted(planned, key=lambda it: it.leg == plan.REST):
@@ -324,13 +325,27 @@ def _who(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | No
     """Whom the document is with. A name that a rule or an origin gave is somebody else than the source's counterparty."""
     if not isinstance(outcome.document, BankTransaction) or outcome.document.contact_id:
         return None  # a payment names none, and a rest has that of its payment
+    named = _named(outcome, records)
+    return (
+        named
+        if outcome.document.contact_name == named.name
+        else Who(name=outcome.document.contact_name, card=named.card)
+    )
+
+
+def _counterparty(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | None:
+    """Whom the movement is with, whatever document it becomes; between own wallets, nobody. A rest is no movement."""
+    if outcome.leg == plan.REST or outcome.part.transaction.transfer is not None:
+        return None
+    return _named(outcome, records)
+
+
+def _named(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who:
+    """As the source names them."""
     transaction, record = outcome.part.transaction, records[outcome.part.record_id]
-    name, card = outcome.document.contact_name, transaction.movement in (Movement.CARD, Movement.CARD_REFUND)
-    if name != clean_contact_name(transaction.counterparty.name):
-        return Who(name=name, card=card)
     return Who(
-        name=name,
-        card=card,
+        name=clean_contact_name(transaction.counterparty.name),
+        card=transaction.movement in (Movement.CARD, Movement.CARD_REFUND),
         source_contact=record["source_contact"],
         iban=record["iban"],
         iban_last4=record["iban_last4"],
@@ -347,6 +362,8 @@ def _entry_row(
     transaction, document = outcome.part.transaction, outcome.document
     who = _who(outcome, records)
     link = links.get(who) if who is not None else None
+    named = _counterparty(outcome, records)
+    party = links.get(named) if named is not None else None
     record = records[outcome.part.record_id]
     waits = _seconds_to_wait(outcome, record, patience=ctx.books.partner_patience)
     return {
@@ -360,6 +377,7 @@ def _entry_row(
         "destination_type": _type(outcome),
         "bank_account_id": outcome.part.bank.account_id if outcome.part.bank else "",
         "contact_id": link.pk if link else None,
+        "counterparty_id": party.pk if party and party != link else None,
         "option_ids": sorted({options[link_key(choice)].pk for choice in choices_of(document)}),
         "document": documents.to_json(document) if document else None,
         "decisions": _trace(outcome),

@@ -20,9 +20,10 @@ from sync.pipeline.renumbered import in_doubt, under_another_number
 
 SLICE = 1200
 READ = (  # a thousand whole rows cost more than all that is decided about them
-    "tenant", "flow", "record", "contact", "unit", "leg", "movement", "state", "destination_type", "destination_id",
-    "document", "findings", "accepted", "note", "option_ids", "lost_link", "booking_date", "amount", "currency",
+    "tenant", "flow", "record", "contact", "counterparty", "unit", "leg", "movement", "state", "destination_type",
+    "destination_id", "document", "findings", "accepted", "note", "option_ids", "lost_link", "booking_date", "amount", "currency",
     "contact__tenant", "contact__contact_id", "contact__name", "contact__state", "contact__findings", "contact__created_by_us",
+    "counterparty__tenant", "counterparty__name", "counterparty__state", "counterparty__created_by_us",
     "record__tenant", "record__amount", "record__currency", "record__counterparty", "record__iban", "record__made_at",
     "record__source_id",
 )  # fmt: skip
@@ -72,7 +73,7 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
 def _fetched(ctx: Context) -> Any:
     """Entries made and not yet validated; one whose record is about to be transformed again waits for that."""
     fetched = Entry.objects.filter(flow=ctx.flow, state=EntryState.FETCHED).exclude(record__state="fetched")
-    return fetched.select_related("contact", "record").only(*READ).order_by("id")
+    return fetched.select_related("contact", "counterparty", "record").only(*READ).order_by("id")
 
 
 def _move(

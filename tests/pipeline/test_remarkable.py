@@ -10,11 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sync import contacting, services
-from sync.models import ContactIdentity
+from sync.allocating import invoice_choose, proposals_of
+from sync.models import ContactIdentity, ContactLink, Entry
 from sync.store_history import Wanted, known_about
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_invoices import invoice, standing
 
 D = Decimal
 MARCH = date(2026, 3, 2)
@@ -26,8 +28,16 @@ def payee(name: str, account: str) -> dict[str, Any]:
     return {"accountNumber": account, "name": name, "country": "CH"}
 
 
-def pay(world: World, amount: str, *, account: str = OLD, on: date = MARCH, name: str = "Probst Logistik AG") -> None:
-    world.amnis.payout(amount=amount, to=name, executed_on=on, beneficiary=payee(name, account))
+def pay(
+    world: World,
+    amount: str,
+    *,
+    account: str = OLD,
+    on: date = MARCH,
+    name: str = "Probst Logistik AG",
+    reference: str = "Akonto",
+) -> None:
+    world.amnis.payout(amount=amount, to=name, executed_on=on, reference=reference, beneficiary=payee(name, account))
 
 
 def notes(world: World) -> list[str]:
@@ -164,3 +174,173 @@ def test_the_past_of_a_slice_is_one_statement_and_read_through_its_index(world: 
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "entry_history_of_contact" in plan
     assert "Sort" not in plan
+
+
+# ------------------------------------------------- whatever document it becomes
+
+BILL, NINTH = "B-2026-7001", date(2026, 3, 9)
+STRICT = {"new_iban_over": {"CHF": "100.00"}}
+
+
+def bill(world: World, amount: str, *, number: str = BILL, to: str = "Probst Logistik AG") -> None:
+    invoice(world, number, amount, to=to, kind="ACCPAY")
+
+
+def pay_the_bill_to_another_account(world: World) -> None:
+    """500.00 went to the account that is known, and 900.00 for a bill go to another one."""
+    pay(world, "500.00")
+    world.settle()
+    bill(world, "900.00")
+    pay(world, "900.00", account=NEW, on=NINTH, reference=BILL)
+    world.settle()
+
+
+def held(world: World) -> Entry:
+    [entry] = [entry for entry in world.entries() if entry.state == "review"]
+    return entry
+
+
+def accept(world: World) -> None:
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[held(world).pk], actor=BOB)
+    world.settle()
+
+
+def blocking(world: World) -> list[str]:
+    return [it["code"] for it in held(world).findings if it["severity"] == "review"]
+
+
+def paid(world: World) -> list[Decimal]:
+    return [D(str(payment["Amount"])) for payment in world.books.payments()]
+
+
+def test_the_payment_of_a_bill_to_another_account_is_held_and_accepting_it_pays_the_bill(world: World) -> None:
+    world.set_flow(review=STRICT, policies={"match_invoices": "auto"})
+    pay_the_bill_to_another_account(world)
+    assert blocking(world) == ["bank_details_changed"]
+    assert "4411" in held(world).findings[0]["message"]
+    assert paid(world) == []
+    assert world.books.balance("090") == D("-500.00")
+
+    accept(world)
+
+    assert paid(world) == [D("900.00")]
+    assert standing(world, BILL)["Status"] == "PAID"
+    assert identities(world) == [("2957", True, ""), ("4411", True, BOB)]
+
+
+def test_choosing_the_bill_is_no_answer_to_the_changed_bank_details(world: World) -> None:
+    world.set_flow(review=STRICT)
+    pay_the_bill_to_another_account(world)
+    assert set(blocking(world)) == {"invoice_found", "bank_details_changed"}
+
+    key = proposals_of(held(world))[0]["key"]
+    invoice_choose(tenant_id=world.tenant.pk, entry_id=held(world).pk, key=key, actor=BOB)
+    world.settle()
+    assert blocking(world) == ["bank_details_changed"]
+    assert paid(world) == []
+
+    accept(world)
+    assert paid(world) == [D("900.00")]
+    assert len(world.books.bank_transactions()) == 1, "the first payout alone"
+
+
+def test_an_account_to_which_bills_were_paid_is_the_known_one_also_in_the_same_sync(world: World) -> None:
+    world.set_flow(review=STRICT, policies={"match_invoices": "auto"})
+    bill(world, "500.00")
+    pay(world, "500.00", reference=BILL)
+    pay(world, "900.00", account=NEW, on=NINTH)
+    world.settle()
+    assert blocking(world) == ["bank_details_changed"]
+    assert (paid(world), world.books.bank_transactions()) == ([D("500.00")], [])
+    assert identities(world) == [("2957", True, ""), ("4411", False, "")]
+
+    accept(world)
+    assert [D(str(it["Total"])) for it in world.books.bank_transactions()] == [D("900.00")]
+
+
+def test_a_bill_that_is_perhaps_paid_twice_is_held_and_a_real_second_part_let_through(world: World) -> None:
+    world.set_flow(review={"repeated": "hold"}, policies={"match_invoices": "auto"})
+    bill(world, "1000.00")
+    pay(world, "300.00", reference=BILL)
+    pay(world, "300.00", reference=BILL)
+    world.settle()
+    assert blocking(world) == ["possibly_paid_twice"]
+    assert paid(world) == [D("300.00")]
+
+    accept(world)
+    assert standing(world, BILL)["AmountDue"] == D("400.00")
+
+
+def test_an_unusual_amount_is_held_where_it_pays_a_bill_and_payments_of_bills_are_history(world: World) -> None:
+    """The middle of three payments of about 100.00; 90,000.00 is 900 times as much."""
+    world.set_flow(review={"unusual": "hold", "unusual_after": 3}, policies={"match_invoices": "auto"})
+    for week, amount in enumerate(("100.00", "104.00", "108.00")):
+        bill(world, amount, number=f"B-2026-710{week}")
+        pay(world, amount, reference=f"B-2026-710{week}", on=MARCH + timedelta(weeks=week))
+    bill(world, "90000.00")
+    pay(world, "90000.00", reference=BILL, on=MARCH + timedelta(weeks=3))
+    world.settle()
+    assert blocking(world) == ["unusual_amount"]
+    assert sorted(paid(world)) == [D("100.00"), D("104.00"), D("108.00")]
+
+
+def test_a_rule_that_names_the_contact_does_not_vouch_for_the_account(world: World) -> None:
+    when = {"all": [{"field": "counterparty", "op": "contains", "value": "Probst"}]}
+    spec = {"name": "Group", "when": when, "then": {"contact": "Beispiel Konzern AG"}}
+    services.rule_save(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, spec=spec)
+    world.set_flow(review=STRICT)
+    pay(world, "500.00")
+    pay(world, "900.00", account=NEW, on=NINTH)
+    world.settle()
+    assert blocking(world) == ["bank_details_changed"]
+    with tenant_scope(world.tenant.pk):
+        unknown = ContactIdentity.objects.select_related("contact").get(known=False)
+        assert unknown.contact.name == "Probst Logistik AG", "the account is the payee's, and accepted on its page"
+
+    assert contacting.details_accept(tenant_id=world.tenant.pk, identity_id=unknown.pk, actor=BOB) == 1
+    world.settle()
+    assert {it["Contact"]["Name"] for it in world.books.bank_transactions()} == {"Beispiel Konzern AG"}
+    assert sum(D(str(it["Total"])) for it in world.books.bank_transactions()) == D("1400.00")
+
+
+def test_nobody_is_asked_who_a_payee_is_while_no_document_needs_it_and_its_account_is_kept(world: World) -> None:
+    world.set_flow(review=STRICT, policies={"match_invoices": "auto", "contacts": "preview"})
+    bill(world, "900.00", to="Beispiel AG")
+    pay(world, "900.00", reference=BILL, name="Fremd Factoring AG")
+    world.settle()
+    assert (world.states(), paid(world)) == (["confirmed"], [D("900.00")])
+    with tenant_scope(world.tenant.pk):
+        link = ContactLink.objects.get(name="Fremd Factoring AG")
+    assert (link.state, link.contact_id) == ("unmet", "")
+
+    pay(world, "700.00", account=NEW, on=NINTH, name="Fremd Factoring AG")
+    world.settle()
+    assert set(blocking(world)) == {"contact_preview", "bank_details_changed"}
+    assert held(world).contact_id == link.pk
+    assert identities(world) == [("2957", True, ""), ("4411", False, "")]
+
+
+def test_the_first_payment_to_somebody_new_is_looked_at_also_where_it_pays_a_bill(world: World) -> None:
+    """The bill's contact is in the books, the payee is not."""
+    world.set_flow(review={"new_counterparty_over": {"CHF": "100.00"}}, policies={"match_invoices": "auto"})
+    for number, payee_name in ((BILL, "Beispiel AG"), ("B-2026-7002", "Fremd Factoring AG")):
+        bill(world, "900.00", number=number, to="Beispiel AG")
+        pay(world, "900.00", reference=number, name=payee_name)
+    world.settle()
+    assert blocking(world) == ["new_counterparty"]
+    assert "Fremd Factoring AG" in held(world).findings[0]["message"]
+    assert standing(world, BILL)["Status"] == "PAID"
+
+
+def test_a_payment_that_left_a_rest_is_one_movement_of_the_past(world: World) -> None:
+    """480.00 due and 500.00 paid: a payment of 480.00 and a rest of 20.00, and 500.00 that were paid to them."""
+    world.set_flow(policies={"match_invoices": "auto", "overpaid": "suspense"})
+    bill(world, "480.00")
+    pay(world, "500.00", reference=BILL)
+    world.settle()
+    assert (paid(world), world.books.balance("090")) == ([D("480.00")], D("-500.00"))
+    party = next(entry.party_id for entry in world.entries() if entry.leg == "main")
+    assert party is not None
+    with tenant_scope(world.tenant.pk):
+        found = known_about([Wanted(contact_id=party, currency="CHF", day=MARCH, count=1)])
+    assert [amount for _number, _day, amount in found[party, "CHF"].past] == [D("-500.00")]
