@@ -117,6 +117,7 @@ def posted_by(*, flow: Flow, link: ContactLink) -> list[Posted]:
         connection=flow.destination_id,
         document_id__in=Entry.objects.filter(_of(link), destination_id__isnull=False).values("destination_id"),
     )
+    documents = documents.exclude(contact_id="")  # a batch shows none
     counts = list(documents.values("contact_id").annotate(count=Count("id")).order_by("-count"))
     names = contact_names(flow, [row["contact_id"] for row in counts])
     return [

@@ -60,6 +60,22 @@ def test_one_click_takes_the_proposal_and_what_waited_is_decided_anew(as_alice: 
         assert Entry.objects.get(pk=held).state == "fetched"
 
 
+def test_whom_only_payments_name_is_shown_with_its_movements_and_asked_about_nowhere(
+    as_alice: Client, world: World
+) -> None:
+    held = hold(world)
+    with tenant_scope(world.tenant.pk):
+        payee = ContactLink.objects.create(
+            flow=world.flow, key="fremd factoring ag", name="Fremd Factoring AG", marker="c-factoring", state="unmet"
+        )
+        Entry.objects.filter(pk=held).update(contact=None, counterparty=payee)
+        record_id = world.entries["held"].record_id
+    shown = as_alice.get(address(world, f"{payee.pk}/")).content.decode()
+    assert "Not needed yet" in shown
+    assert f"/transactions/{record_id}/" in shown
+    assert "Fremd Factoring AG" not in as_alice.get(address(world, "decide/")).content.decode()
+
+
 def test_an_archived_contact_cannot_be_chosen(as_alice: Client, world: World) -> None:
     with tenant_scope(world.tenant.pk):
         know(world, "c-9", "Alte AG", status="ARCHIVED")
