@@ -52,10 +52,10 @@ def _chunks(flow: Flow, since: date) -> list[list[Entry]]:
         Entry.objects.filter(flow=flow, booking_date__gte=since, amount__isnull=False)
         .select_related("contact", "counterparty", "record")
         .only(
-            "movement", "amount", "currency", "booking_date", "leg", "unit",
-            "contact__name", "contact__state", "contact__created_by_us",
-            "counterparty__name", "counterparty__state", "counterparty__created_by_us",
-            "record__amount", "record__counterparty", "record__iban", "record__made_at",
+            "tenant", "movement", "amount", "currency", "booking_date", "leg", "unit",
+            "contact__tenant", "contact__name", "contact__state", "contact__created_by_us",
+            "counterparty__tenant", "counterparty__name", "counterparty__state", "counterparty__created_by_us",
+            "record__tenant", "record__amount", "record__counterparty", "record__iban", "record__made_at",
         )
         .order_by("-booking_date", "-id")[:MOST]
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from connectors.contract.errors import ActionRequired
-from connectors.contract.records import BankTransaction, Movement
+from connectors.contract.records import BankTransaction, BatchPayment, Movement, Payment
 from sync import store
 from sync.domain import documents, plan
 from sync.domain.contacts import clean_contact_name
@@ -337,7 +337,10 @@ def _counterparty(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) ->
     """Whom the movement is with, whatever document it becomes; between own wallets, nobody. A rest is no movement."""
     if outcome.leg == plan.REST or outcome.part.transaction.transfer is not None:
         return None
-    return _named(outcome, records)
+    named = _named(outcome, records)
+    if named.name or not isinstance(outcome.document, Payment | BatchPayment):
+        return named
+    return replace(named, name=clean_contact_name(outcome.document.allocations[0].contact_name))  # nobody else is named
 
 
 def _named(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sync import contacting, services
 from sync.allocating import invoice_choose, proposals_of
-from sync.models import ContactIdentity, ContactLink, Entry
+from sync.models import ContactIdentity, ContactLink, Entry, Flow, Rule
+from sync.reviewing import review_trial
 from sync.store_history import Wanted, known_about
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
@@ -186,13 +188,25 @@ def bill(world: World, amount: str, *, number: str = BILL, to: str = "Probst Log
     invoice(world, number, amount, to=to, kind="ACCPAY")
 
 
-def pay_the_bill_to_another_account(world: World) -> None:
+def pay_the_bill_to_another_account(world: World, *, name: str = "Probst Logistik AG") -> None:
     """500.00 went to the account that is known, and 900.00 for a bill go to another one."""
     pay(world, "500.00")
     world.settle()
     bill(world, "900.00")
-    pay(world, "900.00", account=NEW, on=NINTH, reference=BILL)
+    pay(world, "900.00", account=NEW, on=NINTH, reference=BILL, name=name)
     world.settle()
+
+
+def choose_the_bill(world: World) -> None:
+    key = proposals_of(held(world))[0]["key"]
+    invoice_choose(tenant_id=world.tenant.pk, entry_id=held(world).pk, key=key, actor=BOB)
+    world.settle()
+
+
+def book_under(world: World, contact: str, *, of: str) -> None:
+    when = {"all": [{"field": "counterparty", "op": "contains", "value": of}]}
+    spec = {"name": of, "when": when, "then": {"contact": contact}}
+    services.rule_save(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, spec=spec)
 
 
 def held(world: World) -> Entry:
@@ -233,9 +247,7 @@ def test_choosing_the_bill_is_no_answer_to_the_changed_bank_details(world: World
     pay_the_bill_to_another_account(world)
     assert set(blocking(world)) == {"invoice_found", "bank_details_changed"}
 
-    key = proposals_of(held(world))[0]["key"]
-    invoice_choose(tenant_id=world.tenant.pk, entry_id=held(world).pk, key=key, actor=BOB)
-    world.settle()
+    choose_the_bill(world)
     assert blocking(world) == ["bank_details_changed"]
     assert paid(world) == []
 
@@ -285,9 +297,7 @@ def test_an_unusual_amount_is_held_where_it_pays_a_bill_and_payments_of_bills_ar
 
 
 def test_a_rule_that_names_the_contact_does_not_vouch_for_the_account(world: World) -> None:
-    when = {"all": [{"field": "counterparty", "op": "contains", "value": "Probst"}]}
-    spec = {"name": "Group", "when": when, "then": {"contact": "Beispiel Konzern AG"}}
-    services.rule_save(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor=BOB, spec=spec)
+    book_under(world, "Beispiel Konzern AG", of="Probst")
     world.set_flow(review=STRICT)
     pay(world, "500.00")
     pay(world, "900.00", account=NEW, on=NINTH)
@@ -304,13 +314,16 @@ def test_a_rule_that_names_the_contact_does_not_vouch_for_the_account(world: Wor
 
 
 def test_nobody_is_asked_who_a_payee_is_while_no_document_needs_it_and_its_account_is_kept(world: World) -> None:
-    world.set_flow(review=STRICT, policies={"match_invoices": "auto", "contacts": "preview"})
+    """A rule books its payments under a contact that is in the books, until somebody takes the rule away."""
+    world.set_flow(review=STRICT, policies={"match_invoices": "off", "contacts": "preview"})
     bill(world, "900.00", to="Beispiel AG")
-    pay(world, "900.00", reference=BILL, name="Fremd Factoring AG")
+    book_under(world, "Beispiel AG", of="Fremd")
+    pay(world, "900.00", name="Fremd Factoring AG")
     world.settle()
-    assert (world.states(), paid(world)) == (["confirmed"], [D("900.00")])
+    assert [it["Contact"]["Name"] for it in world.books.bank_transactions()] == ["Beispiel AG"]
     with tenant_scope(world.tenant.pk):
         link = ContactLink.objects.get(name="Fremd Factoring AG")
+        Rule.objects.all().delete()
     assert (link.state, link.contact_id) == ("unmet", "")
 
     pay(world, "700.00", account=NEW, on=NINTH, name="Fremd Factoring AG")
@@ -321,15 +334,27 @@ def test_nobody_is_asked_who_a_payee_is_while_no_document_needs_it_and_its_accou
 
 
 def test_the_first_payment_to_somebody_new_is_looked_at_also_where_it_pays_a_bill(world: World) -> None:
-    """The bill's contact is in the books, the payee is not."""
+    """The bill's contact is in the books, the payee is not. Which bill it pays is one question, and who that is another."""
     world.set_flow(review={"new_counterparty_over": {"CHF": "100.00"}}, policies={"match_invoices": "auto"})
     for number, payee_name in ((BILL, "Beispiel AG"), ("B-2026-7002", "Fremd Factoring AG")):
         bill(world, "900.00", number=number, to="Beispiel AG")
         pay(world, "900.00", reference=number, name=payee_name)
     world.settle()
+    choose_the_bill(world)
     assert blocking(world) == ["new_counterparty"]
     assert "Fremd Factoring AG" in held(world).findings[0]["message"]
     assert standing(world, BILL)["Status"] == "PAID"
+
+
+def test_the_settings_page_tries_limits_on_payments_of_bills_too(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "auto"})
+    pay_the_bill_to_another_account(world)
+    assert paid(world) == [D("900.00")]
+    with tenant_scope(world.tenant.pk), CaptureQueriesContext(connection) as caught:
+        flow = Flow.objects.get(pk=world.flow_id)
+        trial = review_trial(flow=flow, review=STRICT, today=NINTH, zone=ZoneInfo("Europe/Zurich"))
+    assert (trial.looked_at, trial.held) == (2, {"bank_details_changed": 1})
+    assert sum(query["sql"].lstrip().startswith(("SELECT", "WITH")) for query in caught.captured_queries) <= 5
 
 
 def test_a_payment_that_left_a_rest_is_one_movement_of_the_past(world: World) -> None:
@@ -344,3 +369,11 @@ def test_a_payment_that_left_a_rest_is_one_movement_of_the_past(world: World) ->
     with tenant_scope(world.tenant.pk):
         found = known_about([Wanted(contact_id=party, currency="CHF", day=MARCH, count=1)])
     assert [amount for _number, _day, amount in found[party, "CHF"].past] == [D("-500.00")]
+
+
+def test_a_payout_that_names_nobody_is_with_the_contact_of_its_bill(world: World) -> None:
+    world.set_flow(review=STRICT)
+    pay_the_bill_to_another_account(world, name="")
+    choose_the_bill(world)
+    assert blocking(world) == ["bank_details_changed"]
+    assert standing(world, BILL)["Status"] == "AUTHORISED"

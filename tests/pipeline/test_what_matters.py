@@ -15,7 +15,7 @@ MARCH = date(2026, 3, 2)
 @pytest.mark.parametrize(
     ("row", "detail", "told"),
     [
-        ({"amount": "-121.00"}, {}, "total"),
+        ({"amount": "-121.00"}, {}, "amount: 120.00 → 121.00"),
         ({"executionDate": "2026-03-09T00:00:00+01:00"}, {"settlementDate": "2026-03-09T00:00:00+01:00"}, "date"),
         ({}, {"merchant": {"id": 9, "name": "GANZ ANDERS", "country": "CH"}}, "contact"),
         ({"expenseCategory": {"id": 9, "name": "Telefon", "accountingAccountNumber": "489"}}, {}, "lines"),
