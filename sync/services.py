@@ -25,7 +25,13 @@ UNSENT = (
 )  # fmt: skip
 
 
-_WALLET_CODES = ("account_not_mapped", "currency_mismatch", "other_half_held", "collateral_movement")
+_WALLET_CODES = (
+    "account_not_mapped",
+    "account_archived",
+    "currency_mismatch",
+    "other_half_held",
+    "collateral_movement",
+)
 
 
 class NotPossible(ValueError):
@@ -170,8 +176,8 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     codes = {finding["code"] for entry in entries for finding in entry.findings}
     if "period_locked" in codes:
         flows.update(lock_read_at=None)  # somebody opened the period and says so
-    if codes & {"tracking_archived", "tracking_missing"}:
-        flows.update(reference_read_at=None)  # or made or restored the option
+    if codes & {"account_archived", "tracking_archived", "tracking_missing"}:
+        flows.update(reference_read_at=None)  # or made or restored the account or the option
     audit.record(
         "entry.accept" if accept else "entry.retry",
         target=targets(entries),

@@ -529,13 +529,15 @@ def upsert_invoices(*, tenant_id: int, connection_id: int, invoices: Sequence[Ma
 
 
 def entries_in_books(*, flow_id: int, connection_id: int) -> list[dict[str, Any]]:
-    """Entries without an id whose marker stands in the books, each with every document that carries it."""
+    """Entries without an id whose marker stands in the books, each with every document that carries it; not yet where the
+    entry's own is only a draft, without lines."""
     return rows(
         """SELECT entry.id, entry.state, entry.attempts, mirror.document_id, mirror.status, mirror.rate, mirror.kind
              FROM entry CROSS JOIN LATERAL (
                       SELECT document_id, status, rate, kind FROM mirror_document
                        WHERE connection_id = %(connection)s AND marker <> '' AND marker = entry.marker OFFSET 0) AS mirror
             WHERE entry.flow_id = %(flow)s AND entry.destination_id IS NULL AND entry.document IS NOT NULL
+              AND entry.document -> 'lines' IS DISTINCT FROM '[]'::jsonb
               AND entry.state IN ('fetched', 'ready', 'waiting', 'unconfirmed')
             ORDER BY entry.id, mirror.document_id""",
         {"flow": flow_id, "connection": connection_id},

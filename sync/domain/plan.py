@@ -31,6 +31,7 @@ from sync.domain import fx, reasons
 from sync.domain.booking import booking_date
 from sync.domain.coding import Coding
 from sync.domain.rate_tables import UsedRate
+from sync.domain.references import ACTIVE
 
 SOLD, BOUGHT, MAIN, REST = "sold", "bought", "main", "rest"
 TRANSFERS = frozenset({Movement.OWN_TRANSFER, Movement.COLLATERAL})  # two rows, two wallets, one bank transfer
@@ -123,11 +124,12 @@ class Rules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """One entry to be. `document` is None where findings prevent one. `waits_for`: leg of the same unit that must be
-    booked first, or "partner" for a row that has not arrived."""
+    booked first, or "partner" for a row that has not arrived. `draft`: what is known of its document until then."""
 
     part: Part
     leg: str
     document: LedgerEntry | None = None
+    draft: BankTransaction | None = None
     other: Part | None = None
     findings: tuple[Finding, ...] = ()
     booking_date: date | None = None
@@ -243,6 +245,12 @@ def _obstacles(part: Part, day: date | None, rules: Rules) -> list[Finding]:
             "Map it to a bank account of its own currency."
         )
         found.append(_finding("currency_mismatch", message, transaction.account_id))
+    elif part.bank.status != ACTIVE:
+        message = (
+            f"The {wallet} is mapped to {part.bank.name}, which is archived in Xero. Restore it there and try again, or map the "
+            "wallet to another bank account."
+        )
+        found.append(_finding("account_archived", message, transaction.account_id))
     if not rules.multi_currency and transaction.amount.currency != rules.base_currency:
         message = "This Xero plan keeps books in one currency only. Upgrade it, or leave this wallet out."
         found.append(_finding("no_multi_currency", message, transaction.amount.currency))
@@ -263,12 +271,14 @@ def _single(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules) ->
     document, used = None, _own_rate(part, _day(part, rules), rules)
     if coding.lines and coding.contact_name:
         document = _bank_transaction(part, coding.lines, MAIN, markers, rules, rate=used.value if used else None)
-    findings = coding.findings
-    if document is not None and used is None:
-        findings = (*findings, *_rate_missing(part, rules))
-    if coding.review:
-        findings = (*findings, _finding("review_by_rule", "A rule asks for a person to look at this movement first."))
+    missing = _rate_missing(part, rules) if document is not None and used is None else ()
+    findings = (*coding.findings, *missing, *_asked_by_rule(coding))
     return Planned(part=part, leg=MAIN, document=document, findings=findings, booking_date=_day(part, rules), rate=used)
+
+
+def _asked_by_rule(coding: Coding) -> tuple[Finding, ...]:
+    message = "A rule asks for a person to look at this movement first."
+    return (_finding("review_by_rule", message),) if coding.review else ()
 
 
 def _bank_transaction(
@@ -561,7 +571,7 @@ def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str
     if booked is None or booked.rate is None:
         whole = fx.LegPlan(total=_size(first), clearing=_size(first), rate=used.value if used else None)
         made_first = replace(_leg(first, whole, markers, rules, day=day), rate=used)
-        return (made_first, Planned(part=second, leg=second.leg, booking_date=day, waits_for=first.leg))
+        return (made_first, replace(_drafted(second, markers, rules, day=day), waits_for=first.leg))
     now = booked if booked.total == _size(first) else replace(booked, total=_size(first), clearing=None)
     if (
         second.record_id in rules.booked
@@ -571,6 +581,19 @@ def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str
         _leg(first, now.as_it_is, markers, rules, day=day),
         second_leg(second, first=booked, markers=markers, rules=rules, day=day),
     )
+
+
+def _drafted(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules, *, day: date) -> Planned:
+    """The second document without its lines and rate, which follow from the first one: enough to ask all that could hold it
+    before that one goes, and nothing that could be sent."""
+    assert part.coding is not None
+    draft = replace(_bank_transaction(part, (), part.leg, markers, rules), tax_mode=TaxMode.NO_TAX, date=day)
+    findings = (*part.coding.findings, *_asked_by_rule(part.coding))
+    return Planned(part=part, leg=part.leg, draft=draft, findings=findings, booking_date=day)
+
+
+def is_draft(entry: LedgerEntry) -> bool:
+    return isinstance(entry, BankTransaction) and not entry.lines
 
 
 def second_leg(
@@ -605,7 +628,8 @@ def _leg(part: Part, plan: fx.LegPlan, markers: Mapping[tuple[int, str], str], r
     lines = (clearing,) if plan.rounding == ZERO else (clearing, _rounding_line(clearing, plan.rounding, rules))
     document = _bank_transaction(part, lines, part.leg, markers, rules, rate=plan.rate)
     document = replace(document, tax_mode=TaxMode.NO_TAX, date=day)
-    return Planned(part=part, leg=part.leg, document=document, findings=part.coding.findings, booking_date=day)
+    findings = (*part.coding.findings, *_asked_by_rule(part.coding))
+    return Planned(part=part, leg=part.leg, document=document, findings=findings, booking_date=day)
 
 
 def _rounding_line(clearing: LineItem, amount: Decimal, rules: Rules) -> LineItem:

@@ -4,6 +4,7 @@ stands in the books."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -16,6 +17,7 @@ from sync.pipeline.context import Context
 
 STOPPED = (EntryState.REVIEW, EntryState.FAILED, EntryState.SKIPPED, EntryState.UNDONE)
 ON_THE_WAY = (EntryState.READY, EntryState.WAITING)
+LONG = timedelta(days=1).total_seconds()  # the first document's own confirmation wakes it
 
 
 def together(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -65,6 +67,12 @@ def _why(told: Sequence[Mapping[str, Any]]) -> str:
     if causes:
         return causes[0]
     return "it is held with this one." if blocking else "it is put aside."
+
+
+def until_the_first(leg: str, move: Mapping[str, Any]) -> dict[str, Any]:
+    """The move of a second half that nothing holds: it waits until the first one, which decides its rate, was read back."""
+    first = plan.BOUGHT if leg == plan.SOLD else plan.SOLD
+    return {**move, "state": EntryState.WAITING, "wait": LONG, "note": {**move["note"], "waits_for": first}}
 
 
 def _is_held(own: Mapping[int, Entry], move: Mapping[str, Any], units: set[str]) -> bool:

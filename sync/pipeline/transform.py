@@ -323,14 +323,11 @@ def _standing(record_ids: list[int]) -> dict[tuple[int, str], dict[str, Any]]:
 
 def _who(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | None:
     """Whom the document is with. A name that a rule or an origin gave is somebody else than the source's counterparty."""
-    if not isinstance(outcome.document, BankTransaction) or outcome.document.contact_id:
+    document = outcome.document or outcome.draft
+    if not isinstance(document, BankTransaction) or document.contact_id:
         return None  # a payment names none, and a rest has that of its payment
     named = _named(outcome, records)
-    return (
-        named
-        if outcome.document.contact_name == named.name
-        else Who(name=outcome.document.contact_name, card=named.card)
-    )
+    return named if document.contact_name == named.name else Who(name=document.contact_name, card=named.card)
 
 
 def _counterparty(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who | None:
@@ -362,7 +359,7 @@ def _entry_row(
     records: Mapping[int, Mapping[str, Any]],
     options: Mapping[str, TrackingLink],
 ) -> dict[str, Any]:
-    transaction, document = outcome.part.transaction, outcome.document
+    transaction, document = outcome.part.transaction, outcome.document or outcome.draft
     who = _who(outcome, records)
     link = links.get(who) if who is not None else None
     named = _counterparty(outcome, records)
@@ -407,8 +404,9 @@ def _revisions(records: Iterable[Mapping[str, Any]]) -> Counter[str | int]:
 
 
 def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any], *, patience: timedelta) -> float:
-    """Above zero for what waits: for the first leg's rate (no end), or for a partner (as long as the tenant says)."""
-    if not outcome.waits_for:
+    """Above zero for what waits: for the first leg's rate (no end), or for a partner (as long as the tenant says). What can be
+    asked about a draft is asked first."""
+    if not outcome.waits_for or outcome.draft is not None:
         return 0.0
     if outcome.waits_for != "partner":
         return timedelta(days=1).total_seconds()

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.contract.errors import Finding
 from connectors.contract.records import BankTransaction, LedgerEntry
 from sync import store
-from sync.domain import documents
+from sync.domain import documents, plan
 from sync.domain.booking import is_locked
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
@@ -92,7 +92,8 @@ def _move(
             return redated
         told = {name: row.note[name] for name in ("redated_from", "to") if name in row.note}
         note: dict[str, Any] = {"step": "validate", **told}  # re-dating alone changes no state, so it is told here
-        return {"id": row.pk, "state": EntryState.READY, "findings": found, "wait": 0, "note": note}
+        move = {"id": row.pk, "state": EntryState.READY, "findings": found, "wait": 0, "note": note}
+        return pairs.until_the_first(row.leg, move) if plan.is_draft(entry) else move
     note = {"step": "validate", "findings": [f["code"] for f in blocking]}
     return {"id": row.pk, "state": EntryState.REVIEW, "findings": _distinct(found), "note": note}
 
@@ -103,7 +104,7 @@ def _objections(
     found: list[dict[str, Any]] = []
     if row.contact is not None:
         found += contacts.objections(row.contact)
-    if isinstance(entry, BankTransaction):
+    if isinstance(entry, BankTransaction) and not plan.is_draft(entry):
         found += findings.as_json(_sum_finding(entry))
     found += findings.as_json(remarked)
     return found + typed

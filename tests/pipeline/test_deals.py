@@ -5,7 +5,7 @@ Rates are foreign units for one franc; X is the base value of the first document
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -347,14 +347,76 @@ def test_skipping_one_half_skips_the_deal(world: World) -> None:
     assert_nothing_posted(world)
 
 
-def test_the_first_document_of_two_foreign_ones_waits_for_what_holds_the_second(world: World) -> None:
-    change_flow(world, review={"amount_over": {"EUR": "500.00"}})
-    world.amnis.fx(sold=(EUR, "1000.00"), bought=(USD, "1085.00"), value_on=DAY)
+@pytest.mark.parametrize("currency", ["EUR", "USD"])
+@pytest.mark.parametrize("dollars_sold", [False, True])
+def test_a_large_amount_on_either_side_of_two_foreign_ones_holds_both(
+    world: World, currency: str, dollars_sold: bool
+) -> None:
+    """Euros go first, whichever side they are on, and dollars take their rate from them: asked about before all the same."""
+    change_flow(world, review={"amount_over": {currency: "500.00"}})
+    euros, dollars = (EUR, "1000.00"), (USD, "1085.00")
+    world.amnis.fx(sold=dollars if dollars_sold else euros, bought=euros if dollars_sold else dollars, value_on=DAY)
 
     world.settle()
 
     assert_nothing_posted(world)
     assert sorted(world.codes()) == ["large_amount", "other_half_held"]
+    [large] = [entry.pk for entry in world.entries() if entry.findings[0]["code"] == "large_amount"]
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[large], actor="alice@muster.example")
+    world.settle()
+    assert world.states() == ["confirmed", "confirmed"]
+    assert len(world.books.bank_transactions()) == 2
+    assert world.books.base_balance("850") == D("0.00")
+
+
+def test_the_held_half_of_two_foreign_ones_is_left_out_with_the_other_one(world: World) -> None:
+    change_flow(world, review={"amount_over": {"USD": "500.00"}})
+    world.amnis.fx(sold=(EUR, "1000.00"), bought=(USD, "1085.00"), value_on=DAY)
+    world.settle()
+
+    [large] = [entry.pk for entry in world.entries() if entry.findings[0]["code"] == "large_amount"]
+    services.entry_skip(tenant_id=world.tenant.pk, entry_ids=[large], actor="alice@muster.example", reason="by hand")
+    world.settle()
+
+    assert_nothing_posted(world)
+    assert (world.states(), causes(world)) == (["skipped", "skipped"], [])
+
+
+@pytest.mark.parametrize("why", ["unmapped", "left out", "archived", "review", "skip"])
+def test_what_stands_against_the_second_foreign_half_is_asked_before_the_first_one_goes(world: World, why: str) -> None:
+    put_right = stand_against_dollars(world, why)
+    world.amnis.fx(sold=(EUR, "1000.00"), bought=(USD, "1085.00"), value_on=DAY)
+
+    world.settle()
+
+    assert_nothing_posted(world)
+    assert world.states() in (["review", "review"], ["review"])
+    put_right()
+    held = [entry.pk for entry in world.entries()]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=held, actor="alice@muster.example")
+    world.settle()
+    assert len(world.books.bank_transactions()) == 2
+    assert world.books.base_balance("850") == D("0.00")
+
+
+def stand_against_dollars(world: World, why: str) -> Callable[[], object]:
+    """What settles it again."""
+    whose: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": "alice@muster.example"}
+    account = world.books.account("USD Amnis")["AccountID"]
+    if why == "archived":
+        people(world).change_account(account, Status="ARCHIVED")
+        world.set_flow(reference_read_at=None)
+        return lambda: people(world).change_account(account, Status="ACTIVE")
+    if why in ("review", "skip"):
+        dollars = [{"field": "type", "op": "is", "value": "fx"}, {"field": "currency", "op": "is", "value": "USD"}]
+        rule = services.rule_save(spec={"name": "Dollars", "when": {"all": dollars}, "then": {why: True}}, **whose)
+        return lambda: services.rule_remove(tenant_id=world.tenant.pk, rule_id=rule.pk, actor="alice@muster.example")
+    if why == "unmapped":
+        with tenant_scope(world.tenant.pk):
+            AccountMapping.objects.filter(source_account_id=str(USD)).delete()
+    else:
+        services.mapping_ignore(source_account_id=str(USD), reason="old wallet", **whose)
+    return lambda: services.mapping_set(source_account_id=str(USD), destination_account_id=account, **whose)
 
 
 # -------------------------------------------------------------- the lock date

@@ -182,6 +182,22 @@ def test_a_lost_database_finds_its_own_documents_again(committed_world: World) -
     assert set(world.states()) == {"confirmed"}
 
 
+def test_a_lost_database_finds_both_documents_of_a_deal_in_two_foreign_currencies(committed_world: World) -> None:
+    """The second one has no lines yet when its document is found: it is taken over once they follow from the first one."""
+    world = committed_world
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), value_on=date(2026, 3, 2), dealt_on=date(2026, 3, 2))
+    settle(world)
+    posted = sorted(world.books.markers())
+    forget_everything_of_ours(world)
+
+    world.sandbox.xero.idempotency.forget_everything()
+    settle(world)
+
+    assert sorted(world.books.markers()) == posted
+    assert (len(posted), world.states()) == (2, ["confirmed", "confirmed"])
+    assert world.books.base_balance("850") == 0
+
+
 def test_a_lost_database_adopts_thousands_over_many_slices(committed_world: World) -> None:
     world = committed_world
     add_random_movements(world.amnis, 1200, seed=5)

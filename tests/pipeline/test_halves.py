@@ -565,12 +565,32 @@ def test_a_linked_half_that_somebody_edits_is_told_with_what_really_stands_on_cl
     assert told(world) == []
 
 
-def test_a_second_foreign_half_that_somebody_typed_already_leaves_the_first_one_told_to_the_cent(world: World) -> None:
-    """The euros are posted before anybody sees the typed dollars: 250,000 / 1.055312 = 236,896.77."""
-    typed_half(world, "RECEIVE", "271433.21", "092")
+def test_a_second_foreign_half_that_somebody_typed_already_holds_the_first_one_and_decides_it_when_linked(
+    world: World,
+) -> None:
+    """271,433.21 / 1.145787 = 236,896.78. 250,000 / 236,896.78 = 1.055312, at which they are worth 236,896.77: so a line of
+    250,000.01, which is worth 236,896.78, and a cent of euros for rounding."""
+    typed_half(world, "RECEIVE", "271433.21", "092", rate="1.145787")
     euros_to_dollars(world)
 
-    assert abs(clearing(world)) >= D("0.01")
+    assert [it["Type"] for it in world.books.bank_transactions()] == ["RECEIVE"], "what was typed, nothing of ours"
+    assert sorted(world.codes()) == ["already_in_xero", "other_half_held"]
+    link_the_offered(world)
+    try_again(world)
+    assert [it["Type"] for it in world.books.bank_transactions()] == ["RECEIVE", "SPEND"]
+    assert clearing(world) == D("0.00")
+    assert told(world) == []
+
+
+def test_a_second_foreign_half_that_somebody_types_where_ours_was_deleted_is_told_to_the_cent(world: World) -> None:
+    """Ours is deleted and typed by hand, and nobody links it: the euros were worth 250,000 / 1.055312 = 236,896.77."""
+    euros_to_dollars(world)
+    people(world).delete(spent(world, "RECEIVE"))
+    typed_half(world, "RECEIVE", "271433.21", "092")
+    an_hour_later(world)
+    post_again(world)
+
+    assert "already_in_xero" in world.codes()
     [incident] = told(world)
     assert "CHF 236,896.77 stay on the clearing account" in incident.body
     assert "link that document where it is offered" in incident.body
