@@ -303,6 +303,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "reconciled": _w(_("Already reconciled in Xero")),
         "refused_by_xero": _w(_("Refused by Xero")),
         "return_unmatched": _w(_("A payment came back")),
+        "not_decided": _w(_("The program failed over it")),
         "original_held": _w(_("Its original is not in the books yet")),
         "return_ambiguous": _w(_("Several fit what came back")),
         "return_split": _w(_("A part of several lines came back")),

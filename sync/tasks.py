@@ -46,6 +46,7 @@ def look_hourly() -> None:
     """The watchdog for sleepers and the sweeper for twins; once a day the source is read again further back."""
     for tenant_id, flow_id in selectors.active_flows():
         watch.look_for_sleepers(tenant_id=tenant_id, flow_id=flow_id, grace=timedelta(minutes=15))
+        watch.look_for_undecided(tenant_id=tenant_id, flow_id=flow_id)
         watch.look_for_twins(tenant_id=tenant_id, flow_id=flow_id)
         watch.read_further_back(tenant_id=tenant_id, flow_id=flow_id)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sync import incidents, store, store_amend
-from sync.models import Flow, Incident
+from sync.models import Entry, EntryState, Flow, Incident
+from sync.pipeline.findings import NOT_DECIDED
 from tenants.scoping import tenant_scope
 
 FURTHER_BACK = timedelta(days=14)
@@ -53,6 +54,18 @@ def _tell(flow: Flow, *, cause: str, number: int, title: str, body: str) -> None
         body=body,
         action="transactions",
     )
+
+
+def look_for_undecided(*, tenant_id: int, flow_id: int) -> bool:
+    """Is there a movement still over which the program failed? Its incident is closed when there is none."""
+    with tenant_scope(tenant_id):
+        flow = Flow.objects.get(pk=flow_id)
+        held = Entry.objects.filter(flow=flow, state=EntryState.REVIEW, findings__contains=[{"code": NOT_DECIDED}])
+        if held.exists():
+            return True
+        resolution = "What was held for it was decided, or is left out."
+        incidents.close_causes(tenant_id=tenant_id, flow=flow, prefixes=("undecided:",), resolution=resolution)
+        return False
 
 
 def look_for_twins(*, tenant_id: int, flow_id: int) -> int:

@@ -112,6 +112,7 @@ class Context:
     needs_options: bool = False  # entries wait for tracking options that may not exist yet
     items_fresh: bool = False  # open invoices and bills were read after the last payment was sent
     just_read: dict[str, tuple[str, SourceTransaction]] = field(default_factory=dict)  # see `sync.pipeline.coded`
+    undecided: int = 0  # movements over which the program failed, in this slice
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 
     @property
@@ -137,8 +138,13 @@ class Context:
     @contextmanager
     def commit(self) -> Iterator[None]:
         """One transaction in the tenant's scope, in the program's own name: what only people may do stays closed."""
-        with tenant_scope(self.tenant_id):
-            yield
+        run = self.run
+        try:
+            with tenant_scope(self.tenant_id):
+                yield
+        except BaseException:
+            self.run = run  # one that was begun inside went with the transaction
+            raise
 
     def now(self) -> datetime:
         """The database's time, carried on by the monotonic clock: no statement, and no trust in this machine's date."""

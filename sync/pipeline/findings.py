@@ -12,6 +12,7 @@ OF_ITS_DETAIL = frozenset({"fx_halves_differ", "already_in_xero", "already_in_pa
 # Accepting says yes, and these ask which one: the contact (all codes that begin so), the tax, the rate of the period, what
 # came back and on which account (all that begin with "return_").
 _WHICH_ONE = ("contact_", "default_missing", "rate_missing", "return_", "tax_missing")
+NOT_DECIDED = "not_decided"  # asks for nothing at all: the program failed
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -24,7 +25,7 @@ def review(code: str, message: str, *, detail: str = "") -> list[dict[str, Any]]
 
 def is_acceptable(code: str) -> bool:
     """Is a yes an answer to a finding of this code? If not, only the decision that it asks for settles it."""
-    return not code.startswith(_WHICH_ONE)
+    return not code.startswith((*_WHICH_ONE, NOT_DECIDED))
 
 
 def may_be_accepted(findings: Iterable[Mapping[str, Any]]) -> bool:

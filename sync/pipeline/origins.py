@@ -6,6 +6,7 @@ A document of somebody else that is linked to it, and one of ours that the accou
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from connectors.contract.records import DocumentKind, MirrorDocument
@@ -13,7 +14,7 @@ from connectors.models import Reference
 from sync.domain.returns import GIVES_BACK
 from sync.models import Entry, EntryState, Record, RecordState
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import mirror, returned
+from sync.pipeline import mirror, returned, undecided
 from sync.pipeline.coded import coded
 from sync.pipeline.context import Context
 
@@ -51,7 +52,10 @@ def _posted(ctx: Context) -> list[Entry]:
     """The entries with a document of what may be given back."""
     due = Record.objects.filter(flow=ctx.flow, state=RecordState.FETCHED).order_by("id").values("id")[:NEXT]
     backs = Record.objects.filter(pk__in=due, movement__in=[it.value for it in GIVES_BACK])
-    rows = [coded(ctx, record) for record in backs.order_by("id").values(*_RECORD)]
+    rows = []
+    for record in backs.order_by("id").values(*_RECORD):
+        with suppress(*undecided.FAILS):  # what cannot be coded is told when it is decided
+            rows.append(coded(ctx, record))
     wanted = returned.looked_for(ctx, rows)
     if not wanted:
         return []

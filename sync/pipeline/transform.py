@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, halves, late, linked, origins, rests, returned, sides, since
+from sync.pipeline import findings, halves, late, linked, origins, rests, returned, sides, since, undecided
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -49,6 +49,15 @@ def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     read_open_items(ctx)
     halves.read_standing(ctx)
     readings = origins.read(ctx)
+    return undecided.around(
+        ctx,
+        lambda size: _transform(ctx, readings, limit=size),
+        lambda kind: undecided.hold_next_record(ctx, kind),
+        limit=limit,
+    )
+
+
+def _transform(ctx: Context, readings: Mapping[int, returned.Reading], *, limit: int) -> Progress:
     with ctx.commit():
         rivals = sides.join(ctx)
         records = store.records_to_transform(flow_id=ctx.flow_id, limit=limit)

@@ -13,7 +13,7 @@ from sync.domain import documents, plan
 from sync.domain.booking import is_locked
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import Entry, EntryState
-from sync.pipeline import awaited, contacts, findings, foreign, linked, locks, mirror, pairs, rests
+from sync.pipeline import awaited, contacts, findings, foreign, linked, locks, mirror, pairs, rests, undecided
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.remarkable import remarks_for
 from sync.pipeline.renumbered import in_doubt, under_another_number
@@ -37,6 +37,23 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
                 return Progress.nothing()
         mirror.read_changes(ctx)
     locks.refresh_for_held(ctx)
+    return undecided.around(
+        ctx, lambda size: _validate(ctx, limit=size), lambda kind: _hold_next(ctx, kind), limit=limit
+    )
+
+
+def _hold_next(ctx: Context, kind: str) -> list[int]:
+    rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:1])
+    note = {"step": "validate", "findings": [undecided.CODE]}
+    moves = [
+        {"id": row.pk, "state": EntryState.REVIEW, "findings": [*undecided.told(kind), *row.findings], "note": note}
+        for row in rows
+    ]
+    store.move_entries(moves, run_id=ctx.run_id)
+    return [row.record_id for row in rows]
+
+
+def _validate(ctx: Context, *, limit: int) -> Progress:
     with ctx.commit():
         mirror.adopt(ctx)  # what stands in the books already is never made ready to be sent
         rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:limit])
