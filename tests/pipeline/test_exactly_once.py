@@ -196,6 +196,9 @@ def test_a_lost_database_finds_both_documents_of_a_deal_in_two_foreign_currencie
     assert sorted(world.books.markers()) == posted
     assert (len(posted), world.states()) == (2, ["confirmed", "confirmed"])
     assert world.books.base_balance("850") == 0
+    kept = [Decimal(line["amount"]) for entry in world.entries() for line in (entry.document or {})["lines"]]
+    there = [Decimal(str(line["LineAmount"])) for it in world.books.bank_transactions() for line in it["LineItems"]]
+    assert sorted(kept) == sorted(there), "what is kept of them is what stands there"
 
 
 def test_a_lost_database_adopts_thousands_over_many_slices(committed_world: World) -> None:
