@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from connectors.contract.errors import Finding, Severity
-from connectors.contract.records import Account, BankTransaction
+from connectors.contract.records import Account, BankTransaction, LedgerEntry
 from sync.domain import documents, plan, rests
 from sync.domain.booking import booking_date
 from sync.domain.coding_case import DecidedBy
@@ -32,11 +32,13 @@ Plan = Callable[[Sequence[CodedRecord], Rules], Sequence[Outcome]]
 class Then:
     """What would be planned today of what the source said then. `same`: records of which it has said nothing new, so it is what
     is planned now. What is in neither was decided before this was kept, or belongs to other movements by now. `left_out`: of
-    what stands, why a setting leaves it out by now."""
+    what stands, why a setting leaves it out by now. `anew`: by record the payment that would be posted in the place of money that
+    stands as received or spent."""
 
     planned: Sequence[Outcome] = ()
     same: frozenset[int] = frozenset()
     left_out: Mapping[Key, str] = field(default_factory=dict)
+    anew: Mapping[int, LedgerEntry] = field(default_factory=dict)
 
     def of(self, now: Planned) -> Outcome | None:
         return now if now.part.record_id in self.same else found(self.planned, _key(now))

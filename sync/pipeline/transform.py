@@ -27,6 +27,7 @@ from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.invoices import allocate, read_open_items
+from sync.pipeline.of_its_kind import as_it_stands
 from sync.pipeline.tracking import choices_of, link_key, with_options
 
 REWRITABLE = frozenset(
@@ -112,8 +113,8 @@ def _decided(
     units = list(_units(rows))
     outcomes = [outcome for unit in units for outcome in planning(unit, rules)]
     outcomes, then = since.look_back(ctx, units, outcomes, standing, planning=planning, rules=rules)
-    outcomes = allocate(ctx, outcomes, markers)
-    return outcomes, replace(then, planned=allocate(ctx, then.planned, markers))
+    paying, then_paying = allocate(ctx, outcomes, markers), allocate(ctx, then.planned, markers)
+    return as_it_stands(outcomes, then, paying=paying, then_paying=then_paying, standing=standing)
 
 
 def _planned(
@@ -243,7 +244,7 @@ def _write(
 def _changed(ctx: Context, old: Mapping[str, Any], row: dict[str, Any], outcome: Planned, then: since.Then) -> Changed:
     row, carried = since.carried(ctx, old, row, outcome, then.of(outcome))
     left_out = then.left_out.get((outcome.part.record_id, outcome.leg), "")
-    anew = outcome.document if carried.document is not None else None
+    anew = then.anew.get(outcome.part.record_id, outcome.document) if carried.document is not None else None
     return Changed(old=old, row=row, outcome=carried, anew=anew, left_out=left_out)
 
 

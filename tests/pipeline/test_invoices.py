@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from sync.models import Entry
 from sync.proving import flow_prove
 from tenants.models import AuditEvent
 from tenants.scoping import tenant_scope
-from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.conftest import DEFAULTS, ORGANISATION, World
 
 D = Decimal
 MARCH = date(2026, 3, 20)
@@ -884,3 +885,47 @@ def test_of_a_payment_that_amnis_changed_nothing_is_shown_or_made_that_would_not
     assert standing(auto, "RE-2026-7001")["AmountDue"] == D(due)
     assert len(auto.books.payments()) == (match == "auto")
     assert [doc["LineItems"][0]["AccountCode"] for doc in auto.books.bank_transactions()] == ["200"] * (match == "off")
+
+
+@pytest.mark.parametrize("overpaid", ["review", "suspense"])
+@pytest.mark.parametrize(
+    ("change", "told", "day", "total"),
+    [
+        ({"executionDate": "2026-03-22T10:00:00+01:00"}, "date: 2026-03-20 → 2026-03-22", "2026-03-22", "480.00"),
+        ({"amount": "450.00"}, "amount: 480.00 → 450.00", "2026-03-20", "450.00"),
+        ({"amount": "500.00"}, "amount: 480.00 → 500.00", "2026-03-20", "500.00"),
+    ],
+)
+def test_money_received_that_would_be_a_payment_by_now_is_changed_as_what_it_is(
+    world: World, change: dict[str, Any], told: str, day: str, total: str, overpaid: str
+) -> None:
+    """Posted while matching was off. Of the setting nothing is told as Amnis's word, and the invoice stays due as it is."""
+    world.set_flow(policies={"match_invoices": "off"})
+    invoice(world, "RE-2026-7001", "480.00")
+    row = world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="RE-2026-7001", executed_on=MARCH)
+    world.settle()
+    world.set_flow(policies={"match_invoices": "auto", "overpaid": overpaid}, defaults={**DEFAULTS, "suspense": "880"})
+    world.amnis.change(row, **change)
+    world.amnis.change_detail(row, **change)
+    world.settle()
+
+    [entry] = world.entries()
+    assert told in entry.findings[0]["message"]
+    assert not {"PAYMENT", "contact"} & set(re.findall(r"\w+", entry.findings[0]["message"].partition(")")[0]))
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=entry.pk, actor=BOB)
+    world.settle()
+    [document] = world.books.bank_transactions()
+    assert (document["Type"], document["DateString"][:10], document["Total"]) == ("RECEIVE", day, D(total))
+    assert (world.states(), world.books.payments(), world.codes()) == (["confirmed"], [], [])
+    assert standing(world, "RE-2026-7001")["AmountDue"] == D("480.00")
+
+
+def test_an_invoice_that_amnis_begins_to_name_after_posting_is_amnis_word(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "off"})
+    invoice(world, "RE-2026-7001", "480.00")
+    row = world.amnis.pay_in(amount="480.00", payer="Beispiel AG", reference="Danke", executed_on=MARCH)
+    world.settle()
+    world.set_flow(policies={"match_invoices": "auto"})
+    world.amnis.change_detail(row, comment="RE-2026-7001")
+    world.settle()
+    assert "RECEIVE → PAYMENT" in world.entries()[0].findings[0]["message"]
