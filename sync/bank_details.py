@@ -28,8 +28,8 @@ def accept_with(entries: Sequence[Entry], *, actor: str) -> None:
     party = Coalesce("counterparty_id", "contact_id")
     pairs = set(Entry.objects.filter(pk__in=held).values_list(party, "record__iban"))
     unknown = ContactIdentity.objects.select_for_update().filter(
-        contact_id__in=[contact for contact, _digest in pairs], kind=ContactIdentity.Kind.IBAN, known=False
-    )
+        contact_id__in=[contact for contact, _digest in pairs], kind=ContactIdentity.Kind.IBAN, decided_by=""
+    )  # also the first one of a name, where another name of the same contact had one before
     accept([it for it in unknown if (it.contact_id, it.digest) in pairs], actor=actor)
 
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 from sync.domain.anomalies import MOST
 from sync.store import rows
 
-# Whom a movement is with is its `counterparty`, else its `contact`. A payment that leaves a rest counts whole.
+# Whom a movement is with is its `counterparty`, else its `contact`. A payment that leaves a rest counts whole. Accounts are
+# those of all names of one contact in the books: the first one is known, and what a person has accepted.
 _KNOWN = """
 WITH wanted AS (
     SELECT * FROM unnest(%(contacts)s::bigint[], %(currencies)s::text[], %(days)s::date[], %(counts)s::int[])
@@ -30,8 +31,15 @@ SELECT w.contact_id, w.currency,
                   WHERE entry.counterparty_id = w.contact_id AND entry.currency = w.currency
                     AND entry.booking_date <= w.day AND entry.amount IS NOT NULL
                   ORDER BY booking_date DESC, id DESC LIMIT w.amounts)) AS past) AS past,
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(digest, last4, known) ORDER BY id), '[]'::jsonb)
-          FROM contact_identity WHERE contact_identity.contact_id = w.contact_id AND kind = 'iban') AS accounts
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(digest, last4, known) ORDER BY first), '[]'::jsonb)
+          FROM (SELECT digest, last4, min(id) AS first, bool_or(known AND (decided_by <> '' OR id = its_first)) AS known
+                  FROM (SELECT identity.*, min(identity.id) FILTER (WHERE known) OVER () AS its_first
+                          FROM contact_identity AS identity
+                         WHERE kind = 'iban' AND identity.contact_id IN (SELECT w.contact_id UNION ALL
+                               SELECT other.id FROM contact_link AS own
+                                 JOIN contact_link AS other ON other.flow_id = own.flow_id AND other.contact_id = own.contact_id
+                                WHERE own.id = w.contact_id AND own.contact_id <> '')) AS each
+                 GROUP BY digest, last4) AS it) AS accounts
   FROM wanted AS w
 """
 

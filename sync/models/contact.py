@@ -56,7 +56,8 @@ class ContactLink(TenantModel):
     class Meta(TenantModel.Meta):
         db_table = "contact_link"
         indexes = [
-            models.Index(fields=["flow", "not_before", "id"], name="contact_due", condition=models.Q(state="ready"))
+            models.Index(fields=["flow", "not_before", "id"], name="contact_due", condition=models.Q(state="ready")),
+            models.Index(fields=["flow", "contact_id"], name="contact_by_books_id", condition=~models.Q(contact_id="")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="contact_tenant_id"),

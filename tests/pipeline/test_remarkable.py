@@ -296,6 +296,26 @@ def test_an_unusual_amount_is_held_where_it_pays_a_bill_and_payments_of_bills_ar
     assert sorted(paid(world)) == [D("100.00"), D("104.00"), D("108.00")]
 
 
+def test_another_spelling_of_a_payee_brings_no_account_of_its_own(world: World) -> None:
+    """Both spellings are one contact in the books, so the account of the second is a new account of that contact."""
+    world.set_flow(review=STRICT)
+    pay(world, "500.00", name="Probst Logistik AG")
+    world.settle()
+    pay(world, "900.00", account=NEW, on=NINTH, name="Probst Logistik")
+    world.settle()
+    assert blocking(world) == ["bank_details_changed"]
+    assert world.books.balance("090") == D("-500.00")
+    assert "2957" in held(world).findings[0]["message"]
+
+    accept(world)
+    pay(world, "700.00", account=NEW, on=NINTH + timedelta(days=2), name="Probst Logistik")
+    pay(world, "600.00", on=NINTH + timedelta(days=2), name="Probst Logistik")
+    world.settle()
+
+    assert {it["Contact"]["Name"] for it in world.books.bank_transactions()} == {"Probst Logistik AG"}
+    assert world.books.balance("090") == D("-2700.00"), "both accounts are known by either name"
+
+
 def test_a_rule_that_names_the_contact_does_not_vouch_for_the_account(world: World) -> None:
     book_under(world, "Beispiel Konzern AG", of="Probst")
     world.set_flow(review=STRICT)
