@@ -17,9 +17,14 @@ CREDENTIALS = ("USER", "PASSWORD", "HOST", "PORT")
 
 
 def from_url(url: str) -> dict[str, Any]:
-    """Django's settings for `postgresql://user:password@host:port/name?option=value`; a socket's folder as `?host=`."""
+    """Django's settings for `postgresql://user:password@host:port/name?option=value`; a socket's folder as `?host=`.
+
+    A statement that a connection repeats is planned once; `?prepare_threshold=off` for poolers that cannot keep plans.
+    Raises EnvError for another word there.
+    """
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
+    threshold = _threshold(options.pop("prepare_threshold", "3"))
     host = options.pop("host", "") or unquote(parts.hostname or "")
     port = options.pop("port", "") or str(parts.port or "")
     return {
@@ -29,11 +34,19 @@ def from_url(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": port,
-        "OPTIONS": {"connect_timeout": 5, **options},
+        "OPTIONS": {"connect_timeout": 5, "server_side_binding": True, "prepare_threshold": threshold, **options},
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
     }
+
+
+def _threshold(text: str) -> int | None:
+    if text == "off":
+        return None
+    if not text.isdecimal():
+        raise EnvError("prepare_threshold in DATABASE_URL is a number of times, or off")
+    return int(text)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import ProgrammingError, connection
 
 from config.database import as_owner, from_url
+from config.env import EnvError
 
 
 def _current_user() -> str:
@@ -65,3 +66,13 @@ def test_a_socket_folder_and_options_are_read_from_the_address() -> None:
         "NAME": "books",
     }
     assert found["OPTIONS"]["sslmode"] == "disable"
+
+
+def test_plans_are_kept_unless_the_address_says_that_a_pooler_cannot() -> None:
+    kept = {
+        words: from_url(f"postgresql://me@here/books{words}")["OPTIONS"]["prepare_threshold"]
+        for words in ("", "?prepare_threshold=off", "?prepare_threshold=7")
+    }
+    assert kept == {"": 3, "?prepare_threshold=off": None, "?prepare_threshold=7": 7}
+    with pytest.raises(EnvError, match="a number of times, or off"):
+        from_url("postgresql://me@here/books?prepare_threshold=never")
