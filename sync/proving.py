@@ -91,7 +91,8 @@ def flow_prove(
 def _mirrored(flow: Flow) -> datetime:
     """Until when a sync has read the bank transactions, so that a proof is not an hour behind the books; NEVER where none
     has read them yet."""
-    known = flow.mirror_watermarks.get(Endpoint.BANK_TRANSACTIONS.value)
+    marks, name = flow.mirror_watermarks, Endpoint.BANK_TRANSACTIONS.value
+    known = marks.get(mirror.SEEN + name) or marks.get(name)
     last = datetime.fromisoformat(known) if known else flow.mirror_read_at
     return last - mirror.SHORT_MARGIN if last else NEVER
 

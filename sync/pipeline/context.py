@@ -103,7 +103,6 @@ class Context:
     push_prepared: bool = False  # books and lock dates were read, so that sending may begin
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_fresh: bool = False
-    read_wide_at: datetime | None = None  # the books were last read with the whole overlap, in this slice
     newest_seen: dict[Endpoint, str] = field(default_factory=dict)  # the largest change stamps, ISO, in this slice
     sent_from: dict[Endpoint, datetime] = field(default_factory=dict)  # first stamp of what was sent, not yet read
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet

@@ -5,7 +5,7 @@ Presence is proof at any time: an entry without an id whose marker stands in the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -23,8 +23,10 @@ PAYMENTS = (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
 ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
 WIDE_EVERY = timedelta(minutes=5)
-SHORT_MARGIN = timedelta(minutes=1)  # clocks of one vendor's servers, and others' documents in between
+SHORT_MARGIN = timedelta(minutes=2)  # clocks of one vendor's servers, and what becomes readable a little late
 SENT_MARGIN = timedelta(seconds=2)  # the answer told the document's own stamp; a reading asks by whole seconds
+WIDE_AT = "wide_at"  # among the flow's watermarks: when all was last read with the whole overlap
+SEEN = "seen:"  # with the endpoint behind it: the newest stamp that any reading saw
 
 
 def uses_payments(ctx: Context) -> bool:
@@ -44,18 +46,24 @@ def read_changes(
     Without `endpoints` all of them: a bill is paid by hand whether or not we match any, and what we make of its movement
     would be the same money twice. Returns the database's time from before the reading. A read that fails raises and proves
     nothing.
+
+    With the whole overlap every few minutes, and always where `since` asks for a proof of absence; in between from what was
+    seen last. Else a long first sync would read its last quarter of an hour again in each slice.
     """
-    ctx.read_wide_at = started = ctx.now()
+    started = ctx.now()
+    wide = since is not None or _is_wide_due(ctx, started)
     if is_stale(ctx, started):
         with ctx.commit():
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
-    watermarks = dict(ctx.flow.mirror_watermarks)
-    for endpoint in endpoints if endpoints is not None else ALL_ENDPOINTS:
-        newest = _keep_pages(ctx, endpoint, read(ctx, endpoint, since))
-        watermarks[endpoint.value] = max((at for at in (watermarks.get(endpoint.value), newest) if at), default=None)
+    read_now = ALL_ENDPOINTS if endpoints is None else tuple(endpoints)
+    for endpoint in read_now:
+        _keep_pages(ctx, endpoint, read(ctx, endpoint, since, wide=wide))
+    moved = {endpoint.value: ctx.newest_seen[endpoint] for endpoint in read_now if wide and endpoint in ctx.newest_seen}
+    if wide and endpoints is None:
+        moved[WIDE_AT] = started.isoformat()
     with ctx.commit():
         adopt(ctx)
-        ctx.store_flow(mirror_read_at=started, mirror_watermarks={name: at for name, at in watermarks.items() if at})
+        ctx.store_flow(mirror_read_at=started, mirror_watermarks=_marks(ctx, moved))
     ctx.mirror_fresh, ctx.sent_since_read = ctx.mirror_fresh or endpoints is None, False
     ctx.sent_from.clear()
     return started
@@ -63,34 +71,41 @@ def read_changes(
 
 def read_sent(ctx: Context) -> None:
     """What this slice has just sent, and little else: from the first stamp that the answers told on, so that each document
-    is read once; without one, what is younger than all that it saw before.
-
-    A short reading proves no absence and moves no watermark: every few minutes a wide one looks for what became readable
-    late. Without it a long first sync would read its last quarter of an hour again after each thousand documents.
-    """
-    if ctx.read_wide_at is None or ctx.now() - ctx.read_wide_at > WIDE_EVERY:
+    is read once; without one, what is younger than all that was seen before. It proves no absence and moves no watermark."""
+    if _is_wide_due(ctx, ctx.now()):
         read_changes(ctx)
         return
     for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
-        since = _sent_since(ctx, endpoint)
-        pages = ctx.destination.changes(endpoint, since=since) if since else read(ctx, endpoint, None)
+        since = ctx.sent_from.get(endpoint)
+        pages = ctx.destination.changes(endpoint, since=since - SENT_MARGIN) if since else read(ctx, endpoint, wide=False)
         _keep_pages(ctx, endpoint, pages)
     with ctx.commit():
         adopt(ctx)
+        ctx.store_flow(mirror_watermarks=_marks(ctx, {}))
     ctx.sent_from.clear()
     ctx.sent_since_read = False
 
 
-def _sent_since(ctx: Context, endpoint: Endpoint) -> datetime | None:
-    if endpoint in ctx.sent_from:
-        return ctx.sent_from[endpoint] - SENT_MARGIN
-    newest = ctx.newest_seen.get(endpoint)
-    return datetime.fromisoformat(newest) - SHORT_MARGIN if newest else None
+def _is_wide_due(ctx: Context, now: datetime) -> bool:
+    read_at = ctx.flow.mirror_watermarks.get(WIDE_AT)
+    return read_at is None or now - datetime.fromisoformat(read_at) > WIDE_EVERY
 
 
-def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]]) -> str | None:
-    """Store page by page, so that a long history needs little memory. The largest change stamp that was seen."""
-    newest = ctx.newest_seen.get(endpoint)
+def _marks(ctx: Context, moved: Mapping[str, str]) -> dict[str, str]:
+    """The flow's watermarks after a reading."""
+    seen = {SEEN + endpoint.value: at for endpoint, at in ctx.newest_seen.items()}
+    return {**ctx.flow.mirror_watermarks, **seen, **moved}
+
+
+def _seen(ctx: Context, endpoint: Endpoint) -> str | None:
+    """The largest change stamp that this slice or an earlier one saw."""
+    marks = ctx.flow.mirror_watermarks
+    return ctx.newest_seen.get(endpoint) or marks.get(SEEN + endpoint.value) or marks.get(endpoint.value)
+
+
+def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]]) -> None:
+    """Store page by page, so that a long history needs little memory, and note the largest change stamp."""
+    newest = _seen(ctx, endpoint)
     for page in pages:
         if page:
             with ctx.commit():
@@ -98,7 +113,6 @@ def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDo
         newest = _newest(newest, page)
     if newest:
         ctx.newest_seen[endpoint] = newest
-    return newest
 
 
 def is_stale(ctx: Context, now: datetime) -> bool:
@@ -107,13 +121,17 @@ def is_stale(ctx: Context, now: datetime) -> bool:
     return read_at is not None and now - read_at > STALE_MIRROR
 
 
-def read(ctx: Context, endpoint: Endpoint, since: datetime | None) -> Iterator[tuple[MirrorDocument, ...]]:
-    """Every page of changes since the watermark (or `since`, if that is earlier)."""
-    stored = ctx.flow.mirror_watermarks.get(endpoint.value)
-    watermark = datetime.fromisoformat(stored) - ctx.timing.quarantine - ctx.timing.margin if stored else None
-    start = min((moment for moment in (watermark, since) if moment is not None), default=None)
-    first_day = None if watermark else ctx.flow.cutoff - FIRST_LOAD
-    return ctx.destination.changes(endpoint, since=start if watermark else None, from_date=first_day)
+def read(
+    ctx: Context, endpoint: Endpoint, since: datetime | None = None, *, wide: bool
+) -> Iterator[tuple[MirrorDocument, ...]]:
+    """Every page of changes since the watermark (or `since`, if that is earlier) with the whole overlap, or since the newest
+    stamp that was seen; all of the first time where none is known."""
+    stored, seen = ctx.flow.mirror_watermarks.get(endpoint.value), _seen(ctx, endpoint)
+    mark = stored if wide else seen
+    if not mark:
+        return ctx.destination.changes(endpoint, since=None, from_date=ctx.flow.cutoff - FIRST_LOAD)
+    start = datetime.fromisoformat(mark) - (ctx.timing.quarantine + ctx.timing.margin if wide else SHORT_MARGIN)
+    return ctx.destination.changes(endpoint, since=min(start, since or start), from_date=None)
 
 
 def _newest(known: str | None, page: Sequence[MirrorDocument]) -> str | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+
+import pytest
 
 from connectors.contract.records import Endpoint
 from sync.models import MirrorDocument
@@ -23,32 +26,77 @@ def known(world: World) -> int:
         return MirrorDocument.objects.count()
 
 
-def test_a_short_reading_sees_what_was_sent_and_moves_no_watermark(world: World) -> None:
+def marks(world: World) -> tuple[str, str]:
+    """(when all was last read with the whole overlap, from where the next such reading of bank transactions begins)"""
+    stored = world.flow().mirror_watermarks
+    return stored[mirror.WIDE_AT], stored.get(Endpoint.BANK_TRANSACTIONS.value, "")
+
+
+def post(world: World) -> None:
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH, reference="Rechnung 4711")
     world.settle()
+
+
+def age(ctx: Context) -> None:
+    """As if the last wide reading were older than it may be."""
+    before = ctx.now() - mirror.WIDE_EVERY - timedelta(seconds=1)
+    ctx.flow.mirror_watermarks = {**ctx.flow.mirror_watermarks, mirror.WIDE_AT: before.isoformat()}
+
+
+def test_a_short_reading_sees_what_was_sent_and_moves_no_watermark(world: World) -> None:
+    post(world)
     ctx = context(world)
     with hold_lease(ctx):
         mirror.read_changes(ctx)
-        before, documents = dict(ctx.flow.mirror_watermarks), known(world)
+        before, documents = marks(world), known(world)
         typed(world, "SPEND", "12.00")
         mirror.read_sent(ctx)
         assert known(world) == documents + 1
-        assert ctx.flow.mirror_watermarks == before
-        assert world.flow().mirror_watermarks == before
+        assert marks(world) == before
 
 
-def test_after_some_minutes_the_reading_is_wide_again(world: World) -> None:
-    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH, reference="Rechnung 4711")
-    world.settle()
+def test_the_next_slice_begins_where_the_last_one_ended(world: World) -> None:
+    """A short reading asks for less than a wide one, sees what a person typed meanwhile, and is not taken for a wide one."""
+    post(world)
+    before = marks(world)
     ctx = context(world)
     with hold_lease(ctx):
         mirror.read_changes(ctx)
-        assert ctx.read_wide_at is not None
-        ctx.read_wide_at -= mirror.WIDE_EVERY + timedelta(seconds=1)
-        stored = world.flow().mirror_read_at
-        mirror.read_sent(ctx)
-        read_again = world.flow().mirror_read_at
-        assert stored is not None
-        assert read_again is not None
-        assert read_again > stored
-        assert Endpoint.BANK_TRANSACTIONS in ctx.newest_seen
+        assert marks(world) == before
+        typed(world, "SPEND", "12.00")
+        world.sandbox.clock.advance(timedelta(minutes=4))
+    ctx = context(world)
+    with hold_lease(ctx):
+        mirror.read_changes(ctx)
+        typed(world, "SPEND", "13.00")
+        mirror.read_changes(ctx)
+        assert (known(world), marks(world)) == (3, before)
+        shown = [sum(map(len, mirror.read(ctx, Endpoint.BANK_TRANSACTIONS, wide=wide))) for wide in (False, True)]
+        assert shown == [1, 3]
+
+
+@pytest.mark.parametrize("reading", [mirror.read_changes, mirror.read_sent])
+def test_after_some_minutes_the_reading_is_wide_again(world: World, reading: Callable[[Context], object]) -> None:
+    post(world)
+    ctx = context(world)
+    with hold_lease(ctx):
+        typed(world, "SPEND", "12.00")
+        before = marks(world)
+        age(ctx)
+        reading(ctx)
+        assert all(now > then for now, then in zip(marks(world), before, strict=True))
+
+
+def test_a_proof_of_absence_reads_back_to_where_it_must(world: World) -> None:
+    """What was sent long before the last reading is looked for from its sending on, however fresh the last wide reading."""
+    post(world)
+    world.sandbox.clock.advance(timedelta(minutes=30))
+    typed(world, "SPEND", "12.00")
+    ctx = context(world)
+    sent_at = ctx.opened_at
+    with hold_lease(ctx):
+        mirror.read_changes(ctx)
+        with tenant_scope(world.tenant.pk):
+            MirrorDocument.objects.all().delete()
+        mirror.read_changes(ctx, endpoints=(Endpoint.BANK_TRANSACTIONS,), since=sent_at - timedelta(minutes=1))
+    assert known(world) == 2
