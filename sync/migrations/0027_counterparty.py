@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from tenants import rls
+
 
 class Migration(migrations.Migration):
     dependencies = [("sync", "0026_counted_without_reading"), ("tenants", "0002_fewer_keys")]
@@ -28,4 +30,5 @@ class Migration(migrations.Migration):
                 name="entry_history_of_party",
             ),
         ),
+        rls.composite_fk("entry", "counterparty_id", "contact_link"),
     ]

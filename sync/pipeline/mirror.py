@@ -77,7 +77,9 @@ def read_sent(ctx: Context) -> None:
         return
     for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
         since = ctx.sent_from.get(endpoint)
-        pages = ctx.destination.changes(endpoint, since=since - SENT_MARGIN) if since else read(ctx, endpoint, wide=False)
+        pages = (
+            ctx.destination.changes(endpoint, since=since - SENT_MARGIN) if since else read(ctx, endpoint, wide=False)
+        )
         _keep_pages(ctx, endpoint, pages)
     with ctx.commit():
         adopt(ctx)
