@@ -17,7 +17,8 @@ class Control:
 
     def __init__(self, url: str, *, company: str = COMPANY, organisation: str = ORGANISATION) -> None:
         self._company, self._organisation = company, organisation
-        self._http = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
+        fresh = httpx.Limits(max_keepalive_connections=0)  # a kept connection may be closed just as a call begins
+        self._http = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False, limits=fresh)
         self._token = str(self._get("/_sandbox/token")["token"])
 
     def act(self, name: str, /, **fields: Any) -> Any:
