@@ -156,13 +156,12 @@ class Crew:
         return all(time.monotonic() - self.members[name].born > SETTLED_SECONDS for name in GROUPS)
 
     def _point(self) -> str:
-        """Most workers are told to die, most often where the most deaths are still missing."""
+        """Most workers are told to die: at the first that they come to of the points where deaths are still missing."""
         if not self.arms or self.dice.random() < 0.2:
             return ""
         self.count_hits()
-        missing = [max(0, self.each_point - self.hits[point]) for point in POINTS]
-        [name] = self.dice.choices(POINTS, weights=missing if any(missing) else None)
-        return f"{name}:{self.dice.choice((1, 1, 2))}"
+        missing = [point for point in POINTS if self.hits[point] < self.each_point]
+        return ",".join(missing) or f"{self.dice.choice(POINTS)}:{self.dice.choice((1, 1, 2))}"
 
     def count_hits(self) -> Counter[str]:
         """How many processes have died at each point, by their last words."""

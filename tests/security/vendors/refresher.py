@@ -39,7 +39,7 @@ def _use(grant_id: int, *, dies: bool, writer: int) -> None:
     from connectors import faults
     from connectors.credentials import Credentials, Timing
 
-    faults._wanted = "after_refresh_before_store" if dies else ""
+    faults._wanted = {"after_refresh_before_store": 1} if dies else {}
     try:
         expire(grant_id)
         Credentials(grant_id, timing=Timing(lease=timedelta(seconds=LEASE), patience=10.0)).token()
