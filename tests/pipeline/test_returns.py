@@ -335,6 +335,16 @@ def originals(world: World) -> list[Entry]:
     return [entry for entry in world.entries() if entry.movement in ("pay_out", "card")]
 
 
+def out_and_back(world: World, kind: str) -> None:
+    """900 leave in March by a "payout" or a "card" and come back later."""
+    if kind == "payout":
+        world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
+        world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
+    else:
+        world.amnis.card(amount="900.00", merchant="Beispiel AG", executed_on=MARCH)
+        world.amnis.card(amount="900.00", merchant="Beispiel AG", refund=True, executed_on=LATER)
+
+
 def asked_about(world: World, code: str) -> list[str]:
     return [it["message"] for entry in world.entries() for it in entry.findings if it["code"] == code]
 
@@ -345,12 +355,7 @@ def test_what_comes_back_waits_for_its_held_original_and_is_coded_as_what_that_i
 ) -> None:
     """The hand typed 200; by the settings it would be 400. Both movements come in one reading."""
     typed(world, "SPEND", "900.00", day="2026-03-02")
-    if kind == "payout":
-        world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
-        world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
-    else:
-        world.amnis.card(amount="900.00", merchant="Beispiel AG", executed_on=MARCH)
-        world.amnis.card(amount="900.00", merchant="Beispiel AG", refund=True, executed_on=LATER)
+    out_and_back(world, kind)
     world.settle()
     assert received(world) == []
     assert world.codes() == ["already_in_xero", "original_held"]
@@ -590,12 +595,7 @@ def test_what_comes_back_in_one_reading_with_an_original_that_cannot_be_coded_wa
     rule = {"name": "Out", "when": {"all": out}, "then": {"account": "999", "tax": "NONE"}}
     acting: dict[str, Any] = {"tenant_id": world.tenant.pk, "flow_id": world.flow_id, "actor": ACTOR}
     services.rule_save(spec=rule, **acting)
-    if kind == "payout":
-        world.amnis.payout(amount="900.00", to="Beispiel AG", executed_on=MARCH)
-        world.amnis.pay_in(amount="900.00", payer="Beispiel AG", returned=True, executed_on=LATER)
-    else:
-        world.amnis.card(amount="900.00", merchant="Beispiel AG", executed_on=MARCH)
-        world.amnis.card(amount="900.00", merchant="Beispiel AG", refund=True, executed_on=LATER)
+    out_and_back(world, kind)
     world.settle()
     assert (world.states(), world.books.bank_transactions()) == (["review"] * 2, [])
     assert len(asked_about(world, "original_held")) == 1
