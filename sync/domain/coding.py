@@ -35,6 +35,7 @@ from sync.domain.tax_amounts import expected_tax
 __all__ = ["Coding", "CodingDefaults", "DecidedBy", "Decision", "Remembered", "code"]
 
 PROVIDER_CONTACT = "Amnis"  # fees, cashback, conversions and collateral are business with the provider itself
+SKIPS_ONE_SIDE = "rule_skips_one_side"
 # A rule that leaves out one side of these would leave the other one alone in the books.
 _TWO_SIDED = frozenset({Movement.FX, Movement.OWN_TRANSFER})
 _WITH_PROVIDER = frozenset({Movement.FX, Movement.FEE, Movement.CASHBACK, Movement.COLLATERAL})
@@ -125,9 +126,9 @@ def _flags(case: Case, notes: Notes) -> tuple[bool, bool]:
     if case.then.skip and case.movement in _TWO_SIDED:
         message = (
             f"The {case.rule_words} would leave out one side of a movement between your own wallets. "
-            "Post it, or skip both sides by hand."
+            "Accept it to post it, change the rule, or skip both sides by hand."
         )
-        notes.review("rule_skips_one_side", message, detail=case.rule_words)
+        notes.review(SKIPS_ONE_SIDE, message, detail=case.rule_words)
         return False, True
     for field, set_by_rule in (("skip", case.then.skip), ("review", case.then.review)):
         if set_by_rule:

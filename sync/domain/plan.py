@@ -6,7 +6,7 @@ plan says so in findings; it never guesses and never raises on odd data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ from connectors.contract.records import (
 )
 from sync.domain import fx, reasons
 from sync.domain.booking import booking_date
-from sync.domain.coding import Coding
+from sync.domain.coding import SKIPS_ONE_SIDE, Coding
 from sync.domain.rate_tables import UsedRate
 from sync.domain.references import ACTIVE
 
@@ -277,8 +277,9 @@ def _single(part: Part, markers: Mapping[tuple[int, str], str], rules: Rules) ->
 
 
 def _asked_by_rule(coding: Coding) -> tuple[Finding, ...]:
-    message = "A rule asks for a person to look at this movement first."
-    return (_finding("review_by_rule", message),) if coding.review else ()
+    if not coding.review or any(it.code == SKIPS_ONE_SIDE for it in coding.findings):
+        return ()
+    return (_finding("review_by_rule", "A rule asks for a person to look at this movement first."),)
 
 
 def _bank_transaction(
@@ -396,10 +397,19 @@ def _own_transfer(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str
             other=receiver,
             leg=MAIN,
             document=document,
-            findings=_arrived_later(receiver, document.date, rules),
+            findings=(*_arrived_later(receiver, document.date, rules), *_held_by_rules((sender, receiver))),
             booking_date=document.date,
         ),
     )
+
+
+def _held_by_rules(parts: Iterable[Part]) -> tuple[Finding, ...]:
+    """What rules have to say of a transfer, which is coded by none: that a person looks first, on whichever side they say it."""
+    said: list[Finding] = []
+    for coding in (part.coding for part in parts if part.coding is not None):
+        said += [it for it in coding.findings if it.code == SKIPS_ONE_SIDE]
+        said += _asked_by_rule(coding)
+    return _distinct(said)
 
 
 _TRANSFER_ALONE = (
@@ -461,7 +471,12 @@ _DEAL_ALONE = "Only one of the two rows of this conversion has arrived. It is po
 
 
 def _deal_findings(sold: Part, bought: Part, rules: Rules) -> tuple[Finding, ...]:
-    found = [finding for part in (sold, bought) if part.coding for finding in part.coding.findings]
+    found = [
+        finding
+        for part in (sold, bought)
+        for finding in (part.coding.findings if part.coding else ())
+        if finding.code != SKIPS_ONE_SIDE  # a yes answers it, so there is a document to say yes to
+    ]
     if rules.rounding is None:
         message = "Xero's own rounding account was not found in the chart of accounts. A conversion needs it."
         found.append(_finding("rounding_account_missing", message))

@@ -419,6 +419,25 @@ def stand_against_dollars(world: World, why: str) -> Callable[[], object]:
     return lambda: services.mapping_set(source_account_id=str(USD), destination_account_id=account, **whose)
 
 
+@pytest.mark.parametrize("sold", [(1, "1000.00"), (EUR, "1000.00")])
+@pytest.mark.parametrize("why", ["review", "skip"])
+def test_a_yes_to_what_a_rule_says_of_one_half_posts_the_deal_whole(
+    world: World, why: str, sold: tuple[int, str]
+) -> None:
+    stand_against_dollars(world, why)
+    world.amnis.fx(sold=sold, bought=(USD, "1085.00"), value_on=DAY)
+    world.settle()
+    assert_nothing_posted(world)
+
+    held = [entry.pk for entry in world.entries()]
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=held, actor="alice@muster.example")
+    world.settle()
+
+    assert world.states() == ["confirmed"] * 2
+    assert len(world.books.bank_transactions()) == 2
+    assert world.books.base_balance("850") == D("0.00")
+
+
 # -------------------------------------------------------------- the lock date
 
 

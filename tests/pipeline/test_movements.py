@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from sync import configuration, services
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
@@ -96,6 +98,29 @@ def test_sides_of_two_days_are_one_transfer_on_the_day_the_money_left(world: Wor
     [note] = world.entries()[0].findings
     assert (note["severity"], "04.03.2026" in note["message"]) == ("note", True)
     assert flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)["accounts"][0]["difference"] == "0.00"
+
+
+@pytest.mark.parametrize("says", ["review", "skip"])
+@pytest.mark.parametrize("direction", ["in", "out"])
+def test_a_rule_that_speaks_of_either_side_of_a_transfer_has_it_looked_at_and_a_yes_posts_it_whole(
+    world: World, says: str, direction: str
+) -> None:
+    """Nothing is left out on one side; until somebody says yes, nothing stands in the books."""
+    when = [
+        {"field": "type", "op": "is", "value": "own_transfer"},
+        {"field": "direction", "op": "is", "value": direction},
+    ]
+    services.rule_save(spec={"name": "Transfers", "when": {"all": when}, "then": {says: True}}, **who(world))
+    world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    assert (world.states(), world.books.balance("090")) == (["review"], D("0.00"))
+
+    [entry] = world.entries()
+    services.entry_accept(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor="alice@muster.example")
+    world.settle()
+
+    assert world.states() == ["confirmed"]
+    assert (world.books.balance("090"), world.books.balance("096")) == (D("-500.00"), D("500.00"))
 
 
 def test_the_second_side_of_a_transfer_may_come_with_a_later_run(world: World) -> None:
