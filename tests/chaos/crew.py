@@ -150,10 +150,9 @@ class Crew:
             raise CampaignError(f"the nursery has ended: see {self.folder / 'nursery.log'}")
         return int(told)
 
-    @property
-    def is_settled(self) -> bool:
+    def is_settled(self, seconds: float = SETTLED_SECONDS) -> bool:
         """Has every worker had the time to come to the point where it is to die?"""
-        return all(time.monotonic() - self.members[name].born > SETTLED_SECONDS for name in GROUPS)
+        return all(time.monotonic() - self.members[name].born > seconds for name in GROUPS)
 
     def _point(self) -> str:
         """Most workers are told to die: at the first that they come to of the points where deaths are still missing."""

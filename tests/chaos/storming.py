@@ -32,6 +32,9 @@ LOOK_SECONDS = 0.5
 LONGEST = 1.3  # so many times the planned length, where something has not hit often enough
 Progress = Callable[[str], None]
 
+LAST_POINT = "before_amendment_done"
+DRAINED_SECONDS = 20.0
+
 
 @dataclass(slots=True, kw_only=True)
 class Storm:
@@ -146,7 +149,8 @@ class Storm:
             yield from wanted
 
     def _for_the_points(self, monkey: Monkey) -> list[Act]:
-        """What brings workers to the points that were not hit often enough: new workers, and occasions."""
+        """What brings workers to the points that were not hit often enough: new workers, and occasions. A change is read back
+        when all that waits is posted: for that one, nothing more is moved."""
         hits = monkey.crew.count_hits()
         missing = {point for point in POINTS if hits[point] < self.size.each_point}
         occasions = {
@@ -154,8 +158,10 @@ class Storm:
             "after_refresh_before_store": Act.EXPIRE,
             "after_contacts_answered": Act.MOVE,
         }
+        if missing == {LAST_POINT}:
+            return [Act.CHANGE, *([Act.DEPLOY] if monkey.crew.is_settled(DRAINED_SECONDS) else [])]
         found = [act for point, act in occasions.items() if point in missing]
-        again = [Act.DEPLOY] if monkey.crew.is_settled else []
+        again = [Act.DEPLOY] if monkey.crew.is_settled() else []
         return [*found, Act.MOVE, *again] if missing else []
 
     def _come_to_rest(self, monkey: Monkey) -> float | None:
