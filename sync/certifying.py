@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from sync import store
-from sync.domain import certificate, certificate_pdf
+from sync.domain import certificate
 from sync.models import Certificate, Proof
 from sync.services import NotPossible
 from tenants import audit
@@ -67,6 +67,8 @@ def _made(proof: Proof, actor: str) -> Certificate:
         "software": SOFTWARE,
         "keep_until": keep_until.isoformat(),
     }
+    from sync.domain import certificate_pdf  # a library of ten megabytes, for the few processes that make one
+
     text = certificate.content(head=head, result=proof.result)
     sha256 = certificate.digest(text)
     pdf = certificate_pdf.as_pdf(head=head, result=proof.result, sha256=sha256)

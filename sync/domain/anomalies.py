@@ -162,7 +162,7 @@ def _median(ordered: Sequence[Decimal]) -> Decimal:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)  # the counterparties of a slice with what they are compared with
 def _log(amount: Decimal) -> Decimal:
     return amount.ln(_ROUGH)
 
