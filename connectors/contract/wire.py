@@ -17,7 +17,7 @@ _NOT_SHAPE = bytes(set(range(256)) - set(b'[]{}"'))
 _ALIKE = bytes.maketrans(b"[]{}", b"()()")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
-_ESCAPE = json.JSONEncoder(ensure_ascii=False).encode
+_ESCAPE = json.encoder.encode_basestring
 _WORDS = {None: "null", True: "true", False: "false"}
 
 

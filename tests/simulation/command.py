@@ -6,6 +6,7 @@ Prints a table, and one JSON line last. Where one goes wrong, its smallest form 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import time
@@ -22,42 +23,53 @@ from tests.simulation.shrink import minimal, told  # noqa: E402
 from tests.simulation.world import World  # noqa: E402
 
 
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """Sums over all runs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What came of one seed."""
 
-    seeds: int = 0
-    movements: int = 0
-    calls: int = 0
-    faults: int = 0
-    deaths: int = 0
+    seed: int
+    movements: int
+    calls: int
+    faults: int
+    deaths: int
+    wrong: str
+    cpu: float  # seconds
+
+
+def played(seed: int) -> Played:
+    began, scenario = time.process_time(), drawn(seed)
+    run = World(scenario=scenario).run()
+    return Played(
+        seed=seed, movements=len(scenario.movements), calls=run.calls, faults=run.faults, deaths=run.deaths,
+        wrong=run.wrong, cpu=time.process_time() - began,
+    )  # fmt: skip
+
+
+def until_one_goes_wrong(seeds: range) -> list[Played]:
+    """Each seed is a world of its own, so each core plays its share; told in the order of the seeds."""
+    found: list[Played] = []
+    with multiprocessing.get_context("fork").Pool() as pool:  # forked: with the changes of a seeded bug
+        for run in pool.imap(played, seeds, chunksize=8):
+            found.append(run)
+            if run.wrong:
+                break
+    return found
 
 
 def main(*, seed: int, seeds: int) -> int:
-    started, worked = time.monotonic(), time.process_time()
-    tally, failed = Tally(), []
-    for number in range(seed, seed + seeds):
-        scenario = drawn(number)
-        run = World(scenario=scenario).run()
-        tally.seeds += 1
-        tally.movements += len(scenario.movements)
-        tally.calls += run.calls
-        tally.faults += run.faults
-        tally.deaths += run.deaths
-        if run.wrong:
-            failed.append(number)
-            if len(failed) == 1:
-                print(told(*minimal(scenario)))
-                break
-    seconds, cpu = time.monotonic() - started, time.process_time() - worked
-    print(f"{'seeds':>10} {'movements':>10} {'calls':>10} {'faults':>10} {'deaths':>10} {'wrong':>6}")
-    print(
-        f"{tally.seeds:>10} {tally.movements:>10} {tally.calls:>10} {tally.faults:>10} {tally.deaths:>10} {len(failed):>6}"
-    )
+    started = time.monotonic()
+    runs = until_one_goes_wrong(range(seed, seed + seeds))
+    seconds, cpu = time.monotonic() - started, sum(run.cpu for run in runs)
+    failed = [run.seed for run in runs if run.wrong]
+    for number in failed:
+        print(told(*minimal(drawn(number))))
+    sums = {name: sum(getattr(run, name) for run in runs) for name in ("movements", "calls", "faults", "deaths")}
+    print("".join(f"{name:>11}" for name in ("seeds", *sums, "wrong")))
+    print("".join(f"{number:>11}" for number in (len(runs), *sums.values(), len(failed))))
     answer = {
-        "size": "sim", "seed": seed, "seeds": tally.seeds, "movements": tally.movements, "calls": tally.calls,
-        "faults": tally.faults, "deaths": tally.deaths, "failed_seeds": failed, "seconds": round(seconds, 1),
-        "cpu_seconds": round(cpu, 1), "seeds_per_cpu_minute": round(tally.seeds / cpu * 60) if cpu else 0,
+        "size": "sim", "seed": seed, "seeds": len(runs), **sums, "failed_seeds": failed, "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1), "seeds_per_minute": round(len(runs) / seconds * 60),
+        "seeds_per_cpu_minute": round(len(runs) / cpu * 60) if cpu else 0,
     }  # fmt: skip
     print(json.dumps(answer))
     return 1 if failed else 0
