@@ -61,8 +61,8 @@ class Posted:
 
 
 def contact_page(*, flow: Flow, filters: ContactFilter, after: str) -> ListPage[ContactRow]:
-    """One page in the order of names. Two queries."""
-    found = list(_counted(filtered(flow=flow, filters=filters).filter(key__gt=after[:255]))[: PAGE_SIZE + 1])
+    """One page in the order of names. Three queries."""
+    found = list(_told(filtered(flow=flow, filters=filters).filter(key__gt=after[:255]))[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     return ListPage(
         items=_rows(flow, shown),
@@ -75,7 +75,7 @@ def contact_export(*, flow: Flow, filters: ContactFilter) -> Iterator[ContactRow
     """Every matching row, in chunks."""
     after = ""
     while True:
-        chunk = list(_counted(filtered(flow=flow, filters=filters).filter(key__gt=after))[:EXPORT_CHUNK])
+        chunk = list(_told(filtered(flow=flow, filters=filters).filter(key__gt=after))[:EXPORT_CHUNK])
         if not chunk:
             return
         yield from _rows(flow, chunk)
@@ -83,9 +83,9 @@ def contact_export(*, flow: Flow, filters: ContactFilter) -> Iterator[ContactRow
 
 
 def to_decide(*, flow: Flow) -> list[ContactRow]:
-    """What waits for a choice, what is about to be created, and new bank details. Two queries."""
+    """What waits for a choice, what is about to be created, and new bank details. Three queries."""
     wanted = STATES["decide"] | STATES["coming"] | Q(Exists(_new_details()))
-    return _rows(flow, list(_counted(ContactLink.objects.filter(wanted, flow=flow))[:SHOWN]))
+    return _rows(flow, list(_told(ContactLink.objects.filter(wanted, flow=flow))[:SHOWN]))
 
 
 def filtered(*, flow: Flow, filters: ContactFilter) -> QuerySet[ContactLink]:
@@ -103,7 +103,7 @@ def filtered(*, flow: Flow, filters: ContactFilter) -> QuerySet[ContactLink]:
 
 
 def one_link(*, flow: Flow, link_id: int) -> ContactRow | None:
-    found = _rows(flow, list(_counted(ContactLink.objects.filter(flow=flow, pk=link_id))))
+    found = _rows(flow, list(_told(ContactLink.objects.filter(flow=flow, pk=link_id))))
     return found[0] if found else None
 
 
@@ -157,23 +157,27 @@ def _new_details() -> QuerySet[ContactIdentity]:
     return ContactIdentity.objects.filter(contact=OuterRef("pk"), kind=ContactIdentity.Kind.IBAN, known=False)
 
 
-def _counted(links: QuerySet[ContactLink]) -> QuerySet[ContactLink]:
-    return links.order_by("key").annotate(
-        posted=Count("entries", filter=Q(entries__state=EntryState.CONFIRMED)),
-        waiting=Count("entries", filter=Q(entries__state=EntryState.REVIEW)),
-        new_details=Exists(_new_details()),
-    )
+def _told(links: QuerySet[ContactLink]) -> QuerySet[ContactLink]:
+    return links.order_by("key").annotate(new_details=Exists(_new_details()))
 
 
 def _rows(flow: Flow, links: Sequence[Any]) -> list[ContactRow]:
     names: Mapping[str, str] = contact_names(flow, [link.contact_id for link in links if link.contact_id])
+    counts = _documents_of(links)
     return [
         ContactRow(
             link=link,
             contact=names.get(link.contact_id, link.name) if link.contact_id else "",
-            posted=link.posted,
-            waiting=link.waiting,
+            posted=counts.get((link.pk, EntryState.CONFIRMED), 0),
+            waiting=counts.get((link.pk, EntryState.REVIEW), 0),
             new_details=link.new_details,
         )
         for link in links
     ]
+
+
+def _documents_of(links: Sequence[ContactLink]) -> dict[tuple[int, str], int]:
+    """By link and state, of the links that are shown: as a part of the list they would be counted for all."""
+    entries = Entry.objects.filter(contact__in=links, state__in=(EntryState.CONFIRMED, EntryState.REVIEW))
+    found = entries.values_list("contact", "state").annotate(n=Count("id")).order_by()
+    return {(link, state): number for link, state, number in found}
