@@ -1,7 +1,7 @@
 """How long the pages of a company take that has very many movements.
 
 Its first movements are carried by the product; the others are copies of these (records, entries, events, mirror) under the
-same company, put in by INSERT ... SELECT, so that every list, index and statistic has them.
+same company, put in by INSERT ... SELECT, so that every list, index, statistic and roll-up has them.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ def measure_browsing(made: Stage, *, rows: int) -> Browsed:
             inside.execute("SET session_replication_role = replica")
             for table, changes in COPIES.items():
                 clones.copy_everything(inside, table, copies, changes, below=STEP)
+            inside.execute(
+                "UPDATE daily_stat SET count = count * %(times)s, amount = amount * %(times)s", {"times": copies + 1}
+            )
             inside.execute("SET session_replication_role = origin")
             inside.execute("VACUUM ANALYZE")
         found = _browse(made, environ)
