@@ -198,4 +198,4 @@ def _decide_others_anew(linked: Sequence[Entry], document_ids: Sequence[str], ac
     """Movements to which the same document was offered."""
     ids = {*store_links.offered(flow_id=linked[0].flow_id, document_ids=document_ids)} - {it.pk for it in linked}
     waiting = Entry.objects.select_for_update().filter(pk__in=ids, destination_id=None).order_by("pk")
-    services.reopen(list(waiting), actor=actor, reason="the document was linked to another movement")
+    services.go_on(waiting, actor=actor, reason="the document was linked to another movement")

@@ -24,7 +24,7 @@ from sync.domain.rate_tables import (
 )
 from sync.models import Entry, EntryState, Flow, RateTable, RateTableRow, Record, RecordState
 from sync.pipeline.books import executed_deals, table_of
-from sync.services import reopen
+from sync.services import go_on
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -93,7 +93,7 @@ def rates_take(
         if not change.fresh:
             return None
         table = _keep(flow, change, method=method, source=source, actor=actor)
-        reopen(_waiting(flow, change.fresh), actor=actor, reason="its rate was added")
+        go_on(_waiting(flow, change.fresh), actor=actor, reason="its rate was added")
         _compare_again(flow, {rate.currency for rate in change.fresh})
         return table
 

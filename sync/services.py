@@ -6,7 +6,7 @@ that the program may not make.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.models import Connection
@@ -188,6 +188,12 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     return len(entries)
 
 
+def go_on(entries: Iterable[Entry], *, actor: str, reason: str) -> int:
+    """Take up again what is held for a cause that is over. What a person had put aside waits for that person's word. Inside the
+    tenant's scope."""
+    return reopen([it for it in entries if not findings.of_put_aside(it.findings)], actor=actor, reason=reason)
+
+
 def entry_skip(*, tenant_id: int, entry_ids: Sequence[int], actor: str, reason: str) -> int:
     """Leave out for good (until somebody retries). A reason is required."""
     return _put_aside(tenant_id, entry_ids, actor, reason, "entry.skip")
@@ -310,7 +316,7 @@ def _decide_anew(flow_id: int, actor: str, codes: Sequence[str]) -> None:
     """Fix once, all flow: entries held for one of these causes start again. Inside the tenant's scope."""
     held = Entry.objects.filter(flow_id=flow_id, state=EntryState.REVIEW, destination_id=None)
     entries = [entry for entry in held if any(finding["code"] in codes for finding in entry.findings)]
-    reopen(entries, actor=actor, reason="its cause was fixed")
+    go_on(entries, actor=actor, reason="its cause was fixed")
 
 
 def _wake_skipped(flow_id: int, source_account_id: str) -> None:

@@ -13,6 +13,9 @@ OF_ITS_DETAIL = frozenset({"fx_halves_differ", "already_in_xero", "already_in_pa
 # came back and on which account (all that begin with "return_").
 _WHICH_ONE = ("contact_", "default_missing", "rate_missing", "return_", "tax_missing")
 NOT_DECIDED = "not_decided"  # asks for nothing at all: the program failed
+RETOLD = "put_aside_changed"
+# A person had left the movement out, booked it by hand or linked it: only a person's word posts it.
+PUT_ASIDE = frozenset({RETOLD, "link_deleted", "link_changed"})
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -21,6 +24,10 @@ def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 def review(code: str, message: str, *, detail: str = "") -> list[dict[str, Any]]:
     return as_json([Finding(code=code, message=message, detail=detail, severity=Severity.REVIEW)])
+
+
+def of_put_aside(told: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [it for it in told if it["code"] in PUT_ASIDE]
 
 
 def is_acceptable(code: str) -> bool:

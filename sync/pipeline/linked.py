@@ -24,11 +24,10 @@ from sync.pipeline import findings, foreign, pairs
 from sync.pipeline.confirm import from_mirror
 from sync.pipeline.context import Context
 
-LINK_GONE, CHANGED, RETOLD = "link_deleted", "link_changed", "put_aside_changed"
+LINK_GONE, CHANGED = "link_deleted", "link_changed"
 OFFER_GONE = "offer_deleted"
 # The entry, with what the source has changed since, as decided now; the movement's amount.
 Retold = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Money]
-LOST = frozenset({LINK_GONE, CHANGED})
 
 
 def lost(ctx: Context) -> list[dict[str, Any]]:
@@ -106,6 +105,26 @@ def is_outdated(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     return bool(is_linked and row["record_revision"] > old["record_revision"])
 
 
+def is_put_aside(old: Mapping[str, Any]) -> bool:
+    """Did a person leave it out, or say that it is in the books already, also where what was there is gone by now, and has not
+    said otherwise since? A retry says so, but not one after a failure of the program."""
+    if old["state"] in (EntryState.SKIPPED, EntryState.DUPLICATE):
+        return bool((old["note"] or {}).get("step") == "review")
+    if not findings.of_put_aside(old["findings"]):
+        return False
+    failed = any(it["code"] == findings.NOT_DECIDED for it in old["findings"])
+    return old["state"] == EntryState.REVIEW or (failed and findings.RETOLD not in old["accepted"])
+
+
+def asked_again() -> list[dict[str, Any]]:
+    """What a person put aside is never posted because the source says a word more: the same person decides once more."""
+    message = (
+        "Somebody left this movement out or booked it by hand, and it has changed at the source since. Leave it out again, or "
+        "accept to post it."
+    )
+    return findings.review(findings.RETOLD, message)
+
+
 def let_go(ctx: Context, retold: Sequence[Retold]) -> list[dict[str, Any]]:
     """Of these outdated ones the entries, to be written anew, whose linked documents are the movement no longer: the links
     are taken back, and a person decides. One statement, two more where one is let go. Inside `commit`."""
@@ -175,7 +194,7 @@ def _asked_anew(
         f"This movement was linked to a document that somebody else made, and Amnis has changed it since ({told}). The link is "
         "taken back, and nothing is posted. Correct the document in Xero, try again, and link it; or leave the movement out."
     )
-    asked = findings.review(RETOLD, message, detail=old["destination_id"])
+    asked = findings.review(findings.RETOLD, message, detail=old["destination_id"])
     return {**row, "state": EntryState.FETCHED, "wait": 0, "findings": [*asked, *row["findings"]]}
 
 

@@ -223,7 +223,8 @@ def _write(
                 retold.append((old, reads, row, outcome.part.transaction.amount))
         elif old is None or _may_rewrite(old, row):
             row["accepted"] = since.still_accepted(ctx, old, by_record) if old is not None else []
-            fresh.append(_asked_again(row) if old is not None and _is_put_aside(old) else row)
+            asked = linked.asked_again() if old is not None and linked.is_put_aside(old) else []
+            fresh.append({**row, "findings": [*asked, *row["findings"]]})
         elif old["destination_id"] is not None or old["held_back"]:
             row["decided_from"] = _said_now(outcome.part.record_id, by_record)
             changed.append(_changed(ctx, old, row, outcome, then))
@@ -281,25 +282,9 @@ def _may_rewrite(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     only after the source changed it. (A person's own retry has moved the entry before.)"""
     if old["state"] not in REWRITABLE or old["destination_id"] is not None or old["held_back"]:
         return False
-    if row["leg"] == plan.REST and not _is_put_aside(old):
+    if row["leg"] == plan.REST and not linked.is_put_aside(old):
         return True  # it follows its payment
     return old["state"] in DECIDED_HERE or row["record_revision"] > old["record_revision"]
-
-
-def _is_put_aside(old: Mapping[str, Any]) -> bool:
-    """Did a person leave it out, or say that it is in the books already, also where what was there is gone by now?"""
-    if old["state"] == EntryState.REVIEW and any(it["code"] in linked.LOST for it in old["findings"]):
-        return True
-    return old["state"] in (EntryState.SKIPPED, EntryState.DUPLICATE) and (old["note"] or {}).get("step") == "review"
-
-
-def _asked_again(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person put aside is never posted because the source says a word more: the same person decides once more."""
-    message = (
-        "Somebody left this movement out or booked it by hand, and it has changed at the source since. Leave it out again, or "
-        "accept to post it."
-    )
-    return {**row, "findings": [*findings.review("put_aside_changed", message), *row["findings"]]}
 
 
 def _write_entries(ctx: Context, fresh: Sequence[Mapping[str, Any]]) -> None:

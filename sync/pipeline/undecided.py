@@ -6,7 +6,7 @@ odd movement but a defect that concerns all, which ends the run as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -19,7 +19,7 @@ from sync import incidents, store
 from sync.domain.fingerprint import marker
 from sync.domain.plan import BOUGHT, MAIN, REST, SOLD
 from sync.models import Entry, EntryState, Record, RecordState
-from sync.pipeline import findings
+from sync.pipeline import findings, linked
 from sync.pipeline.context import Context, Progress
 
 # What odd data raises. What comes of a vendor, the database's own state or the process is none of it.
@@ -152,12 +152,19 @@ def _entry(ctx: Context, record: Record, kind: str, *, old: Entry | None, revisi
         "bank_account_id": wallet.bank_account_id if wallet else "",
         "option_ids": [],
         "decisions": {},
-        "findings": told(kind),
+        "findings": [*told(kind), *(_put_aside(old) if old else [])],
         "note": {"step": "transform"},
         "booking_date": record.booking_date.isoformat() if record.booking_date else None,
         "amount": str(amount),
         "currency": record.currency,
         "record_revision": revision,
         "marker": mark,
-        "accepted": list(old.accepted) if old else [],
+        "accepted": [],  # a yes was to what the source said then
     }
+
+
+def _put_aside(old: Entry) -> Sequence[Mapping[str, Any]]:
+    """What is still to be asked of a movement that a person had put aside."""
+    asked = findings.of_put_aside(old.findings)
+    seen = {"state": old.state, "findings": old.findings, "note": old.note, "accepted": old.accepted}
+    return asked or (linked.asked_again() if linked.is_put_aside(seen) else [])

@@ -15,6 +15,7 @@ from sync.models import Run
 from sync.pipeline import remarkable, transform, validate
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_linking import people
 from tests.pipeline.test_watch import open_causes
 
 D = Decimal
@@ -104,3 +105,63 @@ def test_a_defect_over_many_movements_ends_the_run_and_is_told_as_one(
     assert (len(world.entries()), world.books.bank_transactions()) == (3, [])
     with tenant_scope(world.tenant.pk):
         assert Run.objects.latest("id").state == Run.State.FAILED
+
+
+def test_a_movement_booked_by_hand_that_the_program_fails_over_is_never_posted_by_a_retry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a journal of the bookkeeper's, so 0.00 by us; the retry that a failure asks for is no yes to posting it."""
+    world.has_defects = True
+    row = world.amnis.payout(amount="41.15", to=BROKEN, executed_on=MARCH)
+    with monkeypatch.context() as patched:
+        breaks_planning(patched)
+        world.settle()
+        act: dict[str, Any] = {"tenant_id": world.tenant.pk, "entry_ids": held(world), "actor": "anna@muster.example"}
+        services.entry_handled_by_hand(**act, reason="in the journal of the year's end")
+        world.amnis.change(row, comment="one word")
+        world.settle()
+        assert world.codes() == ["not_decided", "put_aside_changed"]
+        services.entry_retry(**act)
+        world.settle()
+        assert world.codes() == ["not_decided", "put_aside_changed"]
+
+    services.entry_retry(**act)
+    world.settle()
+    world.amnis.change(row, comment="another word")
+    world.settle()
+
+    assert (world.books.balance("090"), world.codes()) == (D("0.00"), ["put_aside_changed"])
+    services.entry_accept(**act)
+    world.settle()
+    assert world.books.balance("090") == D("-41.15")
+
+
+def test_a_yes_to_other_figures_than_those_that_the_program_failed_over_is_asked_for_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule asks of each payout. Yes to 41.15, which a lock date holds; it becomes 9,041.15 while the program fails."""
+    world.has_defects = True
+    spec = {"name": "R", "when": {"all": [{"field": "type", "op": "is", "value": "payout"}]}, "then": {"review": True}}
+    services.rule_save(tenant_id=world.tenant.pk, flow_id=world.flow_id, actor="anna@muster.example", spec=spec)
+    row = world.amnis.payout(amount="41.15", to=BROKEN, executed_on=MARCH)
+    world.settle()
+    lock(world, date(2026, 3, 31))
+    act: dict[str, Any] = {"tenant_id": world.tenant.pk, "entry_ids": held(world), "actor": "anna@muster.example"}
+    services.entry_accept(**act)
+    world.settle()
+    assert world.codes() == ["period_locked"]
+    with monkeypatch.context() as patched:
+        breaks_planning(patched)
+        world.amnis.change(row, amount="-9041.15")
+        world.settle()
+
+    lock(world, None)
+    services.entry_retry(**act)
+    world.settle()
+
+    assert (world.books.balance("090"), world.codes()) == (D("0.00"), ["review_by_rule"])
+
+
+def lock(world: World, day: date | None) -> None:
+    people(world).set_lock_dates(period=day)
+    world.set_flow(lock_read_at=None)
