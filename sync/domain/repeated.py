@@ -64,8 +64,9 @@ def _repeated(leg: Leg, one: Posted) -> Repeated | None:
 
 
 def _bill(leg: Leg, entry: LedgerEntry, *, known: bool) -> str:
-    """The number of what the document pays and the movement names or pays; "" where it is none."""
-    if not leg.pays:
+    """The number of what the document pays and the movement names or pays; "" where it is none, or one of another company: two
+    suppliers may have a bill of one number."""
+    if not leg.pays or (isinstance(entry, Payment | BatchPayment) and not _may_be_of(leg.contact_id, entry)):
         return ""
     lines = entry.lines if isinstance(entry, BankTransaction) else ()
     said = [word for text in (entry.reference, *(line.description for line in lines)) for word in windows(text)]
@@ -74,6 +75,11 @@ def _bill(leg: Leg, entry: LedgerEntry, *, known: bool) -> str:
         if number in paid or any(number_of(number).is_meant_by(word, known=known) for word in said):
             return number
     return ""
+
+
+def _may_be_of(contact_id: str, entry: Payment | BatchPayment) -> bool:
+    paid = {part.contact_id for part in entry.allocations}
+    return not contact_id or "" in paid or contact_id in paid
 
 
 def _same_reference(typed: str, ours: str) -> bool:

@@ -179,3 +179,17 @@ def test_a_document_that_is_other_money_names_no_movement(world: World, to: str,
     item = unexpected(world)
 
     assert (item["cause"], item["record"]) == ("hand", None)
+
+
+def test_a_payment_of_another_suppliers_bill_of_the_same_number_repeats_nothing(world: World) -> None:
+    """100.00 paid Beispiel's bill by Amnis; Exempla's bill of that number was paid by hand: neither goes."""
+    world.set_flow(policies={"match_invoices": "auto"})
+    invoice(world, "RG-2026-0017", "100.00", kind="ACCPAY", to="Beispiel AG")
+    second = invoice(world, "RG-2026-0017", "100.00", kind="ACCPAY", to="Exempla GmbH")
+    posted(world, to="Beispiel AG", text="RG-2026-0017")
+    assert [it["Amount"] for it in world.books.payments()] == [Decimal("100.00")]
+    typed_one = typed_payment(world, second, "100.00")
+
+    item = unexpected(world)
+
+    assert (item["document"], item["cause"], item["record"]) == (typed_one, "payment", None)
