@@ -587,13 +587,10 @@ def _two_foreign(sold: Part, bought: Part, markers: Mapping[tuple[int, str], str
         whole = fx.LegPlan(total=_size(first), clearing=_size(first), rate=used.value if used else None)
         made_first = replace(_leg(first, whole, markers, rules, day=day), rate=used)
         return (made_first, replace(_drafted(second, markers, rules, day=day), waits_for=first.leg))
-    now = booked if booked.total == _size(first) else replace(booked, total=_size(first), clearing=None)
-    if (
-        second.record_id in rules.booked
-    ):  # its amount changed: at the rate it was valued at, whatever the table says by now
-        booked = now
+    if booked.total != _size(first):  # it changed: at the rate it was valued at, whatever the table says by now
+        booked = replace(booked, total=_size(first), clearing=None)
     return (
-        _leg(first, now.as_it_is, markers, rules, day=day),
+        _leg(first, booked.as_it_is, markers, rules, day=day),
         second_leg(second, first=booked, markers=markers, rules=rules, day=day),
     )
 

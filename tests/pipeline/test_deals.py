@@ -22,6 +22,7 @@ from tenants.models import Role
 from tenants.scoping import tenant_scope
 from tests.pages.world import make_person
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_undo import carry_out
 
 D = Decimal
 DAY = date(2026, 3, 4)
@@ -630,4 +631,29 @@ def test_while_a_changed_rate_waits_both_pages_of_the_deal_say_so_and_what_the_b
     assert "A change waits" not in page
     assert "1 CHF is 1.055645 EUR" in page
     assert shown(world)["EUR Amnis"][1] == D("1.055645")
+    assert world.books.base_balance("850") == D("0.00")
+
+
+def test_a_second_foreign_half_follows_from_the_amounts_of_today_where_they_changed_before_it_went(
+    world: World,
+) -> None:
+    """EUR 250,000.00 stand at 1.060717 when the deal becomes EUR 2,000.00 for USD 2,100.00: 2,000 / 1.060717 = CHF 1,885.52,
+    and 2,100 / 1,885.52 = USD 1.113751. Once the change of the first half is applied, the clearing account is at 0.00."""
+    deal = world.amnis.fx(
+        sold=(2, "250000.00"), bought=(3, "271433.21"), value_on=date(2026, 3, 2), dealt_on=date(2026, 3, 2)
+    )
+    faults = world.sandbox.xero.faults
+    faults.offline(path="BankTransactions", methods={"GET"}, after=1, times=None)
+    world.sync()
+    faults.clear()
+    world.amnis.change_detail(deal.paid, amountFrom="2000.00", amountTo="2100.00")
+    world.amnis.change(deal.paid, amount="-2000.00")
+    world.amnis.change(deal.received, amount="2100.00")
+    world.settle()
+
+    [dollars] = [it for it in world.books.bank_transactions() if it["Type"] == "RECEIVE"]
+    assert (dollars["Total"], dollars["CurrencyRate"]) == (D("2100.00"), D("1.113751"))
+    [changed] = [entry for entry in world.entries() if entry.state == "review"]
+    proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=changed.pk, actor="anna@muster.example")
+    carry_out(world)
     assert world.books.base_balance("850") == D("0.00")
