@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Case, F, JSONField, Value, When
 
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import Endpoint, SourceTransaction
@@ -186,7 +187,11 @@ class Context:
 
     def store_flow(self, **columns: Any) -> None:
         """Change columns of the flow where the lease is still ours. Inside `commit`."""
-        if not Flow.objects.filter(pk=self.flow_id, epoch=self.epoch).update(**columns):
+        told = {**columns}
+        if "mirror_watermarks" in told:  # taken away by whoever moved the first day meanwhile: then all is read again
+            marks = Value(told["mirror_watermarks"], output_field=JSONField())
+            told["mirror_watermarks"] = Case(When(cutoff=self.flow.cutoff, then=marks), default=F("mirror_watermarks"))
+        if not Flow.objects.filter(pk=self.flow_id, epoch=self.epoch).update(**told):
             raise LeaseLost
         for name, value in columns.items():
             setattr(self.flow, name, value)

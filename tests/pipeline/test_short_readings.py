@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from connectors.contract.records import Endpoint
+from sync.backfilling import cutoff_move
 from sync.models import MirrorDocument
 from sync.pipeline import mirror
 from sync.pipeline.context import Context
@@ -15,6 +17,8 @@ from sync.pipeline.run import hold_lease, opened
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 from tests.pipeline.test_linking import MARCH, typed
+
+D = Decimal
 
 
 def context(world: World) -> Context:
@@ -100,3 +104,27 @@ def test_a_proof_of_absence_reads_back_to_where_it_must(world: World) -> None:
             MirrorDocument.objects.all().delete()
         mirror.read_changes(ctx, endpoints=(Endpoint.BANK_TRANSACTIONS,), since=sent_at - timedelta(minutes=1))
     assert known(world) == 2
+
+
+@pytest.mark.parametrize("reading", [mirror.read_changes, mirror.read_sent])
+def test_a_first_day_moved_during_a_slice_has_the_books_read_further_back_all_the_same(
+    world: World, reading: Callable[[Context], object]
+) -> None:
+    """500.00 were typed for October, long before the first day: once October is carried, they are offered, not doubled."""
+    october = date(2025, 10, 6)
+    typed(world, "SPEND", "500.00", day="2025-10-06")
+    world.sandbox.clock.advance(timedelta(minutes=40))
+    post(world)
+    world.amnis.payout(amount="500.00", to="Beispiel AG", executed_on=october)
+    world.settle()
+    ctx = context(world)
+    with hold_lease(ctx):
+        mirror.read_changes(ctx)
+        cutoff_move(
+            tenant_id=world.tenant.pk, flow_id=world.flow_id, cutoff=date(2025, 10, 1), actor="anna@muster.example"
+        )
+        reading(ctx)
+
+    world.settle()
+
+    assert (world.codes(), world.books.balance("090")) == (["already_in_xero"], D("-400.00"))
