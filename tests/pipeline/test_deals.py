@@ -642,6 +642,8 @@ def test_a_second_foreign_half_follows_from_the_amounts_of_today_where_they_chan
     deal = world.amnis.fx(
         sold=(2, "250000.00"), bought=(3, "271433.21"), value_on=date(2026, 3, 2), dealt_on=date(2026, 3, 2)
     )
+    assert deal.paid is not None
+    assert deal.received is not None
     faults = world.sandbox.xero.faults
     faults.offline(path="BankTransactions", methods={"GET"}, after=1, times=None)
     world.sync()
