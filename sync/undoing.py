@@ -25,6 +25,7 @@ from sync.domain.match import account_of, signed
 from sync.models import Amendment, AmendmentState, Entry, EntryState, Flow, Leg, PushIntentItem
 from sync.models.amendment import ON_THE_WAY, OPEN_AMENDMENTS
 from sync.models.entry import STANDING
+from sync.pipeline import pairs
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.again import post_again
 from sync.pipeline.amend import other_leg
@@ -33,6 +34,7 @@ from tenants import audit
 from tenants.scoping import tenant_scope
 
 ASKED_ALREADY = "asked_already"
+_COMING = (EntryState.FETCHED, EntryState.WAITING, EntryState.READY, EntryState.IN_FLIGHT, EntryState.UNCONFIRMED)
 NOT_STORED = ("refused", "not_applied", "absent", "never_sent")  # what a run only tried: another run posted it
 
 
@@ -123,14 +125,21 @@ def undo_preview(*, tenant_id: int, flow_id: int, selection: Selection, named: C
     with tenant_scope(tenant_id):
         flow = Flow.objects.select_related("destination__grant").get(pk=flow_id)
         entries = _with_units(flow, list(_selected(flow, selection)))
-        asked = _asked_already(entries)
+        asked, moving = _asked_already(entries), _on_the_way(flow, entries)
     if not entries:
         raise NothingThere("There is no document of Millrace's in Xero that this names.")
     destination = _opened(flow)
     lock_date = destination.organisation().lock_date
     found = read_afresh(destination, flow, [_wanted(entry) for entry in entries])
     items = [
-        _item(entry, found.get(entry.destination_id or ""), lock_date, asked.get(entry.pk, "")) for entry in entries
+        _item(
+            entry,
+            found.get(entry.destination_id or ""),
+            lock_date,
+            asked_by=asked.get(entry.pk, ""),
+            moving=entry.unit in moving,
+        )
+        for entry in entries
     ]
     items = _whole_units([_named(_with_lines(destination, item), named) for item in items])
     with tenant_scope(tenant_id):
@@ -167,6 +176,13 @@ def _asked_already(entries: Sequence[Entry]) -> dict[int, str]:
     return dict(found.values_list("entry_id", "asked_by"))
 
 
+def _on_the_way(flow: Flow, entries: Sequence[Entry]) -> frozenset[str]:
+    """The units of which another document may still arrive in the books: it would stand there alone."""
+    units = {entry.unit for entry in entries if pairs.is_whole(entry.unit, entry.movement)}
+    coming = Entry.objects.filter(flow=flow, unit__in=units, destination_id=None, state__in=_COMING)
+    return frozenset(coming.values_list("unit", flat=True)) if units else frozenset()
+
+
 def _opened(flow: Flow) -> Destination:
     if flow.destination is None or not flow.destination.is_usable:
         raise NotConnected("Xero is not connected. Connect it on the Connections page.")
@@ -177,7 +193,7 @@ def _wanted(entry: Entry) -> Wanted:
     return Wanted(kind=DocumentKind(entry.destination_type), document_id=entry.destination_id or "")
 
 
-def _item(entry: Entry, found: MirrorDocument | None, lock_date: date | None, asked_by: str) -> Item:
+def _item(entry: Entry, found: MirrorDocument | None, lock_date: date | None, *, asked_by: str, moving: bool) -> Item:
     posted = documents.from_json(dict(entry.document or {}))
     problem = amending.obstacle(
         posted,
@@ -190,6 +206,9 @@ def _item(entry: Entry, found: MirrorDocument | None, lock_date: date | None, as
         message = (
             f"{asked_by} has already asked for this." if asked_by else "It is still on its way. Try again in a minute."
         )
+        problem = Finding(code=ASKED_ALREADY, message=message)
+    elif moving:
+        message = "The other document that belongs to it is still on its way to Xero. Try again once it is there."
         problem = Finding(code=ASKED_ALREADY, message=message)
     return Item(entry=entry, posted=posted, found=found, problem=problem)
 
