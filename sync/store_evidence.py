@@ -22,6 +22,17 @@ def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
     return [(row["destination_type"], row["due"], row["needs"]) for row in found]
 
 
+def decide_anew_what_waited(*, flow_id: int, longest: timedelta) -> int:
+    """Have what is ready and due looked at once more, where an attempt failed or it waited for so long."""
+    return store.run_sql(
+        """UPDATE record SET state = 'fetched' WHERE id IN (
+               SELECT record_id FROM entry
+                WHERE flow_id = %s AND state = 'ready' AND NOT held_back AND not_before <= clock_timestamp()
+                  AND (attempts > 0 OR changed_at < clock_timestamp() - %s))""",
+        [flow_id, longest],
+    )
+
+
 def any_to_confirm(*, flow_id: int, waiting: timedelta = timedelta()) -> bool:
     """Is there an entry with an id whose document should be read back now, and that has been `waiting` for it so long?"""
     return bool(

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from connectors.models import Connection, Grant
-from sync import services, store
+from sync import services, store, undoing
 from sync.models import Incident, PushAttempt, PushIntent
 from sync.pipeline.result import NotConnected
 from sync.pipeline.run import LeaseHeld
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_linking import people, typed
+from tests.pipeline.test_undo import carry_out
 
 MARCH = date(2026, 3, 2)
 PUT = {"path": "BankTransactions", "methods": {"PUT"}}
@@ -232,3 +234,56 @@ def test_a_call_that_is_held_back_does_not_end_the_pause_that_holds_it(world: Wo
     assert held_until is not None
     assert held_until > datetime.now(UTC) + timedelta(seconds=30)
     assert world.books.bank_transactions() == []
+
+
+def test_what_waited_for_a_limit_is_not_posted_beside_what_somebody_typed_meanwhile(world: World) -> None:
+    """Xero's limit of the day is used up; the bookkeeper types the payment by hand; in the night there are calls again."""
+    world.sandbox.xero.faults.rate_limit("day", retry_after=1, **PUT)
+    world.amnis.payout(amount="41.15", to="Beispiel AG", executed_on=MARCH)
+    world.sync()
+    assert world.states() == ["ready"]
+    typed(world, "SPEND", "41.15", day="2026-03-02")
+
+    time.sleep(1)
+    with tenant_scope(world.tenant.pk):
+        store.run_sql("UPDATE entry SET changed_at = changed_at - interval '3 hours', not_before = clock_timestamp()")
+    world.settle()
+
+    assert (world.codes(), world.books.balance("090")) == (["already_in_xero"], Decimal("-41.15"))
+
+
+def half_a_deal(world: World) -> str:
+    """EUR for USD: the first document stands, and of the second one nobody knows whether it arrived."""
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), value_on=MARCH, dealt_on=MARCH)
+    world.sandbox.xero.faults.offline(path="BankTransactions", methods={"PUT"}, after=1, times=None)
+    world.sync()
+    [first] = world.books.bank_transactions()
+    assert sorted(world.states()) == ["confirmed", "unconfirmed"]
+    world.sandbox.xero.faults.clear()
+    return str(first["BankTransactionID"])
+
+
+def test_the_half_of_a_deal_whose_answer_was_lost_does_not_follow_one_that_somebody_deleted(world: World) -> None:
+    people(world).delete(half_a_deal(world))
+
+    world.settle()
+
+    assert (world.books.bank_transactions(), world.books.base_balance("850")) == ([], Decimal("0.00"))
+    assert sorted(world.codes()) == ["deleted_in_xero", "other_half_held"]
+
+
+def test_half_a_deal_is_not_undone_while_the_other_one_may_still_arrive_and_whole_afterwards(world: World) -> None:
+    half_a_deal(world)
+    [first] = [entry for entry in world.entries() if entry.destination_id]
+    act: dict[str, Any] = {
+        "tenant_id": world.tenant.pk, "flow_id": world.flow_id, "selection": undoing.Selection(entry=first.pk),
+    }  # fmt: skip
+    [item] = undoing.undo(**act, actor="bob@muster.example").preview.items
+    assert item.problem is not None
+    assert "still on its way to Xero" in item.problem.message
+
+    world.settle()
+    assert (len(world.books.bank_transactions()), world.books.base_balance("850")) == (2, Decimal("0.00"))
+    undoing.undo(**act, actor="bob@muster.example")
+    carry_out(world)
+    assert (world.books.bank_transactions(), world.books.base_balance("850")) == ([], Decimal("0.00"))
