@@ -196,7 +196,9 @@ def _partners(flow: Flow, record: Record) -> list[Record]:
 
 
 def _events(record: Record, entries: Sequence[Entry]) -> list[Event]:
-    return list(Event.objects.filter(Q(record=record) | Q(entry__in=entries)).order_by("id")[:200])
+    """An event of an entry names the record of that entry too, and is found by it."""
+    told = Event.objects.filter(record_id__in={record.pk, *(entry.record_id for entry in entries)})
+    return list(told.filter(Q(record=record) | Q(entry__in=entries)).order_by("id")[:200])
 
 
 def _names(flow: Flow) -> tuple[dict[str, str], dict[str, str]]:

@@ -58,7 +58,9 @@ class Entry(OwnedModel):
         Flow, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
     )
     organisation_id = models.CharField(max_length=100)
-    record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="entries", db_constraint=False)
+    record = models.ForeignKey(
+        Record, on_delete=models.PROTECT, related_name="entries", db_constraint=False, db_index=False
+    )
     other_record = models.ForeignKey(
         Record, on_delete=models.PROTECT, related_name="+", null=True, db_constraint=False, db_index=False
     )
@@ -121,17 +123,18 @@ class Entry(OwnedModel):
     )  # contact, reference, lines as first read back: what else stands there is a person's
     record_revision = models.PositiveIntegerField(default=1)
 
-    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False)
+    run = models.ForeignKey(
+        Run, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta(OwnedModel.Meta):
         db_table = "entry"
+        # An entry is written five times on its way, and each time into every index that holds it: no two that one can serve.
         indexes = [
             models.Index(fields=["flow", "not_before", "id"], name="entry_due", condition=models.Q(state="ready")),
-            models.Index(fields=["flow", "id"], name="entry_to_validate", condition=models.Q(state="fetched")),
-            models.Index(fields=["flow", "id"], name="entry_to_confirm", condition=models.Q(state="unconfirmed")),
             models.Index(fields=["flow", "unit"], name="entry_unit", condition=~models.Q(unit="")),
             models.Index(
                 fields=["flow", "state", "id"], include=["tenant"], name="entry_by_state"
@@ -146,15 +149,20 @@ class Entry(OwnedModel):
             models.Index(
                 fields=["other_record"], name="entry_other_record", condition=models.Q(other_record__isnull=False)
             ),
-            models.Index(fields=["depends_on"], name="entry_dependents", condition=models.Q(depends_on__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="entry_tenant_id"),
-            models.UniqueConstraint(fields=["flow", "record", "leg"], name="entry_once_per_leg"),
-            models.UniqueConstraint(fields=["organisation_id", "marker"], name="entry_marker"),
-            models.UniqueConstraint(fields=["organisation_id", "destination_id"], name="entry_destination_id"),
             models.UniqueConstraint(
-                fields=["organisation_id", "other_destination_id"], name="entry_other_destination_id"
+                fields=["record", "leg", "flow"], name="entry_once_per_leg"
+            ),  # the record first: it is the index of that key too
+            models.UniqueConstraint(fields=["organisation_id", "marker"], name="entry_marker"),
+            *(
+                models.UniqueConstraint(
+                    fields=["organisation_id", name],
+                    name=f"entry_{name}",
+                    condition=models.Q(**{f"{name}__isnull": False}),
+                )
+                for name in ("destination_id", "other_destination_id")
             ),
             models.CheckConstraint(
                 condition=~models.Q(state__in=["ready", "in_flight"]) | models.Q(document__isnull=False),

@@ -32,10 +32,7 @@ class Event(OwnedModel):
 
     class Meta(OwnedModel.Meta):
         db_table = "event"
-        indexes = [
-            models.Index(fields=["entry", "id"], name="event_of_entry"),
-            models.Index(fields=["record", "id"], name="event_of_record"),
-        ]
+        indexes = [models.Index(fields=["record", "id"], name="event_of_record")]  # an entry's name its record too
 
     def __str__(self) -> str:
         return f"{self.step}: {self.from_state} -> {self.to_state}"

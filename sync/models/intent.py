@@ -26,8 +26,12 @@ class PushIntent(OwnedModel):
         REJECTED = "rejected"
         ABSENT = "absent"
 
-    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="intents", db_constraint=False)
-    run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False)
+    flow = models.ForeignKey(
+        Flow, on_delete=models.PROTECT, related_name="intents", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(
+        Run, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     organisation_id = models.CharField(max_length=100)
     endpoint = models.CharField(max_length=30)
     method = models.CharField(max_length=6)
@@ -110,8 +114,14 @@ class PushIntentItem(OwnedModel):
         ]
         constraints = [
             models.UniqueConstraint(fields=["entry"], name="item_entry_one_open", condition=models.Q(open=True)),
-            models.UniqueConstraint(fields=["contact"], name="item_contact_one_open", condition=models.Q(open=True)),
-            models.UniqueConstraint(fields=["option"], name="item_option_one_open", condition=models.Q(open=True)),
+            *(
+                models.UniqueConstraint(
+                    fields=[name],
+                    name=f"item_{name}_one_open",
+                    condition=models.Q(open=True, **{f"{name}__isnull": False}),
+                )
+                for name in ("contact", "option")
+            ),
             models.UniqueConstraint(fields=["intent", "position"], name="item_position"),
             models.CheckConstraint(
                 condition=models.Q(entry__isnull=False, contact__isnull=True, option__isnull=True)

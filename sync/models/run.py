@@ -45,7 +45,7 @@ class Run(TenantModel):
 class DailyStat(TenantModel):
     """Roll-up that the database keeps in the commit that confirms: movements per booking day and currency."""
 
-    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="stats")
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="stats", db_index=False)
     day = models.DateField()
     measure = models.CharField(max_length=20)  # confirmed
     currency = models.CharField(max_length=3)
