@@ -107,6 +107,18 @@ def append_only(table: str) -> RunSQL:
     )
 
 
+def kept(table: str) -> RunSQL:
+    """No DELETE: a row that others tell of stays, as `append_only` means it."""
+    name = _quoted(table)
+    return RunSQL(
+        [
+            f"REVOKE DELETE ON {name} FROM {app_role()}",
+            f"CREATE TRIGGER kept BEFORE DELETE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+        ],
+        [f"DROP TRIGGER kept ON {name}", f"GRANT DELETE ON {name} TO {app_role()}"],
+    )
+
+
 def platform_table(table: str) -> RunSQL:
     """A table of the platform: the application role reads and writes every row, no tenant is asked for."""
     name = _quoted(table)

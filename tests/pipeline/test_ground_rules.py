@@ -12,6 +12,7 @@ from django.db import Error, IntegrityError, connection, transaction
 from sync import store
 from sync.models import DailyStat, Entry, Event, PushIntentItem
 from tenants.scoping import tenant_scope
+from tenants.services import tenant_create
 from tests.pipeline.conftest import World
 
 MARCH = date(2026, 3, 2)
@@ -100,8 +101,34 @@ def test_the_story_and_the_attempts_cannot_be_rewritten(world: World) -> None:
         "DELETE FROM event",
         "UPDATE push_attempt SET outcome = 'applied'",
         "DELETE FROM push_attempt",
+        "DELETE FROM entry",  # a story needs what it is about
+        "DELETE FROM record",
     ):
         assert refused(world, sql, []), sql
+
+
+def test_an_event_names_rows_of_its_tenant(world: World) -> None:
+    """It has no foreign keys (decision 39): the triggers write what exists, and whatever else inserts one is looked at."""
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    stranger = tenant_create(slug="stranger", name="Stranger AG", actor=PERSON)
+    told = """INSERT INTO event (tenant_id, flow_id, record_id, entry_id, step, from_state, to_state, actor, note)
+              VALUES (%s, %s, %s, %s, 'fetch', '', 'fetched', '', '{}')"""
+    [entry] = world.entries()
+    named = [entry.flow_id, entry.record_id, entry.pk]
+
+    for place in range(3):
+        wrong = [value + 1_000_000 if n == place else value for n, value in enumerate(named)]
+        assert "its tenant does not have" in refused(world, told, [world.tenant.pk, *wrong]), place
+    with (
+        pytest.raises(IntegrityError, match="its tenant does not have"),
+        tenant_scope(stranger.pk),
+        transaction.atomic(),
+    ):
+        store.run_sql(told, [stranger.pk, *named])
+    with tenant_scope(world.tenant.pk):
+        assert store.run_sql(told, [world.tenant.pk, *named]) == 1
+        assert store.run_sql(told, [world.tenant.pk, *named[:2], None]) == 1
 
 
 def test_every_move_leaves_its_event_and_the_roll_up_in_the_same_commit(world: World) -> None:

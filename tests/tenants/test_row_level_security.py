@@ -178,7 +178,10 @@ def test_every_key_between_tenants_rows_is_composite(db: None) -> None:
 
 
 def test_a_key_without_a_constraint_of_its_own_is_held_by_a_composite_one(db: None) -> None:
-    """`db_constraint=False` spares the second check of the same key; it must never be the only one."""
+    """`db_constraint=False` spares the second check of the same key; it must never be the only one.
+
+    An event is written from the rows that it names; a trigger looks at any other (decision 39).
+    """
     bare = {
         (model._meta.db_table, field.column)
         for model in apps.get_models()
@@ -194,6 +197,11 @@ def test_a_key_without_a_constraint_of_its_own_is_held_by_a_composite_one(db: No
             """
         )
         held = {(table, column) for table, column, key in cursor.fetchall() if "tenant_id" in key}
+        cursor.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'names_its_own' AND tgenabled = 'O'"
+        )
+        assert cursor.fetchall() == [("event",)]
+    held |= {("event", column) for column in ("tenant_id", "flow_id", "record_id", "entry_id")}
     assert len(bare) > 20
     assert bare <= held, bare - held
 
@@ -232,6 +240,7 @@ def test_the_helpers_can_be_taken_back(owner_role: Raw) -> None:
         rls.append_only("nest"),
         rls.dispatch_read("nest", columns=["id", "tenant_id"]),
         rls.composite_fk("nest", "parent_id", "nest"),
+        rls.kept("nest"),
         rls.platform_table("nest"),
     ]
     with owner_role.transaction(force_rollback=True):
