@@ -207,19 +207,35 @@ def test_the_rest_leaves_only_after_the_payment_was_read_back(apart: World) -> N
 
 
 def test_a_refused_payment_takes_its_rest_along_into_the_review(apart: World) -> None:
-    """Somebody voids the invoice after it was read, so Xero refuses the payment."""
+    """Somebody locks the period after the lock dates were read, so Xero refuses the payment."""
+    apart.amnis.pay_in(amount="1.00", payer="Muster AG", executed_on=MARCH)
+    apart.settle()
+    people = apart.sandbox.xero.people(ORGANISATION)
+    overpay(apart)
+    people.set_lock_dates(period=date(2026, 3, 31))
+    apart.settle()
+    assert sorted(apart.states()) == ["confirmed", "review", "review"]
+    assert apart.codes()[:1] == ["period_locked"]
+
+    people.set_lock_dates(period=None)
+    held = [entry.pk for entry in apart.entries() if entry.state == "review"]
+    services.entry_retry(tenant_id=apart.tenant.pk, entry_ids=held[:1], actor=BOB)
+    apart.settle()
+    assert (set(apart.states()), apart.books.balance("090")) == ({"confirmed"}, D("501.00"))
+
+
+def test_a_payment_with_a_rest_whose_invoice_is_gone_before_it_goes_is_asked_about_as_one(apart: World) -> None:
+    """Its answer was lost, and somebody voids the invoice until it is surely not in the books."""
     overpay(apart)
     apart.sandbox.xero.faults.lose_answer(after_commit=False, path="Payments", methods={"PUT"})
     apart.sync()
     people = apart.sandbox.xero.people(ORGANISATION)
     people.void(standing(apart, "RE-2026-7010")["InvoiceID"])
     apart.settle()
-    assert legs(apart) == {"main": "review", "rest": "review"}
+    assert legs(apart) == {"main": "review", "rest": "skipped"}
     assert apart.books.bank_transactions() == []
 
     [main, _] = apart.entries()
-    services.entry_accept(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
-    apart.settle()
     services.entry_accept(tenant_id=apart.tenant.pk, entry_ids=[main.pk], actor=BOB)
     apart.settle()
     assert [it["Total"] for it in apart.books.bank_transactions()] == [D("500.00")], "booked whole, and once"
