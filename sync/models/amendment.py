@@ -43,7 +43,7 @@ class Amendment(TenantModel):
 
     class Then(models.TextChoices):
         UNDONE = "undone"  # out of automation until a person posts again
-        AGAIN = "again"  # what was removed is posted anew as the source says it now
+        AGAIN = "again"  # what was removed is decided anew as the source says it now: nothing, while that withdraws it
         STANDS = "stands"
 
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="amendments", db_constraint=False)

@@ -387,7 +387,7 @@ def _amendment(ctx: Context, it: Difference) -> Amendment:
     if it.in_place:
         deed, then = Amendment.Deed.CHANGE, Amendment.Then.STANDS
     else:
-        deed, then = Amendment.Deed.VOID, Amendment.Then.UNDONE if it.wanted is None else Amendment.Then.AGAIN
+        deed, then = Amendment.Deed.VOID, Amendment.Then.AGAIN
     return Amendment(
         tenant_id=ctx.tenant_id,
         flow_id=ctx.flow_id,

@@ -108,7 +108,9 @@ def test_a_change_in_a_closed_period_or_of_a_reconciled_document_is_refused_in_w
     assert [D(str(document["Total"])) for document in world.books.bank_transactions()] == [D("41.15")]
 
 
-def test_a_movement_that_is_withdrawn_can_be_taken_out_of_the_books(world: World) -> None:
+def test_a_movement_that_is_withdrawn_can_be_taken_out_of_the_books_and_is_posted_once_it_takes_place(
+    world: World,
+) -> None:
     row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     world.amnis.change(row, executed=False)
@@ -117,8 +119,14 @@ def test_a_movement_that_is_withdrawn_can_be_taken_out_of_the_books(world: World
     proposals.proposal_apply(tenant_id=world.tenant.pk, entry_id=world.entries()[0].pk, actor=ALICE)
     carry_out(world)
 
-    assert world.books.bank_transactions() == []
-    assert world.states() == ["undone"]
+    assert (world.books.bank_transactions(), world.states()) == ([], ["skipped"])
+    assert balanced(world)
+
+    world.amnis.change(row, executed=True)
+    world.settle()
+
+    assert (len(world.books.bank_transactions()), world.books.balance("090")) == (1, D("100.00"))
+    assert balanced(world)
 
 
 def test_a_lost_answer_to_a_change_is_settled_by_reading(world: World) -> None:
