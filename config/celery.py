@@ -7,8 +7,9 @@ import os
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, task_prerun, worker_process_init
 from django.conf import settings
+from django.db import close_old_connections
 
 from config import heartbeat
 from config.broker import broker_settings
@@ -46,6 +47,7 @@ def _settings() -> dict[str, Any]:
 
 app = Celery("millrace", set_as_current=True)
 app.add_defaults(_settings)
+app.conf.CELERY_DB_REUSE_MAX = 1_000_000  # Celery would connect anew for every task; Django says how long one is kept
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 
@@ -54,6 +56,14 @@ app.steps["worker"].add(WorkerHeartbeat)
 def _not_without_the_worker(**_: Any) -> None:
     """A pool's child whose worker was killed must not finish its slice beside the new worker's."""
     die_with_parent()
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _keep_what_works(sender: Any, **_: Any) -> None:
+    """As for a web request: a connection that broke or is too old is closed, any other one serves the next task."""
+    if not sender.request.is_eager:  # that one runs within somebody else's work
+        close_old_connections()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
