@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from sync.domain.payments import PAYMENT_TYPES
 from sync.models.contact import ContactLink
 from sync.models.flow import Flow
 from sync.models.record import Record
@@ -136,6 +137,9 @@ class Entry(OwnedModel):
         indexes = [
             models.Index(fields=["flow", "not_before", "id"], name="entry_due", condition=models.Q(state="ready")),
             models.Index(fields=["flow", "unit"], name="entry_unit", condition=~models.Q(unit="")),
+            models.Index(
+                fields=["flow", "state"], name="entry_payments", condition=models.Q(destination_type__in=PAYMENT_TYPES)
+            ),  # what payments under way will pay, among all that is under way
             models.Index(
                 fields=["flow", "state", "id"], include=["tenant"], name="entry_by_state"
             ),  # the tenant, so that entries are counted without being read
