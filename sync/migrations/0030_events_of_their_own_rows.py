@@ -1,7 +1,7 @@
 """Events are written by the database from the rows that they are about: nothing is left to look up for each of them.
 
 What is inserted in any other way is still held to name rows of its tenant, all of it in one statement; and a row that has
-a story stays. See docs/decisions/0039.
+a story stays. See docs/decisions/0040.
 """
 
 from importlib import import_module
