@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 from django.test.utils import setup_databases
-from psycopg import sql
+from psycopg import pq, sql
+from psycopg._preparing import Prepare, PrepareManager
 
 from config.database import as_owner
 from config.supervisor.postgres import SUPERUSER
@@ -24,6 +25,7 @@ from tests.embedded import BASE, MADE, PASSWORDS, STARTED
 
 _flush_as_app = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 _highest: dict[str, int] = {}  # of the rows that migrating made, by table
+_should_discard = PrepareManager._should_discard
 
 
 def _empty(case: TransactionTestCase) -> None:
@@ -38,6 +40,14 @@ def _empty(case: TransactionTestCase) -> None:
         for name in _filled(superuser):
             rest = sql.SQL(" WHERE id > {}").format(_highest[name]) if name in _highest else sql.SQL("")
             superuser.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) + rest)
+
+
+def _keep_plans(manager: PrepareManager, prep: Prepare, results: Sequence[pq.abc.PGresult]) -> bool:
+    """Prepared statements outlive the rollback that ends each test, as they outlive a day in a worker.
+
+    psycopg forgets them then, because tables might have come and gone. Without this, every test plans every statement.
+    """
+    return _should_discard(manager, prep, [each for each in results if each.command_status != b"ROLLBACK"])
 
 
 def _note_migrated() -> None:
@@ -74,7 +84,10 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         _copy_base(f"test_millrace_{suffix or 'only'}")
         _note_migrated()
     TransactionTestCase._fixture_teardown = _empty  # type: ignore[attr-defined]
+    PrepareManager._should_discard = _keep_plans  # type: ignore[assignment, method-assign]
+    PrepareManager.prepared_max = 1000  # each savepoint of a test is a statement of its own, and not to crowd out the others
     yield
+    PrepareManager._should_discard = _should_discard  # type: ignore[method-assign]
     TransactionTestCase._fixture_teardown = _flush_as_app  # type: ignore[attr-defined]
 
 
