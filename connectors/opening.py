@@ -23,7 +23,6 @@ from connectors.models import Call, Connection
 from connectors.registry import spec
 from connectors.throttle import Budget, Limits, connect
 from tenants import audit
-from tenants.models import Tenant
 from tenants.scoping import current_tenant_id, tenant_scope
 
 PATIENT_SECONDS = 75.0  # a minute's budget is whole again after a minute
@@ -169,7 +168,7 @@ def _open(connection: Connection, *, background: bool, patient: bool) -> object:
         connection,
         grant_id=connection.grant_id,
         recorder=recorder,
-        timezone=_timezone(connection.tenant_id),
+        timezone=_timezone(connection),
         limits=providers.limits(connection.kind),
     )
     patience = PATIENT_SECONDS if patient else wired.patience_seconds
@@ -178,9 +177,11 @@ def _open(connection: Connection, *, background: bool, patient: bool) -> object:
     return adapter
 
 
-def _timezone(tenant_id: int) -> str:
-    with tenant_scope(tenant_id):
-        return Tenant.objects.get(pk=tenant_id).timezone
+def _timezone(connection: Connection) -> str:
+    if Connection.tenant.is_cached(connection):
+        return connection.tenant.timezone
+    with tenant_scope(connection.tenant_id):
+        return connection.tenant.timezone
 
 
 def _remember_pause(connection: Connection, until: datetime) -> None:

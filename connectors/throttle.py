@@ -190,7 +190,7 @@ class Budget:
         except redis.RedisError as error:
             logger.warning("the rate budgets are out of reach: %s", type(error).__name__)
             return _offline.acquire()
-        if not wait:
+        if not wait and self._limits.concurrent:
             self._leases.append(lease)
         return wait / 1000
 

@@ -29,7 +29,6 @@ from sync.pipeline.reconcile import reconcile
 from sync.pipeline.result import NotConnected, Result
 from sync.pipeline.transform import transform
 from sync.pipeline.validate import validate
-from tenants.models import Tenant
 from tenants.scoping import tenant_scope
 
 Step = tuple[str, str, Callable[[Context], Progress]]  # where its time is counted, what it takes up, what it does
@@ -93,8 +92,7 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
             raise LeaseHeld
         epoch, opened_at = lease
         opened_tick = time.monotonic()
-        flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
-        tenant = Tenant.objects.get()
+        flow = Flow.objects.select_related("tenant", "source__grant", "destination__grant").get(pk=flow_id)
         if flow.unclean:  # we hold the lease, so whoever was running is gone
             running = Run.objects.filter(flow=flow, state=Run.State.RUNNING)
             running.update(state=Run.State.ABANDONED, ended_at=opened_at, error="Its process died; this run went on.")
@@ -102,7 +100,7 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
         source, destination = _adapters(flow)
         _fresh_reference(flow, opened_at)
         with tenant_scope(tenant_id):
-            books = load_books(flow, tenant)
+            books = load_books(flow, flow.tenant)
     except ConnectorError as error:
         log.failed_to_open(flow, epoch, error)
         raise NotConnected(error.message) from error
@@ -111,7 +109,7 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
         raise
     return Context(
         flow=flow,
-        tenant=tenant,
+        tenant=flow.tenant,
         epoch=epoch,
         trigger=trigger,
         actor=actor,
@@ -139,6 +137,7 @@ def _adapters(flow: Flow) -> tuple[Source, Destination]:
     for connection, side in ((flow.source, "Amnis"), (flow.destination, "Xero")):
         if connection is None or not connection.is_usable:
             raise NotConnected(f"{side} is not connected. Connect it on the Connections page.")
+        connection.tenant = flow.tenant  # read with the flow, so nobody asks for it again
     assert flow.source is not None
     assert flow.destination is not None
     return connector_services.open_source(flow.source), connector_services.open_destination(flow.destination)
