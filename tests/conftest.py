@@ -9,10 +9,10 @@ from hypothesis import settings
 from pytest_django.plugin import blocking_manager_key
 
 from config import celery
-from tests.database import django_db_setup, process_environ, valkey
+from tests.database import django_db_setup, fresh_plans, process_environ, valkey
 from tests.kept import let_go_before
 
-__all__ = ["celery", "django_db_setup", "process_environ", "valkey"]
+__all__ = ["celery", "django_db_setup", "fresh_plans", "process_environ", "valkey"]
 
 # These run longest. They begin first, so that no worker is left alone with one of them at the end.
 LONG = (

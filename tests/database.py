@@ -85,7 +85,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         _note_migrated()
     TransactionTestCase._fixture_teardown = _empty  # type: ignore[attr-defined]
     PrepareManager._should_discard = _keep_plans  # type: ignore[assignment, method-assign]
-    PrepareManager.prepared_max = 1000  # each savepoint of a test is a statement of its own, and not to crowd out the others
+    PrepareManager.prepared_max = 1000  # beside the savepoints, of which each has a name of its own
     yield
     PrepareManager._should_discard = _should_discard  # type: ignore[method-assign]
     TransactionTestCase._fixture_teardown = _flush_as_app  # type: ignore[attr-defined]
@@ -110,6 +110,13 @@ def _copy_base(name: str) -> None:
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE {BASE}")
     connection.settings_dict["NAME"] = name
     connection.settings_dict["TEST"]["NAME"] = name
+
+
+@pytest.fixture
+def fresh_plans(db: None) -> None:
+    """For a test with a thousand rows and more: plans that were made over the few rows of others do not suit it."""
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
 
 
 @pytest.fixture

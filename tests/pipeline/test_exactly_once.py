@@ -232,6 +232,7 @@ def test_every_send_leaves_an_attempt_and_no_body_is_ever_rebuilt(world: World) 
     assert attempts == ["applied", "unknown"]  # the contacts, then the call whose answer was lost
 
 
+@pytest.mark.usefixtures("fresh_plans")
 def test_a_long_first_sync_confirms_what_it_posted_before_the_source_is_at_its_end(world: World, settings: Any) -> None:
     """Else a year's back-fill would stand unconfirmed for hours, and every slice would leave it so."""
     settings.ENV = replace(settings.ENV, read_back_seconds=0.0)
@@ -245,6 +246,7 @@ def test_a_long_first_sync_confirms_what_it_posted_before_the_source_is_at_its_e
     assert confirmed < fetched
 
 
+@pytest.mark.usefixtures("fresh_plans")
 def test_what_stands_unconfirmed_has_the_calls_before_what_is_still_to_be_posted(
     world: World, settings: Any, valkey: Any
 ) -> None:
