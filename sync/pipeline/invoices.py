@@ -49,15 +49,16 @@ def read_open_items(ctx: Context) -> None:
     if ctx.items_fresh or ctx.books.policy("match_invoices") == "off" or not _anything_may_pay(ctx):
         return
     watermark = ctx.flow.mirror_watermarks.get(WATERMARK)
-    for page in pages(ctx):
+    for page in filter(None, pages(ctx)):
         with ctx.commit():
             keep(ctx, page)
         stamps = [item.updated_at.isoformat() for item in page if item.updated_at]
         watermark = max([*stamps, *([watermark] if watermark else [])], default=None)
     read = {WATERMARK: watermark, PAID_FROM: _first_day(ctx).isoformat()}
-    known = {name: at for name, at in read.items() if at}
-    with ctx.commit():
-        ctx.store_flow(mirror_watermarks={**ctx.flow.mirror_watermarks, **known})
+    known = ctx.flow.mirror_watermarks | {name: at for name, at in read.items() if at}
+    if known != ctx.flow.mirror_watermarks:
+        with ctx.commit():
+            ctx.store_flow(mirror_watermarks=known)
     ctx.items_fresh = True
 
 
