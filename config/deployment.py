@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path("secrets")
-YOURS = ("email_url", "ops_slack_webhook", "amnis_client_secret", "xero_client_secret")
+YOURS = ("email_url", "ops_slack_webhook", "amnis_client_secret", "xero_client_secret", "xero_webhook_key")
 # The containers' own users read the files, so the folder is what keeps other people of the machine out.
 FILE_MODE = 0o444
 FOLDER_MODE = 0o700

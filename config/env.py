@@ -26,6 +26,7 @@ SECRETS = frozenset(
         "OPS_SLACK_WEBHOOK",
         "AMNIS_CLIENT_SECRET",
         "XERO_CLIENT_SECRET",
+        "XERO_WEBHOOK_KEY",
         "AMAZON_LWA_CLIENT_SECRET",
     }
 )
@@ -62,6 +63,7 @@ class Env:
 
     xero_client_id: str
     xero_client_secret: str
+    xero_webhook_key: str
     xero_login_url: str
     xero_identity_url: str
     xero_api_url: str
@@ -125,6 +127,7 @@ def load(environ: Mapping[str, str]) -> Env:
         amnis_limit_minute=read.whole("AMNIS_LIMIT_MINUTE", 330, low=15),
         xero_client_id=read.text("XERO_CLIENT_ID"),
         xero_client_secret=read.text("XERO_CLIENT_SECRET"),
+        xero_webhook_key=read.text("XERO_WEBHOOK_KEY"),
         xero_login_url=read.base_url("XERO_LOGIN_URL", "https://login.xero.com"),
         xero_identity_url=read.base_url("XERO_IDENTITY_URL", "https://identity.xero.com"),
         xero_api_url=read.base_url("XERO_API_URL", "https://api.xero.com"),

@@ -29,6 +29,7 @@ from dashboard.views import (
     team,
     transactions,
     undoing,
+    webhooks,
 )
 
 app_name = "dashboard"
@@ -124,5 +125,6 @@ company: list[URLPattern] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("oauth/<slug:kind>/callback", oauth.callback, name="oauth-callback"),
+    path("webhooks/xero", webhooks.xero, name="webhooks-xero"),
     path("t/<str:public_id>/", include(company)),
 ]

@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not sandbox.store.setting("seeded", ""):
         seed(sandbox)
         sandbox.store.set_setting("seeded", sandbox.clock.now().isoformat())
+    if url := os.environ.get("SANDBOX_XERO_WEBHOOK_URL"):
+        sandbox.xero.webhooks.subscribe(url, os.environ.get("SANDBOX_XERO_WEBHOOK_KEY", ""))
     servers = _serve(sandbox, options)
+    threading.Thread(target=sandbox.xero.webhooks.run, args=(stop,), daemon=True).start()
     sys.stdout.write(" ".join(f"{name}=http://127.0.0.1:{server.port}" for name, server in servers.items()) + "\n")
     sys.stdout.flush()
     stop.wait()

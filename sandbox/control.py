@@ -45,6 +45,7 @@ ACTS: dict[str, Act] = {
     "xero/disconnect": xero_acts.disconnect,
     "xero/tokens": xero_acts.issue_tokens,
     "xero/switches": xero_acts.turn_switches,
+    "xero/webhook": xero_acts.set_webhook,
     "clock": world_acts.move_clock,
     "faults/add": world_acts.plan_fault,
     "faults/remove": world_acts.remove_fault,

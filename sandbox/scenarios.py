@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # who is connected survives a reset, so that a visitor need not consent again
 _KEPT_TABLES = ("amnis_token",)
-_KEPT_SETTINGS = ("xero.key", "amnis.jwt_key", "seeded", "control.token")
+_KEPT_SETTINGS = ("xero.key", "amnis.jwt_key", "seeded", "control.token", "xero.webhook")
 _KEPT_KINDS = ("xero.user", "xero.code", "xero.grant", "xero.refresh", "xero.connection")
 
 

@@ -78,10 +78,10 @@ def keep_lease(flow_id: int, *, epoch: int, seconds: float) -> bool:
 
 
 def end_lease(flow_id: int, *, epoch: int, wait: timedelta, was_due: datetime | None = None) -> None:
-    """Due again after `wait`; at once where somebody has asked for it meanwhile. `was_due`: as read when the lease began."""
+    """Due again after `wait`, or when somebody has asked for it meanwhile. `was_due`: as read when the lease began."""
     run_sql(
         """UPDATE flow SET lease_until = NULL, unclean = 0,
-                  next_at = CASE WHEN next_at <> %(was)s AND next_at <= clock_timestamp() THEN next_at
+                  next_at = CASE WHEN next_at <> %(was)s THEN least(next_at, clock_timestamp() + %(wait)s)
                                  ELSE clock_timestamp() + %(wait)s END
             WHERE id = %(flow)s AND epoch = %(epoch)s""",
         {"was": was_due, "wait": wait, "flow": flow_id, "epoch": epoch},

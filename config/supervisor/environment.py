@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from secrets import token_urlsafe
 
 from config.env import SECRETS, Env, EnvError, load
 from config.supervisor.failure import StartError
@@ -51,8 +52,9 @@ def with_secrets(environ: Mapping[str, str], home: Home, secrets: Secrets) -> di
     return {**environ, **missing, **fixed}
 
 
-def sandbox_variables(urls: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+def sandbox_variables(urls: Mapping[str, str], secrets: Secrets, *, public_url: str) -> dict[str, str]:
     """The variables that lead the product to the sandbox, and the sandbox to the secrets it accepts."""
+    webhook_key = token_urlsafe(32)  # both sides learn it from here, so that each start may have its own
     return {
         "AMNIS_BASE_URL": urls["amnis"],
         "AMNIS_AUTHORIZE_URL": f"{urls['amnis']}/oauth/authorize",
@@ -63,9 +65,12 @@ def sandbox_variables(urls: Mapping[str, str], secrets: Secrets) -> dict[str, st
         "XERO_API_URL": urls["xero"],
         "XERO_CLIENT_ID": SANDBOX_XERO_CLIENT,
         "XERO_CLIENT_SECRET": secrets.xero_client_secret,
+        "XERO_WEBHOOK_KEY": webhook_key,
         "SANDBOX_AMNIS_APP": SANDBOX_AMNIS_APP,
         "SANDBOX_AMNIS_SECRET": secrets.amnis_client_secret,
         "SANDBOX_XERO_CLIENT_SECRET": secrets.xero_client_secret,
+        "SANDBOX_XERO_WEBHOOK_URL": f"{public_url}/webhooks/xero",
+        "SANDBOX_XERO_WEBHOOK_KEY": webhook_key,
         "SANDBOX_CONTROL_URL": urls["control"],
     }
 

@@ -74,7 +74,7 @@ class Servers:
         servers = cls(home, with_secrets(environ, home, secrets))
         try:
             if env.sandbox:
-                servers._start_sandbox(secrets)
+                servers._start_sandbox(secrets, env.public_url)
             else:
                 home.drop_note("sandbox.json")
             if not has(environ, "REDIS_URL"):
@@ -89,10 +89,10 @@ class Servers:
     def stop(self) -> None:
         self._stops.close()
 
-    def _start_sandbox(self, secrets: Secrets) -> None:
+    def _start_sandbox(self, secrets: Secrets, public_url: str) -> None:
         ports = _sandbox_ports(self.home)
         sandbox = Sandbox(home=self.home, ports=ports, environ=self.environ)
-        self._lead(sandbox_variables(sandbox.urls, secrets))
+        self._lead(sandbox_variables(sandbox.urls, secrets, public_url=public_url))
         self.sandbox = sandbox
         self._stops.callback(sandbox.stop)
         sandbox.start()

@@ -43,10 +43,14 @@ class Connection(TenantModel):
     checked_at = models.DateTimeField(null=True)
     reference_at = models.DateTimeField(null=True)  # the reference rows were last read
     paused_until = models.DateTimeField(null=True)  # the vendor's Retry-After, kept across restarts
+    told_until = models.DateTimeField(null=True)  # the newest change that the vendor told of by itself
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "connection"
+        indexes = [
+            models.Index(fields=["external_id"], name="connection_by_company", condition=models.Q(kind="xero")),
+        ]
         constraints = [
             tenant_unique("connection_tenant_id"),
             models.CheckConstraint(

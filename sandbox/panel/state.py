@@ -27,6 +27,7 @@ def overview(sandbox: "Sandbox") -> Shown:
         },
         "xero": {
             "switches": asdict(sandbox.xero.switches),
+            "webhooks": {"active": sandbox.xero.webhooks.is_active, "waiting": sandbox.xero.webhooks.waiting},
             "calls": dict(sandbox.xero.calls()),
             "organisations": {body["OrganisationID"]: organisation(sandbox, body) for body in organisations(sandbox)},
         },

@@ -135,3 +135,9 @@ def turn_switches(sandbox: "Sandbox", fields: Fields) -> str:
         raise Mistake(f"unknown switch {sorted(unknown)[0]!r}")
     sandbox.xero.switches = replace(sandbox.xero.switches, **changes)
     return "Xero: switches are set."
+
+
+def set_webhook(sandbox: "Sandbox", fields: Fields) -> str:
+    """{url, key}: where changes of contacts and invoices are told, and what signs them; without an address nobody is told."""
+    sandbox.xero.webhooks.subscribe(fields.text("url", ""), fields.text("key", ""))
+    return "Webhooks go there from now on." if fields.given("url") else "No webhooks go out any more."

@@ -8,6 +8,7 @@ from sandbox.panel import html, state
 from sandbox.panel.html import Frame
 from sandbox.web import Markup
 from sandbox.xero.books import BANK_TRANSACTION
+from sandbox.xero.events import subscription
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
@@ -28,6 +29,7 @@ def body(sandbox: "Sandbox", frame: Frame, org: str) -> Markup:
             html.columns(
                 html.section("Lock dates", _locks(frame, org, organisation)),
                 html.section("Connection", _connection(frame, org)),
+                html.section("Webhooks", _webhooks(sandbox, frame)),
                 html.section("Calls", _calls(sandbox, org)),
             ),
         ]
@@ -118,6 +120,17 @@ def _day(value: object) -> str:
 def _connection(frame: Frame, org: str) -> Markup:
     text = Markup("<p>A person removes the connected apps in Xero; their tokens still refresh, calls get 403.</p>")
     return text + html.form(frame, "xero/disconnect", html.button("Disconnect", style="grave"), kept={"org": org})
+
+
+def _webhooks(sandbox: "Sandbox", frame: Frame) -> Markup:
+    found, hooks = subscription(sandbox.store), sandbox.xero.webhooks
+    condition = (
+        "nobody listens" if found is None else "active" if hooks.is_active else "waits for the intent to receive"
+    )
+    text = Markup("<p>Changes of contacts and invoices: {}, {} not heard yet.</p>").format(condition, hooks.waiting)
+    entries = html.entry("Address", "url", value=found.url if found else "", hint="http://localhost:8000/webhooks/xero")
+    entries += html.entry("Key", "key", kind="password")
+    return text + html.form(frame, "xero/webhook", entries + html.button("Set"), style="grid")
 
 
 def _switches(sandbox: "Sandbox", frame: Frame) -> Markup:

@@ -32,6 +32,7 @@ from sandbox.xero.routes import API, api_routes
 from sandbox.xero.scopes import is_granted
 from sandbox.xero.seed import seed
 from sandbox.xero.switches import Switches
+from sandbox.xero.webhooks import Webhooks
 from sandbox.xero.wire import new_id, to_xml
 
 CLIENT_ID = "sandbox-xero"
@@ -59,7 +60,7 @@ class LoggedCall:
 
 
 class XeroSandbox:
-    """Xero over WSGI. Attributes for tests: faults, idempotency, limiter, switches, rates, grants, apps."""
+    """Xero over WSGI. Attributes for tests: faults, idempotency, limiter, switches, rates, webhooks, grants, apps."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -69,6 +70,7 @@ class XeroSandbox:
         self.idempotency = IdempotencyCache(core.clock)
         self.switches = Switches()
         self.rates = DayRates(core.store)
+        self.webhooks = Webhooks(core.store, core.clock)
         self.grants = Grants(core.store, core.clock)
         secret = os.environ.get(SECRET_VARIABLE) or USUAL_SECRET
         self.apps = {CLIENT_ID: App(client_id=CLIENT_ID, secret=secret, name="Millrace")}

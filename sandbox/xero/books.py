@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.clock import Clock
 from sandbox.store import Json, Row, Store
+from sandbox.xero import events
 from sandbox.xero.rates import DayRates
 from sandbox.xero.wire import ms_time, read_date
 
@@ -120,19 +121,24 @@ class Books:
     def save_contact(self, contact: Json) -> None:
         now = self.clock.milliseconds()
         contact["UpdatedDateUTC"] = ms_time(now)
-        self.store.put(
-            Row(
-                kind=CONTACT,
-                org=self.org,
-                id=contact["ContactID"],
-                body=contact,
-                updated=now,
-                name=fold(contact["Name"]),
-                status=contact["ContactStatus"],
-                account=contact.get("ContactNumber") or None,
-                type=contact.get("AccountNumber") or None,
-            )
+        row = Row(
+            kind=CONTACT,
+            org=self.org,
+            id=contact["ContactID"],
+            body=contact,
+            updated=now,
+            name=fold(contact["Name"]),
+            status=contact["ContactStatus"],
+            account=contact.get("ContactNumber") or None,
+            type=contact.get("AccountNumber") or None,
         )
+        with self.store.transaction():
+            self.note_event(CONTACT, "CONTACT", row.id, at=now)
+            self.store.put(row)
+
+    def note_event(self, kind: str, category: str, resource: str, *, at: int) -> None:
+        """For the webhooks, before the document is stored."""
+        events.note(self.store, org=self.org, kind=kind, category=category, resource=resource, at=at)
 
     def lock_message(self, day: date) -> str | None:
         """Why a document of that day must not be touched; None where the day is open."""

@@ -238,6 +238,7 @@ def _number(books: Books, element: Json, before: Json, messages: list[str]) -> s
 def keep_invoice(books: Books, body: Json) -> None:
     now = books.clock.milliseconds()
     body["UpdatedDateUTC"] = ms_time(now)
+    books.note_event(INVOICE, "INVOICE", body["InvoiceID"], at=now)
     books.store.put(
         Row(
             kind=INVOICE,

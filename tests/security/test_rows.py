@@ -30,7 +30,7 @@ PLATFORM_READS = {
     "tenant": {"id", "public_id", "slug", "status", "created_at"},
     "invitation": {"id", "tenant_id", "token_hash", "expires_at", "accepted_at"},
     "connection": {
-        "id", "tenant_id", "kind", "role", "grant_id", "status", "checked_at", "last_ok_at", "paused_until",
+        "id", "tenant_id", "kind", "role", "grant_id", "status", "checked_at", "last_ok_at", "paused_until", "external_id",
     },
     "flow": {
         "id", "tenant_id", "state", "frequency_minutes", "next_at", "lease_until", "held_until", "fetched_at",

@@ -49,6 +49,7 @@ ADDRESSES: dict[str, For] = {
     "invitation_accept": For.EVERYBODY,  # whoever has the link
     "invitation_open": For.EVERYBODY,
     "mfa_authenticate": For.EVERYBODY,  # between the password and the second factor
+    "dashboard:webhooks-xero": For.EVERYBODY,  # the signature decides: tests/security/pages/test_webhooks.py
     "metrics": For.EVERYBODY,  # of this machine: tests/config/test_web.py
     "admin:login": For.EVERYBODY,
     "account_security": For.ONESELF,
