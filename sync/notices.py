@@ -1,5 +1,5 @@
 """What a destination tells unasked: that something changed in a company's books. It is believed in nothing but that it is time
-to look, so no more of it is kept than the time of the newest change (docs/decisions/0040-a-mark-instead-of-an-inbox.md).
+to look, so no more of it is kept than the time of the newest change (docs/decisions/0041-a-mark-instead-of-an-inbox.md).
 """
 
 from __future__ import annotations
