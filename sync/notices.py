@@ -40,9 +40,8 @@ def _take(tenant_id: int, connection_id: int, newest: datetime) -> bool:
 
 def _soon() -> Case:
     """Now, or when the last look is a moment old. A slice under way may have read already what changed since: once more after
-    it. A flow that is due is hinted at by that."""
+    it. A flow that is due already stays so."""
     return Case(
         When(lease_until__gt=Now(), then=Now() + Value(GAP)),
-        When(next_at__lte=Now(), then=F("next_at")),
         default=Least("next_at", Greatest(Now(), F("fetched_at") + Value(GAP))),
     )

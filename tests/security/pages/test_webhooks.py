@@ -315,6 +315,7 @@ def rest(tenant: Tenant) -> None:
 OF_NO_USE: dict[str, Any] = {
     "an organisation that nobody connected": event("99999999-9458-4c7d-93cc-f02b81b0594f"),
     "an application": event(tenantType="APPLICATION", eventCategory="SUBSCRIPTION"),
+    "an application with a company's id": event(tenantType="APPLICATION"),
     "a subscription of a company": event(eventCategory="SUBSCRIPTION"),
     "a kind that nobody knows": event(eventCategory="PAYROLL"),
     "a kind that is no text": event(eventCategory=["INVOICE"]),
@@ -388,12 +389,14 @@ def test_a_body_above_one_megabyte_is_not_read(ours: Tenant) -> None:
     assert is_due(ours)
 
 
-def test_a_flow_that_is_paused_or_not_connected_stays_so(ours: Tenant) -> None:
-    for table, change in ((Flow, {"state": "paused"}), (Connection, {"status": "disconnected"})):
-        with tenant_scope(ours.pk):
-            table.objects.filter().update(**change)
-        knock(body(event(eventDateUtc=f"2026-06-2{table is Flow:d}T00:00:00")))
-        assert (flow_of(ours).next_at > timezone.now(), flow_of(ours).state) == (True, "paused")
+def test_a_paused_flow_and_a_lost_connection_are_left_alone(ours: Tenant, theirs: Tenant) -> None:
+    with tenant_scope(ours.pk):
+        Flow.objects.update(state="paused")
+    with tenant_scope(theirs.pk):
+        Connection.objects.filter(kind="xero").update(status="disconnected")
+    knock(body(event(), event(THEIRS)))
+    assert (is_due(ours), flow_of(ours).state) == (False, "paused")
+    assert (is_due(theirs), told_until(theirs)) == (False, None)
 
 
 # ------------------------------------------------------------------------------ a flood
