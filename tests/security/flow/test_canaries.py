@@ -6,6 +6,8 @@ company's own books: its pages and files show them, logs, alerts and the call lo
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -77,7 +79,10 @@ def secrets(world: World, owner: User, slack: FakeSlack, settings: Any) -> set[s
     """Planted: what must be seen nowhere. The numbers of accounts and cards are planted in the movements."""
     cache.clear()
     settings.ENV = replace(
-        settings.ENV, amnis_client_id="millrace", amnis_client_secret="canary-of-the-platform-at-amnis"
+        settings.ENV,
+        amnis_client_id="millrace",
+        amnis_client_secret="canary-of-the-platform-at-amnis",
+        xero_webhook_key="canary-of-the-webhooks-key",
     )
     with tenant_scope(world.tenant.pk):
         notifications.settings_save(actor="test", slack_webhook=slack.webhook, email=["cfo@muster.example"])
@@ -91,6 +96,7 @@ def secrets(world: World, owner: User, slack: FakeSlack, settings: Any) -> set[s
         *tokens_of(list(Grant.objects.all())),
         settings.ENV.xero_client_secret,
         settings.ENV.amnis_client_secret,
+        settings.ENV.xero_webhook_key,
         settings.SECRET_KEY,
         *settings.FIELD_ENCRYPTION_KEY,
         slack.webhook.rsplit("/", 1)[-1],
@@ -118,6 +124,11 @@ def go_wrong(world: World, settings: Any) -> None:
     for _ in range(12):
         with suppress(NotConnected, LeaseHeld):
             world.sync()
+    key = settings.ENV.xero_webhook_key
+    for body in (b"{}", f'{{"events": "{key}"}}'.encode()):
+        for signature in (hmac.digest(key.encode(), body, "sha256"), key.encode()):
+            signed = {"x-xero-signature": base64.b64encode(signature).decode()}
+            Client().post("/webhooks/xero", data=body, content_type="application/json", headers=signed)
     with tenant_scope(world.tenant.pk):
         incidents.open(
             tenant_id=world.tenant.pk, flow=None, cause="reconnect:xero", severity="critical", error_class="auth",
@@ -144,7 +155,8 @@ def test_a_pass_that_goes_wrong_shows_no_secret_to_anybody(
     seen |= {"slack": json.dumps(slack.posts), "mail": mails(), "log": log(), "database": dump(world.tenant)}
     with tenant_scope(world.tenant.pk):
         calls = list(Call.objects.all())
-    assert len(secrets) > 12
+    assert len(secrets) > 13
+    assert seen["log"].count("webhook_unreadable") == 2
     assert len(calls) > 10
     assert any(call.status == 400 and "You sent" in call.response_excerpt for call in calls), "the mirror was not seen"
     assert slack.posts
