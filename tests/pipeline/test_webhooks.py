@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -12,6 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
+from config.supervisor.environment import sandbox_variables
+from config.supervisor.home import Secrets
 from sandbox.xero.people import People
 from sandbox.xero.webhooks import Answer
 from sync import store
@@ -119,3 +123,25 @@ def test_a_hint_that_is_forged_brings_about_nothing(told: World) -> None:
     assert not told.sandbox.xero.webhooks.is_active
     assert not slice_if_due(told)
     assert told.books.payments() == []
+
+
+def test_over_the_wire_as_run_wires_it(committed_world: World, live_server: Any, settings: Any) -> None:
+    """Two real sockets, the sandbox's own thread, and the variables that `./run` gives to both sides."""
+    urls = dict.fromkeys(("amnis", "xero", "control"), "http://localhost:9")
+    wired = sandbox_variables(urls, Secrets.fresh(), public_url=live_server.url)
+    settings.ENV = replace(settings.ENV, xero_webhook_key=wired["XERO_WEBHOOK_KEY"])
+    rest(committed_world)
+    hooks, stop = committed_world.sandbox.xero.webhooks, threading.Event()
+    hooks.subscribe(wired["SANDBOX_XERO_WEBHOOK_URL"], wired["SANDBOX_XERO_WEBHOOK_KEY"])
+    teller = threading.Thread(target=hooks.run, args=(stop,), kwargs={"every": 0.02})
+    teller.start()
+    try:
+        people(committed_world).type_contact(Name="Kontakt")
+        until = time.monotonic() + 10
+        while committed_world.flow().next_at > store.now():
+            assert time.monotonic() < until, f"not heard: active {hooks.is_active}, {hooks.waiting} waiting"
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        teller.join()
+    assert (hooks.is_active, hooks.waiting) == (True, 0)

@@ -226,6 +226,20 @@ def test_lock_dates_switches_and_disconnecting(room: Room) -> None:
     assert room.form("xero/disconnect", "/xero")[0] == "1 connections removed in Xero."
 
 
+def test_where_webhooks_go(room: Room) -> None:
+    address, key = "http://localhost:8000/webhooks/xero", "invented-key"
+    assert room.form("xero/webhook", "/xero", url=address, key=key) == ("Webhooks go there from now on.", False)
+    shown = room.browser.get("/xero").text
+    assert address in shown
+    assert key not in shown
+    room.sandbox.xero.people(TRADING).type_contact(Name="Kontakt")
+    assert room.browser.get("/_sandbox/state").json()["xero"]["webhooks"] == {"active": False, "waiting": 1}
+    assert room.form("xero/webhook", "/xero", url="https://books.example/x", key=key)[1]
+    assert room.form("xero/webhook", "/xero", url=address)[1]  # nothing to sign with
+    assert room.result("xero/webhook") == "No webhooks go out any more."
+    assert room.sandbox.xero.webhooks.waiting == 0
+
+
 # time, faults, reset
 
 
