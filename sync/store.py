@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection
 
 from sync.domain.reasons import BEFORE_CUTOFF
+from sync.domain.retry import LOOK_AGAIN_AFTER
 
 JSONB = 3802  # Django leaves this type as text in a raw cursor
 _from_json = json.JSONDecoder(parse_float=Decimal).decode  # made once: `json.loads` makes one a call
@@ -330,23 +331,30 @@ _MOVE_CONTACTS = """
 # ----------------------------------------------------------------------- push
 
 
+CLAIMABLE = """
+    FROM entry LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id
+   WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND entry.not_before <= clock_timestamp()
+     AND NOT entry.held_back AND entry.destination_type = ANY(%(types)s)
+     AND (entry.contact_id IS NULL OR contact.state = 'linked')
+     AND NOT EXISTS (SELECT FROM tracking_link WHERE id = ANY(entry.option_ids) AND state <> 'linked')"""
+# An attempt failed since it was decided, or that was long ago: somebody may have booked it by hand meanwhile.
+WAITED = """(entry.changed_at < clock_timestamp() - %(since)s
+             OR (entry.attempts > 0 AND entry.note ->> 'step' IN ('push', 'reconcile')))"""
+
+
 def due_entries(*, flow_id: int, types: Sequence[str], limit: int) -> list[dict[str, Any]]:
-    """Ready and due entries whose contact and tracking options exist, locked for the claim.
+    """Ready and due entries that were decided just now, and whose contact and tracking options exist, locked for the claim.
 
     `destination_options`: the ids of options that did not exist when the entry was made, by category and folded name.
     """
     return rows(
-        """SELECT entry.id, entry.marker, entry.document, entry.attempts, entry.batch_limit, entry.booking_date,
+        f"""SELECT entry.id, entry.marker, entry.document, entry.attempts, entry.batch_limit, entry.booking_date,
                   entry.movement, contact.contact_id AS destination_contact,
                   (SELECT jsonb_object_agg(category_id || ':' || key, option_id) FROM tracking_link
                     WHERE id = ANY(entry.option_ids)) AS destination_options
-             FROM entry LEFT JOIN contact_link AS contact ON contact.id = entry.contact_id
-            WHERE entry.flow_id = %s AND entry.state = 'ready' AND entry.not_before <= clock_timestamp()
-              AND NOT entry.held_back AND entry.destination_type = ANY(%s)
-              AND (entry.contact_id IS NULL OR contact.state = 'linked')
-              AND NOT EXISTS (SELECT FROM tracking_link WHERE id = ANY(entry.option_ids) AND state <> 'linked')
-            ORDER BY entry.not_before, entry.id LIMIT %s FOR UPDATE OF entry SKIP LOCKED""",
-        [flow_id, list(types), limit],
+             {CLAIMABLE} AND NOT {WAITED}
+            ORDER BY entry.not_before, entry.id LIMIT %(limit)s FOR UPDATE OF entry SKIP LOCKED""",
+        {"flow": flow_id, "types": list(types), "since": LOOK_AGAIN_AFTER, "limit": limit},
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sync import store, store_returns
+from sync.domain.retry import LOOK_AGAIN_AFTER
 
 
 def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
@@ -22,15 +23,18 @@ def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
     return [(row["destination_type"], row["due"], row["needs"]) for row in found]
 
 
-def decide_anew_what_waited(*, flow_id: int, longest: timedelta) -> int:
-    """Have what is ready and due looked at once more, where an attempt failed or it waited for so long."""
-    return store.run_sql(
-        """UPDATE record SET state = 'fetched' WHERE id IN (
-               SELECT record_id FROM entry
-                WHERE flow_id = %s AND state = 'ready' AND NOT held_back AND not_before <= clock_timestamp()
-                  AND (attempts > 0 OR changed_at < clock_timestamp() - %s))""",
-        [flow_id, longest],
+def waited(*, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
+    """Records of what could be claimed, were it not that it waited: see `store.WAITED`. Who waits longest comes first."""
+    found = store.rows(
+        f"""SELECT entry.record_id {store.CLAIMABLE} AND {store.WAITED} ORDER BY entry.not_before, entry.id LIMIT %(limit)s""",
+        {"flow": flow_id, "types": list(types), "since": LOOK_AGAIN_AFTER, "limit": limit},
     )
+    return [row["record_id"] for row in found]
+
+
+def decide_anew(record_ids: Sequence[int]) -> None:
+    """Have these looked at once more."""
+    store.run_sql("UPDATE record SET state = 'fetched' WHERE id = ANY(%s) AND state = 'entered'", [list(record_ids)])
 
 
 def any_to_confirm(*, flow_id: int, waiting: timedelta = timedelta()) -> bool:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from connectors.contract.errors import ActionRequired, ConnectorError, OutcomeUnknown, RetryLater
 
 JITTER = 0.1
+LOOK_AGAIN_AFTER = timedelta(minutes=5)  # what is ready for longer is decided anew before it is sent
 ABSENCES = 2  # complete looks after the quarantine that found nothing
 
 

@@ -31,7 +31,7 @@ from sync import incidents, store, store_evidence, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import EntryState
-from sync.pipeline import awaited, contacts, findings, locks, mirror, tracking
+from sync.pipeline import awaited, contacts, drift, findings, locks, mirror, tracking
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
@@ -41,6 +41,8 @@ TYPES = {
     Endpoint.PAYMENTS: ("PAYMENT",),
     Endpoint.BATCH_PAYMENTS: ("BATCHPAYMENT",),
 }
+ALL_TYPES = tuple(kind for kinds in TYPES.values() for kind in kinds)
+LOOKED_AT_AGAIN = 600
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
 BATCHES = 5  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
 CAUTION_AFTER = 2
@@ -50,10 +52,22 @@ def push(ctx: Context) -> Progress:
     """Send what is due: first options and contacts that entries wait for, then documents. Nothing due: no call at all."""
     if not _may_push(ctx):
         return Progress.nothing()
+    _decide_anew_what_waited(ctx)
     options = _push_options(ctx) if ctx.needs_options else 0
     endpoints = (Endpoint.CONTACTS, *mirror.ENDPOINTS, *(mirror.PAYMENTS if ctx.pays else ()))
     moved = sum(_push_to(ctx, endpoint) for endpoint in endpoints if endpoint not in ctx.exhausted)
     return Progress(moved=moved + options, more=ctx.contacts_stale)
+
+
+def _decide_anew_what_waited(ctx: Context) -> None:
+    """What waited for a limit, an outage or an answer that got lost is not sent as it is: meanwhile somebody may have booked
+    it by hand, or taken the other half of its deal out. No more at once than the next round sends."""
+    with ctx.commit():
+        records = store_evidence.waited(flow_id=ctx.flow_id, types=ALL_TYPES, limit=LOOKED_AT_AGAIN)
+    if records:
+        drift.look(ctx)
+        with ctx.commit():
+            store_evidence.decide_anew(records)
 
 
 def _push_options(ctx: Context) -> int:

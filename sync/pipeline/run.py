@@ -16,9 +16,9 @@ import structlog
 from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
-from sync import store, store_evidence
+from sync import store
 from sync.models import Flow, Run
-from sync.pipeline import amend, confirm, contact_changes, drift, log, mirror
+from sync.pipeline import amend, confirm, contact_changes, drift, log
 from sync.pipeline.backfill import backfill
 from sync.pipeline.books import load_books
 from sync.pipeline.context import Context, LeaseLost, Progress, Timing
@@ -42,7 +42,6 @@ SETTLING: tuple[Step, ...] = (
 )
 SLICE_SECONDS = 20.0  # at most a sixth of the lease: the task's own time limits come long after it
 FETCHES = 2  # a thousand rows
-WAITED = timedelta(minutes=5)  # what is ready for longer is decided anew before it goes
 REFERENCE_FRESH = timedelta(hours=1)
 logger = structlog.get_logger(__name__)
 
@@ -162,7 +161,6 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
                 reconcile(ctx)
                 amend.take_over(ctx)
             ctx.left = None
-        _look_again(ctx)
         while ctx.may_continue():
             if ctx.has_left("sent") and confirm.is_overdue(ctx):
                 _each(ctx, SETTLING)  # a long first sync is confirmed as it goes, before it takes up the calls again
@@ -183,19 +181,6 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     except ConnectorError as error:
         return False, error
     return False, failure
-
-
-def _look_again(ctx: Context) -> None:
-    """What an earlier slice made ready and could not send, for a limit, an outage or an answer that got lost, is decided anew:
-    meanwhile somebody may have booked it by hand, or taken the other half of its deal out."""
-    if ctx.is_held or not ctx.has_left("ready"):
-        return
-    with ctx.commit():
-        waited = store_evidence.decide_anew_what_waited(flow_id=ctx.flow_id, longest=WAITED)
-    if waited:
-        ctx.left = None
-        mirror.read_changes(ctx)
-        drift.look(ctx)
 
 
 def _fetch_some(ctx: Context) -> ConnectorError | None:

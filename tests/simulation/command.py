@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings_test")
@@ -48,10 +49,12 @@ def played(seed: int) -> Played:
 def until_one_goes_wrong(seeds: range) -> list[Played]:
     """Each seed is a world of its own, so each core plays its share; told in the order of the seeds."""
     found: list[Played] = []
-    with multiprocessing.get_context("fork").Pool() as pool:  # forked: with the changes of a seeded bug
-        for run in pool.imap(played, seeds, chunksize=8):
+    forked = multiprocessing.get_context("fork")  # with the changes of a seeded bug
+    with ProcessPoolExecutor(mp_context=forked) as pool:  # raises where a child dies
+        for run in pool.map(played, seeds, chunksize=8):
             found.append(run)
             if run.wrong:
+                pool.shutdown(cancel_futures=True)
                 break
     return found
 

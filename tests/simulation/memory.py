@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync.domain.retry import LOOK_AGAIN_AFTER
+
 Row = dict[str, Any]
 MOVES = frozenset(
     {
@@ -133,6 +135,7 @@ class Memory:
             and row["not_before"] <= now
             and not row["held_back"]
             and row["destination_type"] in types
+            and not self._waited(row)
         ]
         due.sort(key=lambda row: (row["not_before"], row["id"]))
         names = ("id", "marker", "document", "attempts", "batch_limit", "booking_date")
@@ -142,6 +145,29 @@ class Memory:
             "destination_options": None,
         }  # nothing comes back here
         return [{**{name: row[name] for name in names}, **blank} for row in due[:limit]]
+
+    def _waited(self, row: Row) -> bool:
+        failed = row["attempts"] > 0 and row["note"].get("step") in ("push", "reconcile")
+        return failed or row["changed_at"] < self.now() - LOOK_AGAIN_AFTER
+
+    def waited(self, *, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
+        now = self.now()
+        found = [
+            row
+            for row in self.entries.values()
+            if row["state"] == "ready"
+            and row["not_before"] <= now
+            and not row["held_back"]
+            and row["destination_type"] in types
+            and self._waited(row)
+        ]
+        found.sort(key=lambda row: (row["not_before"], row["id"]))
+        return [row["id"] for row in found[:limit]]
+
+    def decide_anew(self, entry_ids: Sequence[int]) -> None:
+        """Of records nothing is modelled: what is looked at again is found as it was, in the same moment."""
+        for entry_id in entry_ids:
+            self._change(self.entries[entry_id], changed_at=self.now(), note={"step": "validate"})
 
     def due_contacts(self, *, flow_id: int, limit: int) -> list[Row]:
         return []

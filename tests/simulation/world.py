@@ -40,7 +40,7 @@ from sync import incidents
 from sync.domain import documents
 from sync.domain.fingerprint import marker
 from sync.domain.retry import Evidence, Schedule
-from sync.pipeline import confirm, contacts, context, mirror, push, reconcile, settle
+from sync.pipeline import confirm, contacts, context, drift, mirror, push, reconcile, settle
 from sync.pipeline.again import renew
 from sync.pipeline.books import DEFAULT_POLICIES
 from sync.pipeline.context import Context, LeaseLost, Timing
@@ -495,13 +495,14 @@ def given(world: World) -> Iterator[None]:
     ]
     for module, name, _ in replaced:
         setattr(module, name, world.memory)
-    replaced += [(push, "incidents", incidents), (mirror, "renew", renew)]
+    replaced += [(push, "incidents", incidents), (push, "drift", drift), (mirror, "renew", renew)]
     replaced += [(mirror, name, getattr(mirror, name)) for name in ("uses_payments", "ALL_ENDPOINTS")]
     replaced += [(contacts, "hold_undecided", contacts.hold_undecided)]
     replaced += [(reading, "bank_transaction", reading.bank_transaction), (mirror, "as_row", mirror.as_row)]
     reading.bank_transaction = remembered(reading.bank_transaction)
     vars(mirror)["as_row"] = once_each(mirror.as_row)
     vars(push)["incidents"] = SimpleNamespace(open=lambda **told: None)
+    vars(push)["drift"] = SimpleNamespace(look=lambda ctx: 0)  # what people did to other documents is no part of it
     vars(mirror)["renew"] = lambda ids, **options: 0  # nothing is ever posted again here
     mirror.uses_payments = lambda ctx: False  # a company without invoices, and nobody pays one by hand
     vars(mirror)["ALL_ENDPOINTS"] = mirror.ENDPOINTS

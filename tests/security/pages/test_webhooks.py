@@ -17,7 +17,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from structlog.testing import capture_logs
 
 from connectors.models import Connection
 from connectors.xero import webhooks
@@ -362,14 +361,15 @@ MALFORMED: dict[str, bytes] = {
 }
 
 
-def test_a_signed_body_that_is_malformed_is_answered_and_logged(ours: Tenant) -> None:
+def test_a_signed_body_that_is_malformed_is_answered_and_logged(ours: Tenant, caplog: pytest.LogCaptureFixture) -> None:
     before = dump(ours)
     for how, content in MALFORMED.items():
-        with little_memory(), capture_logs() as log:
+        caplog.clear()
+        with little_memory():
             answer = knock(content)
         large = len(content) > MEGABYTE
         assert (how, answer.status_code, answer.content) == (how, 413 if large else 200, b"")
-        assert large or [line["event"] for line in log] == ["webhook_unreadable"], how
+        assert large or "webhook_unreadable" in caplog.text, how
     assert dump(ours) == before
 
 
