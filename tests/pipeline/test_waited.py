@@ -9,7 +9,8 @@ from decimal import Decimal
 from sync import services, store
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
-from tests.pipeline.test_outages import MARCH, PUT, typed
+from tests.pipeline.test_linking import typed
+from tests.pipeline.test_outages import MARCH, PUT
 
 
 def held_by_the_limit_of_the_day(world: World, *amounts: str) -> None:

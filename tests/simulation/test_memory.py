@@ -87,7 +87,8 @@ def pair(world: World) -> Pair:
 def test_the_memory_answers_and_keeps_what_postgres_does(pair: Pair, seed: int) -> None:
     dice = random.Random(seed)
     acts = (
-        _claims, _claims, _claims, _decides_anew, _decides_anew, _settles, _settles, _takes_over, _looks, _weighs, _moves, _reads, _adopts, _confirms,
+        _claims, _claims, _claims, _decides_anew, _decides_anew, _settles, _settles,
+        _takes_over, _looks, _weighs, _moves, _reads, _adopts, _confirms,
         _leases, _ages, _ages,
     )  # fmt: skip
     for number in range(70):
