@@ -72,9 +72,14 @@ def as_owner() -> Iterator[None]:
 
 
 def _grant(**_: Any) -> None:
-    """Let the application role read and write what the owner is about to create: rows, never tables. Repeatable."""
+    """Let the application role read and write what the owner is about to create: rows, never tables. Repeatable.
+
+    Not temporary ones either: a trigger on one would pass for one of ours. A copy of a database is made without this.
+    """
     role = connection.ops.quote_name(settings.DATABASE_APP_ROLE)
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:
+        cursor.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC, {role}")
         cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
         for rights, kind in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
             cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO {role}")

@@ -79,7 +79,7 @@ def open_incidents() -> list[Incident]:
 
 
 def freshness_p95(flow_id: int) -> float | None:
-    """Seconds from the first sight of a movement to its confirmation, 95th percentile of the newest ones of the last day."""
+    """Seconds from the first sight of a movement to its confirmation, 95th percentile of those confirmed last."""
     return store.freshness(flow_id, percentile=0.95)
 
 

@@ -757,15 +757,13 @@ def twins(*, connection_id: int) -> list[dict[str, Any]]:
 
 
 def freshness(flow_id: int, *, percentile: float, newest: int = 2000) -> float | None:
-    """Seconds from a movement's first sight to its confirmation, over the newest movements of those confirmed in the last
-    day."""
+    """Seconds from a movement's first sight to its confirmation, over the movements confirmed last, within a day."""
     found = rows(
         """SELECT percentile_cont(%s) WITHIN GROUP (ORDER BY extract(epoch FROM entry.confirmed_at - record.fetched_at))
                   AS seconds
              FROM (SELECT record_id, confirmed_at FROM entry WHERE flow_id = %s AND state = 'confirmed'
-                    ORDER BY id DESC LIMIT %s) AS entry
-            CROSS JOIN LATERAL (SELECT fetched_at FROM record WHERE record.id = entry.record_id OFFSET 0) AS record
-            WHERE entry.confirmed_at > clock_timestamp() - interval '1 day'""",
+                      AND confirmed_at > now() - interval '1 day' ORDER BY confirmed_at DESC LIMIT %s) AS entry
+            CROSS JOIN LATERAL (SELECT fetched_at FROM record WHERE record.id = entry.record_id OFFSET 0) AS record""",
         [percentile, flow_id, newest],
     )[0]["seconds"]
     return None if found is None else float(found)

@@ -15,7 +15,8 @@ SELECT
     EXISTS (
         SELECT FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(%(role)s, relowner, 'MEMBER')
-    )
+    ),
+    bool_or(has_database_privilege(oid, current_database(), 'TEMPORARY'))
 FROM pg_roles WHERE pg_has_role(%(role)s, oid, 'MEMBER')
 """
 
@@ -32,6 +33,7 @@ class Rights:
     superuser: bool
     bypasses: bool
     owns_tables: bool
+    temporary: bool
 
     def objection(self) -> str:
         """What is wrong with serving tenants under this role; empty when nothing is."""
@@ -39,19 +41,22 @@ class Rights:
             return "is a superuser"
         if self.bypasses:
             return "has BYPASSRLS"
-        return "owns tables" if self.owns_tables else ""
+        if self.owns_tables:
+            return "owns tables"
+        return "may make temporary tables (DATABASE_ADMIN_URL must own the database)" if self.temporary else ""
 
 
 def rights_of(role: str) -> Rights:
     """Ask the database about a role, and about every role it can become."""
     with connection.cursor() as cursor:
         cursor.execute(_RIGHTS, {"role": role})
-        superuser, bypasses, owns = cursor.fetchone() or (True, True, True)
-    return Rights(role=role, superuser=superuser, bypasses=bypasses, owns_tables=owns)
+        superuser, bypasses, owns, temporary = cursor.fetchone() or (True, True, True, True)
+    return Rights(role=role, superuser=superuser, bypasses=bypasses, owns_tables=owns, temporary=temporary)
 
 
 def require_plain_role() -> None:
-    """Raises RoleTooStrong when the current database role is, or can become, a superuser, BYPASSRLS or an owner.
+    """Raises RoleTooStrong when the current database role is, or can become, a superuser, BYPASSRLS or an owner, or may
+    make temporary tables: a trigger on one passes for one of ours.
 
     Call it once before anything is served.
     """

@@ -108,14 +108,29 @@ def append_only(table: str) -> RunSQL:
 
 
 def kept(table: str) -> RunSQL:
-    """No DELETE: a row that others tell of stays, as `append_only` means it."""
+    """No DELETE or TRUNCATE: a row that others tell of stays, as `append_only` means it."""
     name = _quoted(table)
     return RunSQL(
         [
-            f"REVOKE DELETE ON {name} FROM {app_role()}",
-            f"CREATE TRIGGER kept BEFORE DELETE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+            f"REVOKE DELETE, TRUNCATE ON {name} FROM {app_role()}",
+            f"CREATE OR REPLACE TRIGGER kept BEFORE DELETE OR TRUNCATE ON {name} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
         ],
         [f"DROP TRIGGER kept ON {name}", f"GRANT DELETE ON {name} TO {app_role()}"],
+    )
+
+
+def keeps_keys(table: str, *, columns: Sequence[str]) -> RunSQL:
+    """These columns keep their values: others tell of the row by them. Looked at only where a statement sets one of them.
+
+    After the row, because a trigger before it would be asked for each row of every update.
+    """
+    name, listed = _quoted(table), list(map(_quoted, columns))
+    differs = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in listed)
+    return RunSQL(
+        f"CREATE TRIGGER keeps_keys AFTER UPDATE OF {', '.join(listed)} ON {name} FOR EACH ROW WHEN ({differs}) "
+        "EXECUTE FUNCTION refuse_change()",
+        f"DROP TRIGGER keeps_keys ON {name}",
     )
 
 

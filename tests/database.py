@@ -108,6 +108,7 @@ def _copy_base(name: str) -> None:
             if name in found:
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE {BASE}")
+            cursor.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")  # a copy has a new database's rights
     connection.settings_dict["NAME"] = name
     connection.settings_dict["TEST"]["NAME"] = name
 

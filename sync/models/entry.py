@@ -143,6 +143,12 @@ class Entry(OwnedModel):
             models.Index(
                 fields=["flow", "state", "id"], include=["tenant"], name="entry_by_state"
             ),  # the tenant, so that entries are counted without being read
+            models.Index(
+                "flow",
+                models.F("confirmed_at").desc(),
+                name="entry_confirmed",
+                condition=models.Q(confirmed_at__isnull=False),
+            ),
             models.Index(fields=["flow", "bank_account_id", "booking_date"], name="entry_by_account_day"),
             models.Index(fields=["contact", "currency", "-booking_date", "-id"], name="entry_history_of_contact"),
             models.Index(

@@ -36,6 +36,7 @@ def test_the_owner_is_there_only_inside_its_door() -> None:
     "statement",
     [
         "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
         "TRUNCATE django_content_type",
         "ALTER TABLE django_content_type DISABLE TRIGGER ALL",
         "CREATE ROLE another",

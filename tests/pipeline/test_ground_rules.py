@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
-from sync import store
+from config.database import as_owner
+from sync import selectors, store, undoing
 from sync.models import DailyStat, Entry, Event, PushIntentItem
+from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
 from tenants.services import tenant_create
-from tests.pipeline.conftest import World
+from tests.pipeline.conftest import ORGANISATION, World
+from tests.pipeline.test_rests import overpay
+from tests.pipeline.test_undo import carry_out, undo
 
 MARCH = date(2026, 3, 2)
 PERSON = "bob@muster.example"
@@ -24,6 +29,20 @@ def refused(world: World, sql: str, parameters: list[Any], *, actor: str = "") -
     with pytest.raises(Error) as caught, tenant_scope(world.tenant.pk, actor=actor), transaction.atomic():
         store.run_sql(sql, parameters)
     return str(caught.value)
+
+
+def figures(world: World) -> list[tuple[date, str, int, Decimal]]:
+    """Day, currency, how many and how much stands in the books; what the roll-up says is what a count says."""
+    with tenant_scope(world.tenant.pk):
+        told = store.rows(
+            "SELECT day, currency, count, amount FROM daily_stat WHERE count <> 0 OR amount <> 0 ORDER BY day, currency"
+        )
+        counted = store.rows(
+            """SELECT booking_date AS day, currency, count(*) AS count, sum(abs(amount)) AS amount FROM entry
+                WHERE state = 'confirmed' GROUP BY 1, 2 ORDER BY 1, 2"""
+        )
+    assert told == counted
+    return [(row["day"], row["currency"], row["count"], row["amount"]) for row in told]
 
 
 def with_entries(world: World) -> list[Entry]:
@@ -103,12 +122,29 @@ def test_the_story_and_the_attempts_cannot_be_rewritten(world: World) -> None:
         "DELETE FROM push_attempt",
         "DELETE FROM entry",  # a story needs what it is about
         "DELETE FROM record",
+        "TRUNCATE entry CASCADE",
+        "UPDATE entry SET id = id + 1000000",
+        "UPDATE record SET id = id + 1000000",
     ):
         assert refused(world, sql, []), sql
 
 
+@pytest.mark.parametrize("sql", ["TRUNCATE entry CASCADE", "TRUNCATE record, entry CASCADE", "DELETE FROM record"])
+def test_not_even_the_owner_empties_what_a_story_is_about(committed_world: World, sql: str) -> None:
+    with as_owner(), connection.cursor() as cursor, pytest.raises(Error, match="is append-only"):
+        cursor.execute(sql)
+
+
+def test_an_entry_stays_with_its_record(world: World) -> None:
+    confirmed, held, _ = with_entries(world)
+    move = "UPDATE entry SET record_id = %s, leg = 'rest' WHERE id = %s"
+    assert "is append-only" in refused(world, move, [confirmed.record_id, held.pk])
+    with tenant_scope(world.tenant.pk):
+        assert store.run_sql("UPDATE entry SET record_id = record_id, flow_id = flow_id") == 3, "nothing changes"
+
+
 def test_an_event_names_rows_of_its_tenant(world: World) -> None:
-    """It has no foreign keys (decision 39): the triggers write what exists, and whatever else inserts one is looked at."""
+    """It has no foreign keys (decision 40): the triggers write what exists, and whatever else inserts one is looked at."""
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     stranger = tenant_create(slug="stranger", name="Stranger AG", actor=PERSON)
@@ -131,6 +167,22 @@ def test_an_event_names_rows_of_its_tenant(world: World) -> None:
         assert store.run_sql(told, [world.tenant.pk, *named[:2], None]) == 1
 
 
+def test_an_event_names_an_entry_with_its_own_record(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.own_transfer(amount="500.00", source=1, target=8, executed_on=MARCH)
+    world.settle()
+    told = """INSERT INTO event (tenant_id, flow_id, record_id, entry_id, step, from_state, to_state, actor, note)
+              VALUES (%s, %s, %s, %s, 'fetch', '', 'fetched', '', '{}')"""
+    transfer, alone = sorted(world.entries(), key=lambda entry: entry.other_record_id is None)
+
+    for record in (transfer.record_id, transfer.other_record_id, None):
+        said = refused(world, told, [world.tenant.pk, world.flow_id, record, alone.pk])
+        assert "a record that is not its entry's" in said
+    with tenant_scope(world.tenant.pk):
+        for record in (transfer.record_id, transfer.other_record_id):
+            assert store.run_sql(told, [world.tenant.pk, world.flow_id, record, transfer.pk]) == 1
+
+
 def test_every_move_leaves_its_event_and_the_roll_up_in_the_same_commit(world: World) -> None:
     world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
     world.amnis.payout(amount="40.00", to="Beispiel AG", executed_on=MARCH)
@@ -148,6 +200,90 @@ def test_every_move_leaves_its_event_and_the_roll_up_in_the_same_commit(world: W
         ("unconfirmed", "confirmed"),
     ]
     assert (stat.day, stat.currency, stat.count, stat.amount) == (MARCH, "CHF", 2, Decimal(140))
+
+
+@pytest.mark.parametrize("what", ["amount", "day"])
+def test_the_roll_up_follows_an_entry_that_stays_confirmed_and_leaves_with_it(world: World, what: str) -> None:
+    """Corrected by hand and at Amnis between two looks; then undone and posted again."""
+    row = world.amnis.payout(amount="41.15", to="Lieferant Exempla AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    assert figures(world) == [(MARCH, "CHF", 1, Decimal("41.15"))]
+    line = {"Description": "x", "Quantity": 1, "UnitAmount": Decimal("45.15"), "AccountCode": "400", "TaxType": "NONE"}
+    by_hand: dict[str, Any] = {"LineItems": [line]} if what == "amount" else {"Date": "2026-03-05"}
+    world.sandbox.xero.people(ORGANISATION).edit(str(entry.destination_id), **by_hand)
+    flow_prove(tenant_id=world.tenant.pk, flow_id=world.flow_id)  # reads the books
+    if what == "amount":
+        world.amnis.change(row, amount="-45.15")
+        now = [(MARCH, "CHF", 1, Decimal("45.15"))]
+    else:
+        world.amnis.change(row, executionDate="2026-03-05T00:00:00Z")
+        now = [(date(2026, 3, 5), "CHF", 1, Decimal("41.15"))]
+    world.settle()
+    assert (world.states(), figures(world)) == (["confirmed"], now)
+    with tenant_scope(world.tenant.pk):
+        assert Event.objects.filter(to_state="confirmed").count() == 1, "it stood as confirmed all the time"
+    if what == "amount":
+        return  # lines that a person has typed are not undone
+
+    undo(world, entry=entry.pk)
+    carry_out(world)
+    assert (world.states(), figures(world)) == (["undone"], [])
+    assert undoing.entry_post_again(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=PERSON) == 1
+    world.settle()
+    assert (world.states(), figures(world)) == (["confirmed"], now)
+
+
+def test_the_roll_up_counts_rests_and_transfers_and_forgets_what_leaves(world: World) -> None:
+    world.set_flow(policies={"match_invoices": "auto", "overpaid": "suspense"})
+    overpay(world)
+    world.amnis.own_transfer(amount="300.00", source=1, target=8, executed_on=MARCH)
+    world.amnis.fx(sold=(1, "250.00"), bought=(2, "263.00"), value_on=MARCH)
+    world.settle()
+    assert set(world.states()) == {"confirmed"}
+    before = figures(world)
+    assert sum(count for *_, count, _ in before) == len(world.entries())
+
+    undo(world, day=MARCH)
+    carry_out(world)
+    assert len(figures(world)) < len(before)
+
+
+def test_the_roll_up_counts_what_is_inserted_as_confirmed(world: World) -> None:
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    entry.pk, entry.marker, entry.destination_id, entry.leg = None, "MR-OTHER", "other", "rest"
+    with tenant_scope(world.tenant.pk):
+        entry.save(force_insert=True)
+    assert figures(world) == [(MARCH, "CHF", 2, Decimal(200))]
+
+
+def test_a_roll_up_that_has_drifted_is_counted_anew_by_the_migration(committed_world: World) -> None:
+    committed_world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    committed_world.settle()
+    with tenant_scope(committed_world.tenant.pk):
+        store.run_sql("UPDATE daily_stat SET day = day - 1, count = 7")
+    with as_owner(), transaction.atomic(), connection.cursor() as cursor:
+        for sql in import_module("sync.migrations.0032_exact_figures").COUNTED_ANEW:
+            cursor.execute(sql)
+    assert figures(committed_world) == [(MARCH, "CHF", 1, Decimal(100))]
+
+
+def test_freshness_is_of_what_was_confirmed_last_whatever_came_in_last(world: World) -> None:
+    """A backlog that was confirmed after newer movements counts."""
+    for day in range(1, 4):
+        world.amnis.pay_in(amount=f"{day}.00", payer="Beispiel AG", executed_on=date(2026, 3, day))
+    world.settle()
+    late = world.entries()[0]
+    with tenant_scope(world.tenant.pk):
+        store.run_sql("UPDATE record SET fetched_at = now() - interval '2 hours' WHERE id = %s", [late.record_id])
+        store.run_sql("UPDATE entry SET confirmed_at = now() - interval '1 minute' WHERE id <> %s", [late.pk])
+        store.run_sql("UPDATE entry SET confirmed_at = now() WHERE id = %s", [late.pk])
+        assert store.freshness(world.flow_id, percentile=0.95, newest=1) == pytest.approx(7200, abs=1)
+        assert (selectors.freshness_p95(world.flow_id) or 0) > 3600
+        store.run_sql("UPDATE entry SET confirmed_at = now() - interval '2 days'")
+        assert selectors.freshness_p95(world.flow_id) is None
 
 
 def test_nothing_of_it_is_visible_outside_of_the_tenant(world: World) -> None:

@@ -177,14 +177,25 @@ def test_the_role_becomes_nobody_stronger(two: tuple[Tenant, Tenant, Raw], raw: 
 
 
 def test_a_function_of_ones_own_sees_no_hidden_row(two: tuple[Tenant, Tenant, Raw], raw: Raw) -> None:
-    """The classic leak: a cheap function in the WHERE that prints what it is given before the policy has judged it."""
+    """The classic leak: a cheap function in the WHERE that prints what it is given before the policy has judged it.
+
+    The role can make none; here it is lent the right for a moment.
+    """
     own, _, eyes = two
     heard: list[str] = []
     raw.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
-    raw.execute(
+    make = (
         "CREATE FUNCTION pg_temp.tell(text) RETURNS boolean COST 0.0000001 LANGUAGE plpgsql AS"
         " $fn$ BEGIN RAISE NOTICE '%', $1; RETURN true; END $fn$"
     )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        raw.execute(make)
+    names = [sql.Identifier(connection.settings_dict["NAME"]), sql.Identifier(settings.DATABASE_APP_ROLE)]
+    eyes.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(*names))
+    try:
+        raw.execute(make)
+    finally:
+        eyes.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM {}").format(*names))
     for table in tables(eyes):
         with raw.transaction():
             raw.execute("SELECT set_config('app.tenant', %s, true)", [str(own.pk)])

@@ -31,7 +31,7 @@ def test_the_superuser_of_the_cluster_is_seen_through(db: None) -> None:
         cursor.execute("SELECT rolname FROM pg_roles WHERE oid = 10")  # the role that made the cluster
         row = cursor.fetchone()
     assert row is not None
-    assert rights_of(row[0]) == Rights(role=row[0], superuser=True, bypasses=True, owns_tables=True)
+    assert rights_of(row[0]) == Rights(role=row[0], superuser=True, bypasses=True, owns_tables=True, temporary=True)
 
 
 def test_a_role_that_can_become_the_owner_may_not(transactional_db: None, owner_role: psycopg.Connection[Any]) -> None:
@@ -42,16 +42,20 @@ def test_a_role_that_can_become_the_owner_may_not(transactional_db: None, owner_
 
 
 @pytest.mark.parametrize(
-    ("superuser", "bypasses", "owns", "said"),
+    ("superuser", "bypasses", "owns", "temporary", "said"),
     [
-        (True, True, True, "is a superuser"),
-        (False, True, False, "has BYPASSRLS"),
-        (False, False, True, "owns tables"),
-        (False, False, False, ""),
+        (True, True, True, True, "is a superuser"),
+        (False, True, False, True, "has BYPASSRLS"),
+        (False, False, True, True, "owns tables"),
+        (False, False, False, True, "may make temporary tables (DATABASE_ADMIN_URL must own the database)"),
+        (False, False, False, False, ""),
     ],
 )
-def test_each_right_alone_is_an_objection(superuser: bool, bypasses: bool, owns: bool, said: str) -> None:
-    assert Rights(role="app", superuser=superuser, bypasses=bypasses, owns_tables=owns).objection() == said
+def test_each_right_alone_is_an_objection(
+    superuser: bool, bypasses: bool, owns: bool, temporary: bool, said: str
+) -> None:
+    rights = Rights(role="app", superuser=superuser, bypasses=bypasses, owns_tables=owns, temporary=temporary)
+    assert rights.objection() == said
 
 
 @contextmanager
