@@ -761,9 +761,10 @@ def freshness(flow_id: int, *, percentile: float, newest: int = 2000) -> float |
     found = rows(
         """SELECT percentile_cont(%s) WITHIN GROUP (ORDER BY extract(epoch FROM entry.confirmed_at - record.fetched_at))
                   AS seconds
-             FROM (SELECT record_id, confirmed_at FROM entry WHERE flow_id = %s AND state = 'confirmed'
-                      AND confirmed_at > now() - interval '1 day' ORDER BY confirmed_at DESC LIMIT %s) AS entry
-            CROSS JOIN LATERAL (SELECT fetched_at FROM record WHERE record.id = entry.record_id OFFSET 0) AS record""",
+             FROM (SELECT record_id, confirmed_at, state FROM entry
+                    WHERE flow_id = %s AND confirmed_at > now() - interval '1 day' ORDER BY confirmed_at DESC LIMIT %s) AS entry
+            CROSS JOIN LATERAL (SELECT fetched_at FROM record WHERE record.id = entry.record_id OFFSET 0) AS record
+            WHERE entry.state = 'confirmed'""",
         [percentile, flow_id, newest],
     )[0]["seconds"]
     return None if found is None else float(found)
