@@ -35,17 +35,16 @@ def confirm(ctx: Context) -> Progress:
     with ctx.commit():
         rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)
         seen = [row for row in rows if row["found"] is not None]
+        unseen = [row for row in rows if row["found"] is None]
         moves = [verdict(row, from_mirror(row["found"])) for row in seen]
         if moves:
             ctx.begin_run()
         faults.point("before_confirm_commit")
         moved = store.move_entries(moves, run_id=ctx.run_id)
+        # A reading may lag behind the writing: look again soon, but not at once. (Still locked: nobody else has moved them.)
+        again = [{"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": LOOK_AGAIN_SECONDS} for row in unseen]
+        store.move_entries(again, run_id=None)
     ctx.counts["confirmed"] += sum(move["state"] == EntryState.CONFIRMED for move in moves)
-    unseen = [row for row in rows if row["found"] is None]
-    if unseen:
-        with ctx.commit():  # a reading may lag behind the writing: look again soon, but not at once
-            again = [{"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": LOOK_AGAIN_SECONDS} for row in unseen]
-            store.move_entries(again, run_id=None)
     return Progress(moved=moved + _ask_singly(ctx, unseen), more=len(rows) >= SLICE and not unseen)
 
 
@@ -120,6 +119,7 @@ def _ask_singly(ctx: Context, rows: Sequence[dict[str, Any]]) -> int:
         wanted = documents.from_json(row["document"])
         found = ctx.destination.document(wanted.kind, row["destination_id"])
         with ctx.commit():
+            ctx.renew_lease()  # whoever stood still over that call has lost it, and says nothing about the entry any more
             if found is None:
                 move = {
                     "id": row["id"],

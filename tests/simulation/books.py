@@ -215,6 +215,7 @@ class Line:
         return self._rearranged(prepared, key, lambda elements: elements[1:] + elements[:1])
 
     def _dropped_element(self, prepared: Prepared, key: str) -> Answer:
+        self._world.failed(prepared.markers[:1])  # of this one, nothing is known
         return self._rearranged(prepared, key, lambda elements: elements[1:])
 
     def _unmarked(self, prepared: Prepared, key: str) -> Answer:

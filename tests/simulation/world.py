@@ -424,8 +424,9 @@ class World:
                 _judge_booked(movement, entry, document, ids[mark], self.touched.get(mark, ""))
 
     def _judge_refused(self, entry: Wire, document: Wire | None) -> None:
-        """In review, unless each attempt failed before Xero could refuse it."""
-        if document is None and entry["state"] == "failed" and self.failures.get(entry["marker"], 0) >= TRIES:
+        """In review, unless each attempt failed before Xero could refuse it, or its refusal died with a worker."""
+        unheard = self.failures.get(entry["marker"], 0) + self.deaths
+        if document is None and entry["state"] == "failed" and unheard >= TRIES:
             return
         if document is not None or entry["state"] != "review":
             raise Wrong(f"{entry['marker']} was refused by Xero, and is {entry['state']} instead of in review")
