@@ -21,6 +21,7 @@ from bench.figures import Figures, Target
 from bench.packages import NotInstalled
 from bench.stage import Stage, Vendors, stage, vendors
 from bench.table import aligned, race_json, race_table, spread
+from config.arguments import count
 
 ROWS, RUNS = 5_000, 3
 GIANT, GIANT_FULL = 10_000, 500_000
@@ -164,8 +165,8 @@ def _scale(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS, help="ledger rows of each run")
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--rows", type=count, default=ROWS, help="ledger rows of each run")
+    parser.add_argument("--runs", type=count, default=RUNS)
     parser.add_argument(
         "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
     )

@@ -42,7 +42,7 @@ TYPES = {
     Endpoint.BATCH_PAYMENTS: ("BATCHPAYMENT",),
 }
 ALL_TYPES = tuple(kind for kinds in TYPES.values() for kind in kinds)
-LOOKED_AT_AGAIN = 600
+LOOKED_AT_AGAIN = 600  # movements that waited, in one round: as many as `transform` takes up at once
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
 BATCHES = 5  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
 CAUTION_AFTER = 2

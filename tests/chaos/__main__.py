@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from config.arguments import count
 from config.supervisor.failure import StartError
 from tests.chaos.campaign import CampaignError
 from tests.chaos.plan import dealt, planned
@@ -75,12 +76,10 @@ def _crash(options: argparse.Namespace, seed: int) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
     parser.add_argument("--size", choices=("crash", "sim", *SIZES), default="crash")
-    parser.add_argument("--times", type=_count, default=20, help="deaths at each point (20)")
+    parser.add_argument("--times", type=count, default=20, help="deaths at each point (20)")
     parser.add_argument("--seed", type=int, help="repeat a campaign")
     parser.add_argument("--bugs", nargs="*", metavar="NAME", help="seed each known bug, or these: all must be caught")
-    parser.add_argument(
-        "--seeds", type=_count, default=2000, help="with --size sim: scenarios from this seed on (2000)"
-    )
+    parser.add_argument("--seeds", type=count, default=2000, help="with --size sim: scenarios from this seed on (2000)")
     parser.add_argument(
         "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
     )
@@ -92,12 +91,6 @@ def _options() -> argparse.Namespace:
 
 def _tell(line: str) -> None:
     sys.stderr.write(f"{line}\n")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 def _progress(total: int) -> Callable[[int], None]:
