@@ -92,13 +92,13 @@ _PR = {
 TIMES_NIGHTLY = 10
 SIZES = {
     "smoke": Size(name="smoke", tenants=2, movements=300, seconds=240, storm_seconds=30, least=_SMOKE, each_point=0),
-    "pr": Size(name="pr", tenants=20, movements=10_000, seconds=600, storm_seconds=430, least=_PR, each_point=20),
+    "pr": Size(name="pr", tenants=20, movements=10_000, seconds=600, storm_seconds=350, least=_PR, each_point=20),
     "nightly": Size(
         name="nightly",
         tenants=20,
         movements=10_000 * TIMES_NIGHTLY,
         seconds=600 * TIMES_NIGHTLY,
-        storm_seconds=430 * TIMES_NIGHTLY,
+        storm_seconds=350 * TIMES_NIGHTLY,
         least={act: number * TIMES_NIGHTLY for act, number in _PR.items()},
         each_point=20 * TIMES_NIGHTLY,
     ),

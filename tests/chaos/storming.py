@@ -29,10 +29,9 @@ from tests.chaos.vendors import CALLS_A_MINUTE
 
 PAUSE = 0.1
 LOOK_SECONDS = 0.5
-LONGEST = 1.3  # so many times the planned length, where something has not hit often enough
 Progress = Callable[[str], None]
 
-LAST_POINT = "before_amendment_done"
+READ_BACK = {"before_amendment_done", "before_confirm_commit"}  # reached when all that waits is posted
 DRAINED_SECONDS = 20.0
 
 
@@ -116,7 +115,7 @@ class Storm:
     def _rage(self, monkey: Monkey) -> None:
         """The plan, evenly over the storm's time; then again what has not hit often enough, until it has."""
         began = time.monotonic()
-        deadline = began + min(self.size.storm_seconds * LONGEST, self.size.seconds - self.size.rest_seconds)
+        deadline = began + self.size.seconds - self.size.rest_seconds
         acts = planned(self.size, seed=self.seed)
         for number, act in enumerate(acts):
             due = began + number / len(acts) * self.size.storm_seconds
@@ -149,8 +148,8 @@ class Storm:
             yield from wanted
 
     def _for_the_points(self, monkey: Monkey) -> list[Act]:
-        """What brings workers to the points that were not hit often enough: new workers, and occasions. A change is read back
-        when all that waits is posted: for that one, nothing more is moved."""
+        """What brings workers to the points that were not hit often enough: new workers, and occasions. Documents and changes
+        are read back when all that waits is posted: for these, nothing more is moved."""
         hits = monkey.crew.count_hits()
         missing = {point for point in POINTS if hits[point] < self.size.each_point}
         occasions = {
@@ -158,7 +157,7 @@ class Storm:
             "after_refresh_before_store": Act.EXPIRE,
             "after_contacts_answered": Act.MOVE,
         }
-        if missing == {LAST_POINT}:
+        if missing and missing <= READ_BACK:
             return [Act.CHANGE, *([Act.DEPLOY] if monkey.crew.is_settled(DRAINED_SECONDS) else [])]
         found = [act for point, act in occasions.items() if point in missing]
         again = [Act.DEPLOY] if monkey.crew.is_settled() else []
