@@ -1,6 +1,6 @@
 """Many tenants as a discrete-event model: the clock's ticks, hints in a queue, workers, the application's own call limit. Pure.
 
-What it cannot know is measured and put in: the seconds that an idle and a busy slice take, how many hints a tick sends.
+What it cannot know is measured and put in: the seconds that an idle and a busy slice take, how many hints may wait.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class House:
 
     workers: int
     tick: float = 1.0
-    hints: int = 200  # at most, for each tick
+    hints: int = 1000  # that wait at most
     app_minute: int = 9000  # nine tenths of Xero's 10,000 for the whole application
 
 
@@ -61,7 +61,7 @@ def simulate(load: Load, house: House, *, seconds: float, seed: int = 1) -> Outc
     put_off, busy, now = 0, 0.0, 0.0
     while now < seconds:
         now += house.tick
-        for _ in range(house.hints):
+        for _ in range(house.hints - len(waiting)):
             if not due or due[0][0] > now:
                 break
             waiting.append(heapq.heappop(due))

@@ -22,7 +22,7 @@ from config.supervisor.environment import ROOT
 
 MANY = 100_000
 POLL = 300.0
-HINTS, TICK = 200, 1.0  # sync.tasks.tick
+HINTS, TICK = 1000, 1.0  # sync.tasks.tick
 WORKERS = 2
 SIMULATED = 900.0
 
@@ -34,11 +34,9 @@ class Scale:
     measured: Lag
     due: dict[str, Any]  # of bench.due, on MANY flows
     few: Outcome
-    as_it_is: Outcome  # MANY tenants, today's tick and two workers
-    tick_alone: Outcome  # MANY tenants, today's tick, enough workers
-    enough: Outcome  # MANY tenants, enough workers, a tick that sends enough hints
+    too_few: Outcome  # MANY tenants and two workers
+    enough: Outcome  # MANY tenants, enough workers
     workers: int
-    hints: int
 
 
 def measure_scale(made: Stage, *, tenants: int = 1000, seconds: float = 45.0) -> Scale:
@@ -48,17 +46,14 @@ def measure_scale(made: Stage, *, tenants: int = 1000, seconds: float = 45.0) ->
     load = Load(tenants=MANY, poll=POLL, idle_slice=measured.cpu_per_slice)
     few = simulate(replace(load, tenants=1000, poll=60.0), House(workers=WORKERS, tick=TICK, hints=HINTS), seconds=300)
     workers = workers_needed(load)
-    hints = round(MANY / POLL * TICK * 2)
     house = House(workers=workers, tick=TICK, hints=HINTS)
     return Scale(
         measured=measured,
         due=due,
         few=few,
-        as_it_is=simulate(load, replace(house, workers=WORKERS), seconds=SIMULATED),
-        tick_alone=simulate(load, house, seconds=SIMULATED),
-        enough=simulate(load, replace(house, hints=hints), seconds=SIMULATED),
+        too_few=simulate(load, replace(house, workers=WORKERS), seconds=SIMULATED),
+        enough=simulate(load, house, seconds=SIMULATED),
         workers=workers,
-        hints=hints,
     )
 
 
@@ -88,14 +83,7 @@ def targets(found: Scale) -> list[Target]:
             figure=found.enough.p99,
             limit=5,
             unit="s",
-            remark=f"modelled: {found.workers} worker processes, {found.hints} hints a tick, a look in five minutes",
-        ),
-        Target(
-            name=f"the same with today's {HINTS} hints a tick",
-            figure=found.tick_alone.p99,
-            limit=5,
-            unit="s",
-            remark=f"modelled: {found.workers} worker processes",
+            remark=f"modelled: {found.workers} worker processes, a look in five minutes",
         ),
     ]
 
@@ -114,9 +102,8 @@ def table(found: Scale) -> list[str]:
     heads = ["100,000 tenants", "slices", "p50", "p99", "worst", "workers busy", "calls/min", "put off"]
     rows = [
         ("1,000 tenants, model", found.few),
-        ("two workers, today's tick", found.as_it_is),
-        (f"{found.workers} workers, today's tick", found.tick_alone),
-        (f"{found.workers} workers, {found.hints} hints a tick", found.enough),
+        ("two workers", found.too_few),
+        (f"{found.workers} workers", found.enough),
     ]
     lines = aligned([heads, *(_line(name, outcome) for name, outcome in rows)])
     measured, due = found.measured, found.due
@@ -138,7 +125,7 @@ def _line(name: str, outcome: Outcome) -> list[str]:
 
 
 def as_json(found: Scale) -> dict[str, Any]:
-    outcomes = {name: asdict(getattr(found, name)) for name in ("few", "as_it_is", "tick_alone", "enough")}
+    outcomes = {name: asdict(getattr(found, name)) for name in ("few", "too_few", "enough")}
     for outcome in outcomes.values():
         outcome.pop("lags")
     return {"measured": asdict(found.measured), "due": found.due, "workers": found.workers, **outcomes}

@@ -15,12 +15,25 @@ def test_few_tenants_wait_for_the_next_tick_alone() -> None:
     assert found.slices == pytest.approx(1000, abs=20)
 
 
-def test_a_tick_that_sends_too_few_hints_falls_behind_whatever_the_workers() -> None:
-    # 100,000 tenants in 300 s are 333 a second; 200 a second leave 133 a second behind: a queue without end
+def test_a_queue_that_is_too_short_falls_behind_whatever_the_workers() -> None:
+    # 100,000 tenants in 300 s are 333 a second; 200 a second leave 133 a second behind
     house = House(workers=1000, hints=200)
     found = simulate(Load(tenants=100_000, poll=300, active=0.0, idle_slice=0.01), house, seconds=300)
     assert found.slices == 200 * 300
     assert found.p99 > 100
+
+
+def test_with_today_s_queue_and_enough_workers_a_look_waits_for_its_tick() -> None:
+    # 333 a second of 0.01 s are three and a third busy workers
+    found = simulate(Load(tenants=100_000, poll=300, active=0.0, idle_slice=0.01), House(workers=8), seconds=300)
+    assert found.slices == pytest.approx(100_000, rel=0.01)
+    assert found.worst <= 2.0
+
+
+def test_where_workers_fall_behind_they_set_the_pace() -> None:
+    # two workers of 0.1 s do twenty a second
+    found = simulate(Load(tenants=100_000, poll=300, active=0.0, idle_slice=0.1), House(workers=2), seconds=100)
+    assert found.slices == pytest.approx(2000, abs=20)
 
 
 def test_the_applications_limit_puts_work_off_and_is_never_passed() -> None:
