@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sync import store
+from sync import store, store_intents
 
 # Keys of a move: id, state, and optionally note, code, wait, attempts, alone, before.
 MOVE_AMENDMENTS = """
@@ -23,19 +23,19 @@ MOVE_AMENDMENTS = """
 """
 
 
-_OPEN = store.OPEN_INTENTS.format(
+_OPEN = store_intents.OPEN_INTENTS.format(
     subject="amendment_id, entry_id", ids="x.id, x.entry", table="amendment", moved="changed_at = clock_timestamp()"
 )
-_SETTLE = store.SETTLE_INTENTS.format(moved=MOVE_AMENDMENTS.strip())
+_SETTLE = store_intents.SETTLE_INTENTS.format(moved=MOVE_AMENDMENTS.strip())
 
 
 def open_intents(parameters: Mapping[str, Any]) -> dict[str, int]:
-    """As `store.open_intents`, with the deed of each item; the amendments are in flight afterwards."""
+    """As `store_intents.open_intents`, with the deed of each item; the amendments are in flight afterwards."""
     return {row["idempotency_key"]: row["id"] for row in store.rows(_OPEN, parameters)}
 
 
 def settle_intents(parameters: Mapping[str, Any]) -> set[int]:
-    """As `store.settle_intents`, with moves of amendments."""
+    """As `store_intents.settle_intents`, with moves of amendments."""
     return {row["id"] for row in store.rows(_SETTLE, parameters)}
 
 

@@ -1,5 +1,5 @@
-"""What is due, and what is known of requests whose outcome is not: the statements of push, confirm and reconcile beside the
-claim and the settling. Inside the caller's tenant scope and transaction; times are the database's clock alone.
+"""The hand-written statements that ask what there is to do, and keep what is known of requests whose outcome is not: push,
+confirm and reconcile beside the claim and the settling (`store_intents`). As in `store`.
 """
 
 from __future__ import annotations
@@ -10,31 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sync import store, store_returns
-from sync.domain.retry import LOOK_AGAIN_AFTER
-
-
-def kinds_ready(*, flow_id: int) -> list[tuple[str, bool, bool]]:
-    """(type of document, is it due, does it need tracking options) of what is ready, each combination once."""
-    found = store.rows(
-        """SELECT DISTINCT destination_type, not_before <= clock_timestamp() AS due, option_ids <> '{}' AS needs
-             FROM entry WHERE flow_id = %s AND state = 'ready' AND NOT held_back""",
-        [flow_id],
-    )
-    return [(row["destination_type"], row["due"], row["needs"]) for row in found]
-
-
-def waited(*, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
-    """Records of what could be claimed, were it not that it waited: see `store.WAITED`. Who waits longest comes first."""
-    found = store.rows(
-        f"""SELECT entry.record_id {store.CLAIMABLE} AND {store.WAITED} ORDER BY entry.not_before, entry.id LIMIT %(limit)s""",
-        {"flow": flow_id, "types": list(types), "since": LOOK_AGAIN_AFTER, "limit": limit},
-    )
-    return [row["record_id"] for row in found]
-
-
-def decide_anew(record_ids: Sequence[int]) -> None:
-    """Have these looked at once more."""
-    store.run_sql("UPDATE record SET state = 'fetched' WHERE id = ANY(%s) AND state = 'entered'", [list(record_ids)])
 
 
 def any_to_confirm(*, flow_id: int, waiting: timedelta = timedelta()) -> bool:

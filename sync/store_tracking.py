@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sync import store
+from sync import store, store_intents
 
 # Keys of a move: id, state, and optionally option_id, findings, wait, attempts, name_taken.
 _MOVE_OPTIONS = """
@@ -19,10 +19,10 @@ _MOVE_OPTIONS = """
            wait double precision, attempts int, name_taken boolean, intent bigint)
      WHERE tracking_link.id = x.id
 """
-_OPEN = store.OPEN_INTENTS.format(
+_OPEN = store_intents.OPEN_INTENTS.format(
     subject="option_id", ids="x.id", table="tracking_link", moved="updated_at = clock_timestamp()"
 )
-_SETTLE = store.SETTLE_INTENTS.format(moved=_MOVE_OPTIONS.strip())
+_SETTLE = store_intents.SETTLE_INTENTS.format(moved=_MOVE_OPTIONS.strip())
 
 
 def due_options(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
@@ -38,10 +38,10 @@ def due_options(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
 
 
 def open_intents(parameters: Mapping[str, Any]) -> dict[str, int]:
-    """As `store.open_intents`; the options are in flight afterwards."""
+    """As `store_intents.open_intents`; the options are in flight afterwards."""
     return {row["idempotency_key"]: row["id"] for row in store.rows(_OPEN, parameters)}
 
 
 def settle_intents(parameters: Mapping[str, Any]) -> set[int]:
-    """As `store.settle_intents`, with moves of tracking links."""
+    """As `store_intents.settle_intents`, with moves of tracking links."""
     return {row["id"] for row in store.rows(_SETTLE, parameters)}

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from connectors.contract.records import Endpoint, MirrorDocument
-from sync import store
+from sync import store, store_intents
 from sync.domain import deleted
 from sync.models import EntryState, MirrorInvoice
 from sync.pipeline import findings
@@ -184,7 +184,7 @@ def adopt(ctx: Context) -> int:
         return adopt(ctx)
     ctx.begin_run()
     moves = [_adoption(list(documents)) for _, documents in groupby(found, key=lambda row: row["id"])]
-    store.close_items_of_entries([move["id"] for move in moves], outcome="found")
+    store_intents.close_items_of_entries([move["id"] for move in moves], outcome="found")
     return store.move_entries(moves, run_id=ctx.run_id)
 
 

@@ -27,7 +27,7 @@ from connectors.contract.records import (
     Transport,
     Writable,
 )
-from sync import incidents, store, store_evidence, store_tracking
+from sync import incidents, store, store_evidence, store_intents, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import EntryState
@@ -63,11 +63,11 @@ def _decide_anew_what_waited(ctx: Context) -> None:
     """What waited for a limit, an outage or an answer that got lost is not sent as it is: meanwhile somebody may have booked
     it by hand, or taken the other half of its deal out. No more at once than the next round sends."""
     with ctx.commit():
-        records = store_evidence.waited(flow_id=ctx.flow_id, types=ALL_TYPES, limit=LOOKED_AT_AGAIN)
+        records = store_intents.waited(flow_id=ctx.flow_id, types=ALL_TYPES, limit=LOOKED_AT_AGAIN)
     if records:
         drift.look(ctx)
         with ctx.commit():
-            store_evidence.decide_anew(records)
+            store_intents.decide_anew(records)
 
 
 def _push_options(ctx: Context) -> int:
@@ -142,7 +142,7 @@ def _may_push(ctx: Context) -> bool:
 
 def _anything_due(ctx: Context) -> bool:
     with ctx.commit():
-        found = store_evidence.kinds_ready(flow_id=ctx.flow_id)
+        found = store_intents.kinds_ready(flow_id=ctx.flow_id)
     ctx.pays = ctx.pays or any(kind in PAYMENT_TYPES for kind, _, _ in found)
     ctx.needs_options = ctx.needs_options or any(needs for _, _, needs in found)
     return any(is_due for _, is_due, _ in found)
@@ -223,14 +223,14 @@ def _due(ctx: Context, endpoint: Endpoint) -> list[list[dict[str, Any]]]:
     """What is due, cut into calls."""
     size = ctx.destination.batch_size(endpoint)
     if endpoint is Endpoint.CONTACTS:
-        rows = store.due_contacts(flow_id=ctx.flow_id, limit=size)
+        rows = store_intents.due_contacts(flow_id=ctx.flow_id, limit=size)
         return [rows] if rows else []
     if endpoint is Endpoint.TRACKING_OPTIONS:
         return [[row] for row in store_tracking.due_options(flow_id=ctx.flow_id, limit=SINGLES)]
     if size == 1:
-        rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=SINGLES)
+        rows = store_intents.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=SINGLES)
         return [[row] for row in rows]
-    rows = store.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=size * _at_once(ctx))
+    rows = store_intents.due_entries(flow_id=ctx.flow_id, types=TYPES[endpoint], limit=size * _at_once(ctx))
     rows = awaited.not_with_their_originals(rows)
     return list(islice(_cut(ctx, rows, size), _at_once(ctx)))
 
@@ -287,7 +287,7 @@ def _write_intents(ctx: Context, endpoint: Endpoint, drafts: Sequence[Claim]) ->
     }
     if endpoint is Endpoint.TRACKING_OPTIONS:
         return store_tracking.open_intents(told)
-    return store.open_intents(told, contacts=endpoint is Endpoint.CONTACTS)
+    return store_intents.open_intents(told, contacts=endpoint is Endpoint.CONTACTS)
 
 
 def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:

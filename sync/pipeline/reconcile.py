@@ -13,7 +13,7 @@ from typing import Any
 from connectors import faults
 from connectors.contract.errors import OutcomeUnknown
 from connectors.contract.records import Endpoint
-from sync import store, store_evidence
+from sync import store, store_evidence, store_intents
 from sync.domain.retry import Looks, Move, judge
 from sync.models import EntryState, PushIntent
 from sync.pipeline import contacts, mirror, tracking
@@ -25,7 +25,7 @@ def reconcile(ctx: Context) -> Progress:
     """Take over what a dead process left behind, then look for every unknown request whose look is due."""
     with ctx.commit():
         taken = _take_over(ctx)
-        due = store.unknown_intents(flow_id=ctx.flow_id)
+        due = store_intents.unknown_intents(flow_id=ctx.flow_id)
     if not due:
         return Progress(moved=taken)
     looked_at = _look(ctx, due)
@@ -38,7 +38,7 @@ def reconcile(ctx: Context) -> Progress:
 
 def _take_over(ctx: Context) -> int:
     """Intents whose sender is gone: never stamped means never sent; stamped means unknown. Inside `commit`."""
-    orphans = store.orphan_intents(flow_id=ctx.flow_id)
+    orphans = store_intents.orphan_intents(flow_id=ctx.flow_id)
     if not orphans:
         return 0
     ctx.begin_run()
@@ -54,7 +54,7 @@ def _take_over(ctx: Context) -> int:
     store.move_entries(moves, run_id=ctx.run_id)
     store_evidence.links_left_behind(links)
     if unsent:
-        store.close_items(unsent, outcome="never_sent")
+        store_intents.close_items(unsent, outcome="never_sent")
     return len(orphans)
 
 
@@ -128,7 +128,7 @@ def _as_weighed(ctx: Context, row: Mapping[str, Any], looks: Looks, state: PushI
 
 def _prove_absence(ctx: Context, intent_ids: list[int], items: list[dict[str, Any]]) -> None:
     """These attempts surely did nothing: the entries are ready for a new intent with a new key, or have failed."""
-    store.close_items(intent_ids, outcome="absent")
+    store_intents.close_items(intent_ids, outcome="absent")
     attempts = store_evidence.attempts_of([item["entry_id"] for item in items if item["entry_id"]])
     store.move_entries([_again(ctx, entry_id, made) for entry_id, made in attempts.items()], run_id=ctx.run_id)
     if contacts_absent := [item["contact_id"] for item in items if item["contact_id"]]:

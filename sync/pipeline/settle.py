@@ -22,7 +22,7 @@ from connectors.contract.records import (
     Transport,
     Writable,
 )
-from sync import store, store_amend, store_tracking
+from sync import store, store_amend, store_intents, store_tracking
 from sync.domain.booking import LockPolicy
 from sync.domain.retry import Move, judge
 from sync.models import AmendmentState, EntryState
@@ -91,7 +91,7 @@ def settle(ctx: Context, calls: Sequence[Called]) -> None:
             tracking.settled(ctx, store_tracking.settle_intents(told), moves)
         return
     with ctx.commit():
-        store.settle_intents(told, contacts=contact_calls)
+        store_intents.settle_intents(told, contacts=contact_calls)
         if contact_calls:
             contacts.hold_waiting(ctx, moves)
             contacts.keep(ctx, _created(calls))

@@ -35,7 +35,7 @@ def choices_of(document: object) -> list[TrackingChoice]:
 
 
 def link_key(choice: TrackingChoice) -> str:
-    """As `store.due_entries` tells it."""
+    """As `store_intents.due_entries` tells it."""
     return f"{choice.category_id}:{fold(choice.new)}"
 
 

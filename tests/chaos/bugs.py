@@ -75,7 +75,7 @@ _LIST = (
     Bug(
         name="no-epoch",
         what="an answer is settled by a worker whose request somebody else has taken over",
-        module="sync.store",
+        module="sync.store_intents",
         old=" AND push_intent.epoch = x.epoch AND",
         new=" AND",
         rig=MODEL,
@@ -114,7 +114,7 @@ _LIST = (
     Bug(
         name="missing-skip-locked",
         what="a claim locks nothing, so two of them may take the same rows",
-        module="sync.store",
+        module="sync.store_intents",
         old=" FOR UPDATE OF entry SKIP LOCKED",
         new="",
         rig=CLAIMS,

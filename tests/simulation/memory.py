@@ -1,5 +1,5 @@
-"""The rows of one flow in memory, with the statements of `sync.store` and `sync.store_evidence` that push, settle, confirm
-and reconcile use. `test_memory.py` runs the same random operations here and on the real Postgres and compares every row.
+"""The rows of one flow in memory, with the statements of `sync.store`, `store_intents` and `store_evidence` that push, settle,
+confirm and reconcile use. `test_memory.py` runs the same random operations here and on the real Postgres and compares every row.
 
 It models: each statement's conditions, columns, order and answer; the constraints (one open item for each entry, one
 document for each id, markers unique, a document where one is sent, an id where one is confirmed, the white list of moves);
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 
 class Memory:
-    """Stands in for `sync.store` and `sync.store_evidence`. `clock` is the database's."""
+    """Stands in for `sync.store`, `store_intents` and `store_evidence`. `clock` is the database's."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.now = clock

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from sync import store
+from sync import store, store_intents
 from sync.models import Entry
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World, committed_world, sandbox
@@ -44,4 +44,4 @@ def test_two_claims_at_once_take_different_rows_without_waiting(committed_world:
 
 
 def _due(world: Any) -> set[int]:
-    return {row["id"] for row in store.due_entries(flow_id=world.flow_id, types=("SPEND", "RECEIVE"), limit=3)}
+    return {row["id"] for row in store_intents.due_entries(flow_id=world.flow_id, types=("SPEND", "RECEIVE"), limit=3)}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from sync import store, store_evidence
+from sync import store, store_evidence, store_intents
 from sync.models import EntryState
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World, kept_company, sandbox, world
@@ -180,12 +180,12 @@ def _claims(pair: Pair, dice: random.Random) -> None:
     limit, flow = dice.randrange(1, 5), pair.world.flow_id
     types = dice.choice((("SPEND", "RECEIVE"), ("RECEIVE",), ("SPEND",)))
     waiting = pair.both(
-        lambda: store_evidence.waited(flow_id=flow, types=types, limit=100),
+        lambda: store_intents.waited(flow_id=flow, types=types, limit=100),
         lambda: pair.memory.waited(flow_id=1, types=types, limit=100),
     )
     assert len(waiting[0]) == len(waiting[1])
     real, modelled = pair.both(
-        lambda: store.due_entries(flow_id=flow, types=types, limit=limit),
+        lambda: store_intents.due_entries(flow_id=flow, types=types, limit=limit),
         lambda: pair.memory.due_entries(flow_id=1, types=types, limit=limit),
     )
     assert sorted(row["marker"] for row in real) == sorted(row["marker"] for row in modelled) or limit < 12
@@ -203,7 +203,7 @@ def _claims(pair: Pair, dice: random.Random) -> None:
     ]
     mirrored = [{**item, "id": pair.to_memory[item["id"]]} for item in items]
     real, modelled = pair.both(
-        lambda: store.open_intents(
+        lambda: store_intents.open_intents(
             {**told, "intents": store.as_json(intents), "items": store.as_json(items)}, contacts=False
         ),
         lambda: pair.memory.open_intents({**told, "intents": intents, "items": mirrored}, contacts=False),
@@ -252,7 +252,9 @@ def _settles(pair: Pair, dice: random.Random) -> None:
         }
 
     real, modelled = pair.both(
-        lambda: store.settle_intents(told(real_id, pair.from_memory.__getitem__, store.as_json), contacts=False),
+        lambda: store_intents.settle_intents(
+            told(real_id, pair.from_memory.__getitem__, store.as_json), contacts=False
+        ),
         lambda: pair.memory.settle_intents(told(mine, lambda pk: pk, lambda value: value), contacts=False),
     )
     if "refused" in (real, modelled):
@@ -270,7 +272,7 @@ def _decides_anew(pair: Pair, dice: random.Random) -> None:
 
 def _takes_over(pair: Pair, dice: random.Random) -> None:
     real, modelled = pair.both(
-        lambda: store.orphan_intents(flow_id=pair.world.flow_id), lambda: pair.memory.orphan_intents(flow_id=1)
+        lambda: store_intents.orphan_intents(flow_id=pair.world.flow_id), lambda: pair.memory.orphan_intents(flow_id=1)
     )
     _same_ids(pair, [row["id"] for row in real], [row["id"] for row in modelled])
     ids = [row["id"] for row in modelled]
@@ -283,7 +285,8 @@ def _takes_over(pair: Pair, dice: random.Random) -> None:
 
 def _looks(pair: Pair, dice: random.Random) -> None:
     real, modelled = pair.both(
-        lambda: store.unknown_intents(flow_id=pair.world.flow_id), lambda: pair.memory.unknown_intents(flow_id=1)
+        lambda: store_intents.unknown_intents(flow_id=pair.world.flow_id),
+        lambda: pair.memory.unknown_intents(flow_id=1),
     )
     _same_ids(pair, [row["id"] for row in real], [row["id"] for row in modelled])
     assert [(row["probes"], row["absences"]) for row in real] == [(row["probes"], row["absences"]) for row in modelled]
@@ -316,7 +319,7 @@ def _weighs(pair: Pair, dice: random.Random) -> None:
         for row in pair.memory.open_items(gone)
     ]
     pair.both(
-        lambda: store.close_items([pair.from_memory[pk] for pk in gone], outcome="absent"),
+        lambda: store_intents.close_items([pair.from_memory[pk] for pk in gone], outcome="absent"),
         lambda: pair.memory.close_items(gone, outcome="absent"),
     )
     _move(pair, moves)
@@ -382,7 +385,7 @@ def _adopts(pair: Pair, dice: random.Random) -> None:
     assert left == [(row["id"], *(row[name] for name in names)) for row in modelled]
     moves = {row["id"]: row["document_id"] for row in modelled}
     real, modelled = pair.both(
-        lambda: store.close_items_of_entries([pair.from_memory[pk] for pk in moves], outcome="found"),
+        lambda: store_intents.close_items_of_entries([pair.from_memory[pk] for pk in moves], outcome="found"),
         lambda: pair.memory.close_items_of_entries(list(moves), outcome="found"),
     )
     _move(
