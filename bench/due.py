@@ -19,9 +19,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from sync import selectors, store  # noqa: E402
+from sync.tasks import HINTS  # noqa: E402
 from tenants.scoping import tenant_scope  # noqa: E402
 
-BATCH = 200
 POLL = timedelta(minutes=5)
 
 
@@ -32,7 +32,7 @@ def main() -> int:
     cpu = time.process_time()
     for _ in range(rounds):
         began = time.monotonic()
-        found = selectors.due_flows(limit=BATCH)
+        found = selectors.due_flows(limit=HINTS)
         looks.append((time.monotonic() - began) * 1000)
         began = time.monotonic()
         claimed += sum(_claim(flow.tenant_id, flow.flow_id) for flow in found)

@@ -30,7 +30,7 @@ class House:
 
     workers: int
     tick: float = 1.0
-    hints: int = 1000  # that wait at most
+    hints: int = 1000  # that wait at most: sync.tasks.HINTS
     app_minute: int = 9000  # nine tenths of Xero's 10,000 for the whole application
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench import measure
 from bench.company import COMPANY, ORGANISATION, first_day, import_company
@@ -87,27 +88,36 @@ def run(made: Stage, world: Vendors, rival: Rival, *, trouble: Trouble | None = 
         postgres_cpu = measure.cpu_seconds(made.postgres_pid) - postgres_cpu
         vendors_cpu = measure.cpu_seconds(world.process.pid) - vendors_cpu
         commits = measure.done_in(looking, database).since(done).commits
+    figures = _judged(
+        world,
+        name=rival.name,
+        wall=wall,
+        cpu_worker=cpu,
+        cpu_postgres=postgres_cpu,
+        cpu_vendors=vendors_cpu,
+        statements=measure.statements(counts) if rival.counted else (0 if rival.without_database else None),
+        commits=commits,
+        peak_megabytes=peak,
+    )
+    made.drop(environ)
+    return figures
+
+
+def _judged(world: Vendors, **measured: Any) -> Figures:
+    """What was measured, beside what the vendors counted and the judge found."""
     calls = world.ask("figures")["xero"]
     verdict = judge(
         rows=world.ask("source", company=COMPANY),
         books=world.ask("books", org=ORGANISATION),
         account_of=accounts_of(world),
     )
-    made.drop(environ)
     return Figures(
-        name=rival.name,
         rows=verdict.rows,
-        wall=wall,
-        cpu_worker=cpu,
-        cpu_postgres=postgres_cpu,
-        cpu_vendors=vendors_cpu,
         write_calls=sum(count for name, count in calls.items() if name.startswith(("PUT", "POST"))),
         read_calls=sum(count for name, count in calls.items() if name.startswith("GET")),
         documents=int(calls.get("BankTransactions written", 0)),
-        statements=measure.statements(counts) if rival.counted else (0 if rival.without_database else None),
-        commits=commits,
-        peak_megabytes=peak,
         verdict=verdict,
+        **measured,
     )
 
 
@@ -192,26 +202,16 @@ def _tasks(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures:
         postgres_cpu = measure.cpu_seconds(made.postgres_pid) - postgres_cpu
         vendors_cpu = measure.cpu_seconds(world.process.pid) - vendors_cpu
         commits = measure.done_in(looking, database).since(done).commits - looks
-    calls = world.ask("figures")["xero"]
-    verdict = judge(
-        rows=world.ask("source", company=COMPANY),
-        books=world.ask("books", org=ORGANISATION),
-        account_of=accounts_of(world),
-    )
-    return Figures(
+    return _judged(
+        world,
         name="d a task for each",
-        rows=verdict.rows,
         wall=wall,
         cpu_worker=cpu,
         cpu_postgres=postgres_cpu,
         cpu_vendors=vendors_cpu,
-        write_calls=sum(count for name, count in calls.items() if name.startswith(("PUT", "POST"))),
-        read_calls=sum(count for name, count in calls.items() if name.startswith("GET")),
-        documents=int(calls.get("BankTransactions written", 0)),
         statements=measure.statements(folder),
         commits=commits,
         peak_megabytes=peak,
-        verdict=verdict,
     )
 
 

@@ -22,7 +22,6 @@ from config.supervisor.environment import ROOT
 
 MANY = 100_000
 POLL = 300.0
-HINTS, TICK = 1000, 1.0  # sync.tasks.tick
 WORKERS = 2
 SIMULATED = 900.0
 
@@ -44,9 +43,9 @@ def measure_scale(made: Stage, *, tenants: int = 1000, seconds: float = 45.0) ->
     due = _due_on_many(made)
     # One worker process serves one slice at a time; half of the slice's CPU is the database's, on another core.
     load = Load(tenants=MANY, poll=POLL, idle_slice=measured.cpu_per_slice)
-    few = simulate(replace(load, tenants=1000, poll=60.0), House(workers=WORKERS, tick=TICK, hints=HINTS), seconds=300)
+    few = simulate(replace(load, tenants=1000, poll=60.0), House(workers=WORKERS), seconds=300)
     workers = workers_needed(load)
-    house = House(workers=workers, tick=TICK, hints=HINTS)
+    house = House(workers=workers)
     return Scale(
         measured=measured,
         due=due,

@@ -19,7 +19,6 @@ app.conf.task_routes = {"bench.*": {"queue": "sync"}}
 @app.task(name="bench.carry", ignore_result=True)  # type: ignore[untyped-decorator]
 def carry(tenant_id: int, flow_id: int) -> None:
     """One transaction: decided, validated, pushed alone, read back."""
-    from sync import store
     from sync.pipeline import push as pushing
     from sync.pipeline import transform as deciding
     from sync.pipeline.confirm import confirm
@@ -35,7 +34,6 @@ def carry(tenant_id: int, flow_id: int) -> None:
         validate(ctx, limit=1)
         pushing.push(ctx)
         confirm(ctx)
-    assert store is not None
 
 
 def main() -> int:

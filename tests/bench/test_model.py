@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.model import House, Load, adaptive_polls, simulate, workers_needed
+from sync.tasks import HINTS
 
 
 def test_few_tenants_wait_for_the_next_tick_alone() -> None:
@@ -24,6 +25,7 @@ def test_a_queue_that_is_too_short_falls_behind_whatever_the_workers() -> None:
 
 
 def test_with_today_s_queue_and_enough_workers_a_look_waits_for_its_tick() -> None:
+    assert House(workers=8).hints == HINTS
     # 333 a second of 0.01 s are three and a third busy workers
     found = simulate(Load(tenants=100_000, poll=300, active=0.0, idle_slice=0.01), House(workers=8), seconds=300)
     assert found.slices == pytest.approx(100_000, rel=0.01)
