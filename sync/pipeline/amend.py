@@ -6,8 +6,6 @@ a lost answer is settled the same way. A document that somebody reconciled, lock
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +35,6 @@ from sync.pipeline.settle import Claim, settle
 from tenants.scoping import tenant_scope
 
 SLICE = 50
-SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
 LOOK_AGAIN_SECONDS = 10.0
 PATIENCE = 20  # readings after a success that the document does not show, before a person looks
 OTHER_LEG = "other_leg_refused"
@@ -76,7 +73,7 @@ def _whole(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _claim(ctx: Context, rows: Sequence[dict[str, Any]], found: Mapping[str, MirrorDocument]) -> list[Claim]:
     """Refuse what may not be touched any more, and commit an intent for the rest."""
-    claimed_at = time.monotonic()
+    claimed_at = ctx.monotonic()
     with ctx.commit():
         mine = store_amend.still_asked([row["id"] for row in rows])
         rows = [row for row in rows if row["id"] in mine]
@@ -178,7 +175,7 @@ def _calls(ctx: Context, rows: Sequence[dict[str, Any]], refusals: Mapping[int, 
     size = ctx.destination.batch_size(_endpoint(rows[0]), amending=True) if rows else 1
     for _, group in groupby(sorted(going, key=lambda row: row["deed"]), key=lambda row: row["deed"]):
         calls += _cut(list(group), size)
-    return calls[:SINGLES]
+    return calls[: push.SINGLES]
 
 
 def _cut(rows: list[dict[str, Any]], size: int) -> list[list[dict[str, Any]]]:
@@ -194,7 +191,7 @@ def _endpoint(row: Mapping[str, Any]) -> Endpoint:
 def _draft(ctx: Context, rows: list[dict[str, Any]], claimed_at: float) -> Claim:
     items = tuple(_item(row) for row in rows)
     return Claim(
-        key=f"{ctx.connection.external_id}-{uuid.uuid4().hex}",
+        key=push.new_key(ctx),
         prepared=ctx.destination.prepare(_endpoint(rows[0]), items),
         items=items,
         subjects=tuple(rows),
@@ -217,23 +214,8 @@ def _wanted_entry(row: Mapping[str, Any]) -> BankTransaction:
 
 
 def _write_intents(ctx: Context, drafts: Sequence[Claim]) -> dict[str, int]:
-    return store_amend.open_intents(
-        {
-            "tenant": ctx.tenant_id,
-            "flow": ctx.flow_id,
-            "run": ctx.run_id,
-            "organisation": ctx.connection.external_id,
-            "endpoint": drafts[0].prepared.endpoint.value,
-            "lease": ctx.timing.lease,
-            "bodies": [draft.prepared.body for draft in drafts],
-            "intents": store.as_json(
-                [{"key": it.key, "method": it.prepared.method, "path": it.prepared.path} for it in drafts]
-            ),
-            "items": store.as_json(
-                [_as_item(draft, row, at) for draft in drafts for at, row in enumerate(draft.subjects)]
-            ),
-        }
-    )
+    items = [_as_item(draft, row, at) for draft in drafts for at, row in enumerate(draft.subjects)]
+    return store_amend.open_intents(push.as_intents(ctx, drafts, items))
 
 
 def _as_item(draft: Claim, row: Mapping[str, Any], position: int) -> dict[str, Any]:

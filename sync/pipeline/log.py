@@ -23,7 +23,7 @@ def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Re
     calls = connector_services.take_calls(ctx.source, ctx.destination)
     writes = sum(call.write for call in calls)
     with ctx.commit():
-        if failure is not None or calls_are_news(ctx, writes):
+        if failure is not None or writes:
             ctx.begin_run()
         connector_services.store_calls(ctx.tenant_id, calls, run_id=ctx.run_id)
         _settle_incidents(ctx, failure)
@@ -43,10 +43,6 @@ def close(ctx: Context, *, finished: bool, failure: ConnectorError | None) -> Re
         error=failure.message if failure else "",
         error_class=error_class(failure) if failure else "",
     )
-
-
-def calls_are_news(ctx: Context, writes: int) -> bool:
-    return writes > 0 and ctx.run is None
 
 
 def error_class(error: ConnectorError) -> str:

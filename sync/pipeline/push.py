@@ -10,7 +10,7 @@ Order of events: claim (commit) -> call -> hold the organisation if the answer s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -266,28 +266,32 @@ def _writable(endpoint: Endpoint, row: dict[str, Any]) -> Writable:
 
 
 def _write_intents(ctx: Context, endpoint: Endpoint, drafts: Sequence[Claim]) -> dict[str, int]:
-    told = {
+    items = [
+        {"key": draft.key, "id": row["id"], "marker": row["marker"], "position": position}
+        for draft in drafts
+        for position, row in enumerate(draft.subjects)
+    ]
+    told = as_intents(ctx, drafts, items)
+    if endpoint is Endpoint.TRACKING_OPTIONS:
+        return store_tracking.open_intents(told)
+    return store_intents.open_intents(told, contacts=endpoint is Endpoint.CONTACTS)
+
+
+def as_intents(ctx: Context, drafts: Sequence[Claim], items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One intent for each draft, all to one endpoint, with the items that they speak for: as `open_intents` takes them."""
+    return {
         "tenant": ctx.tenant_id,
         "flow": ctx.flow_id,
         "run": ctx.run_id,
         "organisation": ctx.connection.external_id,
-        "endpoint": endpoint.value,
+        "endpoint": drafts[0].prepared.endpoint.value,
         "lease": ctx.timing.lease,
         "bodies": [draft.prepared.body for draft in drafts],
         "intents": store.as_json(
             [{"key": it.key, "method": it.prepared.method, "path": it.prepared.path} for it in drafts]
         ),
-        "items": store.as_json(
-            [
-                {"key": draft.key, "id": row["id"], "marker": row["marker"], "position": position}
-                for draft in drafts
-                for position, row in enumerate(draft.subjects)
-            ]
-        ),
+        "items": store.as_json(items),
     }
-    if endpoint is Endpoint.TRACKING_OPTIONS:
-        return store_tracking.open_intents(told)
-    return store_intents.open_intents(told, contacts=endpoint is Endpoint.CONTACTS)
 
 
 def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SIMULATION = "simulation"
-MACHINE = "tests/simulation/test_flow_machine.py"
 MODEL = "tests/simulation/test_memory.py::test_the_memory_answers_and_keeps_what_postgres_does"
 DEATHS = "tests/simulation/test_deaths.py"
 CLAIMS = "tests/simulation/test_claims.py"

@@ -12,14 +12,13 @@ WRITE_FAULTS = (
     "not_sent", "rate_limit", "shuffled", "dropped_element", "reset_late", "refused_batch", "unmarked",
 )  # fmt: skip
 READ_FAULTS = ("unreachable", "short_page")
-POISONS = ("refused", "")
 DELETES, TYPES_TWIN, EDITS, RECONCILES = "deletes", "types an equal one", "edits the amount", "reconciles"
 ACTS = (DELETES, TYPES_TWIN, EDITS, RECONCILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """One entry that becomes ready at `at` (virtual seconds). `poison`: what Xero will never take."""
+    """One entry that becomes ready at `at` (virtual seconds). `refused`: Xero will never take it."""
 
     number: int
     at: float
@@ -27,7 +26,7 @@ class Movement:
     day: int
     account: int
     transfer: bool = False
-    poison: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ def _movement(dice: random.Random, number: int, spread: float) -> Movement:
         day=dice.randrange(1, 6),
         account=dice.randrange(3),
         transfer=dice.random() < 0.06,
-        poison="refused" if dice.random() < 0.03 else "",
+        refused=dice.random() < 0.03,
     )
 
 

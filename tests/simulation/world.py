@@ -143,7 +143,7 @@ class World:
         self.books = Books(
             clock=lambda: self.time,
             lag=self.scenario.lag,
-            refuses=frozenset(marker_of(it) for it in self.scenario.movements if it.poison),
+            refuses=frozenset(marker_of(it) for it in self.scenario.movements if it.refused),
             on_created=self._created,
         )
 
@@ -416,7 +416,7 @@ class World:
         for movement in self.scenario.movements:
             mark = marker_of(movement)
             entry, document = self.memory.entries[self.entries[movement.number]], standing.get(mark)
-            if movement.poison:
+            if movement.refused:
                 self._judge_refused(entry, document)
             elif document is None:
                 self._judge_absent(entry)
