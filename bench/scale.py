@@ -66,7 +66,7 @@ def _due_on_many(made: Stage) -> dict[str, Any]:
             "UPDATE flow SET next_at = now() - random() * interval '60 seconds' WHERE id >= %s", (clones.FIRST,)
         )
         inside.execute("VACUUM ANALYZE flow")
-    argv = [sys.executable, "-m", "bench.due", "10"]
+    argv = [sys.executable, "-m", "bench.due", "5"]
     done = subprocess.run(argv, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BenchError(f"bench.due: {done.stderr[-1000:]}")

@@ -71,7 +71,7 @@ def still_open(intent_ids: Sequence[int]) -> list[dict[str, Any]]:
     )
 
 
-def weighed(intents: Sequence[Mapping[str, Any]]) -> None:
+def keep_weighed(intents: Sequence[Mapping[str, Any]]) -> None:
     """Keep what a look has shown. Keys: id, state, probes, absences, absent_seen_at, next_probe (null once it is closed)."""
     if intents:
         store.run_sql(
@@ -90,7 +90,7 @@ def attempts_of(entry_ids: Sequence[int]) -> dict[int, int]:
     return {row["id"]: row["attempts"] for row in found}
 
 
-def links_left_behind(links: Sequence[Mapping[str, Any]]) -> None:
+def move_links_left_behind(links: Sequence[Mapping[str, Any]]) -> None:
     """Contacts and options whose sender is gone. Keys: contact or option (the other is null), state."""
     if not links:
         return
@@ -113,7 +113,7 @@ def adopt_contact(item: Mapping[str, Any], *, contact_id: str) -> None:
     store.run_sql("UPDATE push_intent_item SET open = false, outcome = 'found' WHERE id = %s", [item["id"]])
 
 
-def contacts_ready_again(contact_ids: Sequence[int]) -> None:
+def make_contacts_ready(contact_ids: Sequence[int]) -> None:
     """They surely do not exist: each is due for a new request."""
     store.run_sql(
         "UPDATE contact_link SET state = 'ready', not_before = clock_timestamp() WHERE id = ANY(%s)",

@@ -178,7 +178,7 @@ def settle_intents(parameters: Mapping[str, Any], *, contacts: bool) -> set[int]
 # --------------------------------------------------------- taken over, unknown
 
 
-def orphan_intents(*, flow_id: int) -> list[dict[str, Any]]:
+def take_over_intents(*, flow_id: int) -> list[dict[str, Any]]:
     """Take over open intents whose sender is gone (lease over): the epoch rises, so a late settle changes nothing."""
     return rows(
         """UPDATE push_intent SET epoch = epoch + 1, lease_until = NULL,

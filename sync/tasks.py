@@ -53,7 +53,7 @@ def run_slice(*, tenant_id: int, flow_id: int, trigger: str = "schedule", actor:
     return True
 
 
-@shared_task(name="sync.tasks.nightly", ignore_result=True)
+@shared_task(name="sync.tasks.nightly", ignore_result=True)  # of when it ran once a night: workers know it by this name
 def look_hourly() -> None:
     """The watchdog for sleepers and the sweeper for twins; once a day the source is read again further back."""
     for tenant_id, flow_id in selectors.active_flows():

@@ -38,7 +38,7 @@ def reconcile(ctx: Context) -> Progress:
 
 def _take_over(ctx: Context) -> int:
     """Intents whose sender is gone: never stamped means never sent; stamped means unknown. Inside `commit`."""
-    orphans = store_intents.orphan_intents(flow_id=ctx.flow_id)
+    orphans = store_intents.take_over_intents(flow_id=ctx.flow_id)
     if not orphans:
         return 0
     ctx.begin_run()
@@ -52,7 +52,7 @@ def _take_over(ctx: Context) -> int:
         else:
             links.append({"contact": item["contact_id"], "option": item["option_id"], "state": state.value})
     store.move_entries(moves, run_id=ctx.run_id)
-    store_evidence.links_left_behind(links)
+    store_evidence.move_links_left_behind(links)
     if unsent:
         store_intents.close_items(unsent, outcome="never_sent")
     return len(orphans)
@@ -102,7 +102,7 @@ def _weigh(ctx: Context, intent_ids: list[int], looked_at: datetime) -> None:
             absent.append(row["id"])
         else:
             weighed.append(_as_weighed(ctx, row, after, PushIntent.State.OPEN))
-    store_evidence.weighed(weighed)
+    store_evidence.keep_weighed(weighed)
     if absent:
         _prove_absence(ctx, absent, [item for intent_id in absent for item in items[intent_id]])
 
@@ -132,7 +132,7 @@ def _prove_absence(ctx: Context, intent_ids: list[int], items: list[dict[str, An
     attempts = store_evidence.attempts_of([item["entry_id"] for item in items if item["entry_id"]])
     store.move_entries([_again(ctx, entry_id, made) for entry_id, made in attempts.items()], run_id=ctx.run_id)
     if contacts_absent := [item["contact_id"] for item in items if item["contact_id"]]:
-        store_evidence.contacts_ready_again(contacts_absent)
+        store_evidence.make_contacts_ready(contacts_absent)
     if options := [item["option_id"] for item in items if item["option_id"]]:
         tracking.absent(ctx, options)
 

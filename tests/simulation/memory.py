@@ -285,7 +285,7 @@ class Memory:
 
     # --------------------------------------------------------------- reconcile
 
-    def orphan_intents(self, *, flow_id: int) -> list[Row]:
+    def take_over_intents(self, *, flow_id: int) -> list[Row]:
         now, found = self.now(), []
         for row in self.intents.values():
             over = row["lease_until"] is not None and row["lease_until"] < now
@@ -331,7 +331,7 @@ class Memory:
         found = (self.intents[pk] for pk in sorted(intent_ids) if pk in self.intents)
         return [{name: row[name] for name in names} for row in found if row["state"] == "open" and row["unknown"]]
 
-    def weighed(self, intents: Sequence[Mapping[str, Any]]) -> None:
+    def keep_weighed(self, intents: Sequence[Mapping[str, Any]]) -> None:
         for told in intents:
             is_open = told["state"] == "open"
             self._change(
@@ -348,7 +348,7 @@ class Memory:
     def attempts_of(self, entry_ids: Sequence[int]) -> dict[int, int]:
         return {pk: row["attempts"] for pk, row in self.entries.items() if pk in entry_ids}
 
-    def links_left_behind(self, links: Sequence[Mapping[str, Any]]) -> None:
+    def move_links_left_behind(self, links: Sequence[Mapping[str, Any]]) -> None:
         assert not links, "contacts and options are not part of this model"
 
     # ------------------------------------------------------------------ mirror

@@ -272,7 +272,8 @@ def _decides_anew(pair: Pair, dice: random.Random) -> None:
 
 def _takes_over(pair: Pair, dice: random.Random) -> None:
     real, modelled = pair.both(
-        lambda: store_intents.orphan_intents(flow_id=pair.world.flow_id), lambda: pair.memory.orphan_intents(flow_id=1)
+        lambda: store_intents.take_over_intents(flow_id=pair.world.flow_id),
+        lambda: pair.memory.take_over_intents(flow_id=1),
     )
     _same_ids(pair, [row["id"] for row in real], [row["id"] for row in modelled])
     ids = [row["id"] for row in modelled]
@@ -310,8 +311,8 @@ def _weighs(pair: Pair, dice: random.Random) -> None:
              "absent_seen_at": seen, "next_probe": probe}
         )  # fmt: skip
     pair.both(
-        lambda: store_evidence.weighed([{**it, "id": pair.from_memory[it["id"]]} for it in weighed]),
-        lambda: pair.memory.weighed(weighed),
+        lambda: store_evidence.keep_weighed([{**it, "id": pair.from_memory[it["id"]]} for it in weighed]),
+        lambda: pair.memory.keep_weighed(weighed),
     )
     gone = [it["id"] for it in weighed if it["state"] == "absent"]
     moves = [
