@@ -60,6 +60,7 @@ class Known:
 
     past: Sequence[tuple[int, date, Decimal]]
     accounts: Mapping[str, tuple[str, bool]]
+    first: tuple[date, int] | None  # day and number of the earliest
 
 
 def known_about(wanted: Sequence[Wanted]) -> dict[tuple[int, str], Known]:
@@ -75,13 +76,16 @@ def known_about(wanted: Sequence[Wanted]) -> dict[tuple[int, str], Known]:
             "counts": [it.count + 2 * MOST for it in wanted],
         },
     )
-    return {
-        (row["contact_id"], row["currency"]): Known(
-            past=[(number, date.fromisoformat(day), Decimal(amount)) for number, day, amount in row["past"]],
-            accounts={digest: (last4, known) for digest, last4, known in row["accounts"]},
-        )
-        for row in found
-    }
+    return {(row["contact_id"], row["currency"]): _known(row["past"], row["accounts"]) for row in found}
+
+
+def _known(past: Sequence[tuple[int, str, str]], accounts: Sequence[tuple[str, str, bool]]) -> Known:
+    told = [(number, date.fromisoformat(day), Decimal(amount)) for number, day, amount in past]
+    return Known(
+        past=told,
+        accounts={digest: (last4, known) for digest, last4, known in accounts},
+        first=min(((day, number) for number, day, _amount in told), default=None),
+    )
 
 
 # OFFSET 0 keeps the planner from joining in another order: without statistics it would compare every row with every row.

@@ -70,7 +70,7 @@ class Case:
     @property
     def before(self) -> Sequence[Past]:
         """The newest movements before this one."""
-        end = bisect_left(self.history, (self.day, self.number), key=lambda past: (past.day, past.number))
+        end = bisect_left(self.history, (self.day, self.number))
         return self.history[max(0, end - MOST) : end]
 
 
@@ -133,36 +133,48 @@ def measure(amount: Decimal, history: Sequence[Decimal]) -> Unusual:
     ordered = sorted(history)
     logs = [_log(value) for value in ordered]
     middle = _median(logs)
-    distances = sorted(abs(value - middle) for value in logs)
+    distances = sorted([abs(value - middle) for value in logs])
     spread = max(_NORMAL * _median(distances), _LEAST_SPREAD)
     score = abs(_log(amount) - middle) / spread
     quarter = len(ordered) // 4
     return Unusual(score=score, middle=_median(ordered), low=ordered[quarter], high=ordered[-1 - quarter])
 
 
+def is_near(amount: Decimal, history: Sequence[Decimal], *, score: int) -> bool:
+    """Below this score by the spread that is always granted, so by any: most movements are, and need no measuring."""
+    middle = _median([_log(value) for value in _middle(sorted(history))])
+    return abs(_log(amount) - middle) < score * _LEAST_SPREAD
+
+
 def _unusual(case: Case, limits: Limits) -> Finding | None:
-    severity = limits.severity("unusual")
-    if severity is None or case.movement not in COMPARED or not case.size.amount:
+    severity, size = limits.severity("unusual"), case.size
+    if severity is None or case.movement not in COMPARED or not size.amount:
         return None
-    past = [it.amount for it in case.before if it.amount > 0]
-    if len(past) < limits.numbers["unusual_after"]:
+    past, score = [it.amount for it in case.before if it.amount > 0], limits.numbers["unusual_score"]
+    if len(past) < limits.numbers["unusual_after"] or is_near(size.amount, past, score=score):
         return None
-    found = measure(case.size.amount, past)
-    if found.score < limits.numbers["unusual_score"]:
+    found = measure(size.amount, past)
+    if found.score < score:
         return None
     currency = case.amount.currency
     middle = Money(amount=found.middle, currency=currency).rounded()
     message = (
-        f"{case.size} is unusually {'much' if case.size.amount > found.middle else 'little'} for {case.counterparty}: "
+        f"{size} is unusually {'much' if size.amount > found.middle else 'little'} for {case.counterparty}: "
         f"the middle of the last {len(past)} payments is {middle}, half of them lie between {found.low:,.2f} and "
-        f"{found.high:,.2f} (score {found.score:.1f}; you look from {limits.numbers['unusual_score']})."
+        f"{found.high:,.2f} (score {found.score:.1f}; you look from {score})."
     )
     return Finding(code="unusual_amount", message=message, detail=case.counterparty, severity=severity)
 
 
 def _median(ordered: Sequence[Decimal]) -> Decimal:
+    around = _middle(ordered)
+    return around[0] if len(around) == 1 else (around[0] + around[1]) / 2
+
+
+def _middle(ordered: Sequence[Decimal]) -> Sequence[Decimal]:
+    """The one in the middle, or the two around it."""
     half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+    return ordered[half : half + 1] if len(ordered) % 2 else ordered[half - 1 : half + 1]
 
 
 @lru_cache(maxsize=8192)  # the counterparties of a slice with what they are compared with
@@ -175,17 +187,17 @@ def _log(amount: Decimal) -> Decimal:
 
 def _repeated(case: Case, limits: Limits) -> Finding | None:
     """Perhaps paid twice. Two real payments stay two documents: nothing is ever merged."""
-    severity = limits.severity("repeated")
+    severity, size = limits.severity("repeated"), case.size
     if severity is None or not case.is_paid:
         return None
     window = limits.numbers["repeated_days"]
-    same = [it for it in case.before if it.amount == case.size.amount and (case.day - it.day).days <= window]
+    same = [it for it in case.before if it.amount == size.amount and (case.day - it.day).days <= window]
     if not same:
         return None
     days = (case.day - same[-1].day).days
     when = "on the same day" if not days else f"{days} day{'s' if days > 1 else ''} before, on {same[-1].day:%d.%m.%Y}"
     message = (
-        f"{case.size} went to {case.counterparty} already {when}. If it was paid twice by mistake, ask for it back; "
+        f"{size} went to {case.counterparty} already {when}. If it was paid twice by mistake, ask for it back; "
         "both payments happened, so both are booked."
     )
     return Finding(code="possibly_paid_twice", message=message, detail=case.counterparty, severity=severity)

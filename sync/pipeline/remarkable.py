@@ -76,9 +76,9 @@ def _is_new(link: ContactLink, entry: Entry, about: Known | None) -> bool:
     """The books do not have it yet, or got it from us for this very movement."""
     if link.state == ContactLink.State.READY:
         return True
-    mine = (entry.booking_date or date.max, entry.pk)
-    earlier = about is not None and any((day, number) < mine for number, day, _amount in about.past)
-    return not earlier and (link.created_by_us or link.state == ContactLink.State.UNMET)
+    if not link.created_by_us and link.state != ContactLink.State.UNMET:
+        return False
+    return about is None or about.first is None or about.first >= (entry.booking_date or date.max, entry.pk)
 
 
 def _accounts(digest: str, about: Known | None) -> tuple[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connectors.contract.errors import Severity
 from connectors.contract.money import Money
 from connectors.contract.records import Movement
-from sync.domain.anomalies import Case, Past, measure, remarks
+from sync.domain.anomalies import Case, Past, is_near, measure, remarks
 from sync.domain.limits import Limits
 
 D = Decimal
@@ -111,6 +111,21 @@ def test_a_score_is_never_negative_and_the_middle_lies_in_the_middle(amount: Dec
     seen = measure(amount, history)
     assert seen.score >= 0
     assert min(history) <= seen.low <= seen.middle <= seen.high <= max(history)
+
+
+@given(
+    amount=st.decimals(min_value=D("50"), max_value=D("200"), places=2),
+    history=st.lists(st.decimals(min_value=D("80"), max_value=D("125"), places=2), min_size=1, max_size=60),
+    score=st.integers(min_value=2, max_value=10),
+)
+def test_what_is_near_the_middle_is_below_the_score(amount: Decimal, history: list[Decimal], score: int) -> None:
+    assert not is_near(amount, history, score=score) or measure(amount, history).score < score
+
+
+def test_near_is_a_tenth_for_each_point_of_the_score_on_the_logarithmic_scale() -> None:
+    # exp 0.6 = 1.8221: with a score of 6 that is as far from 100 as the least spread lets an amount lie.
+    assert is_near(D("182.21"), [D(100)] * 8, score=6)
+    assert not is_near(D("182.22"), [D(100)] * 8, score=6)
 
 
 # ----------------------------------------------------------------- paid twice
