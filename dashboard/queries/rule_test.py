@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from connectors.contract.records import RawRecord, SourceTransaction
 from dashboard.queries.transactions import TransactionRow, with_entries
-from sync.domain.conditions import Facts, holds
+from sync.domain.conditions import Facts
 from sync.domain.rules import RuleSpec
 from sync.models import Flow, Record
 
@@ -28,7 +28,7 @@ class RuleTrial:
 def try_rule(*, flow: Flow, rule: RuleSpec, normalise: Normalise) -> RuleTrial:
     """Try the rule on the newest movements as they were read. Two queries; nothing is changed."""
     records = list(Record.objects.filter(flow=flow).order_by("-booking_date", "-id")[:TRIED])
-    caught = [it for it in records if holds(rule.when, Facts.of(normalise(_raw(it))))]
+    caught = [it for it in records if rule.when.test(Facts.of(normalise(_raw(it))))]
     return RuleTrial(tried=len(records), caught=len(caught), rows=with_entries(flow=flow, records=caught[:SHOWN]))
 
 

@@ -7,7 +7,7 @@ there does not hold (and `is_not` and `empty` hold).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from decimal import Decimal
@@ -93,6 +93,12 @@ class Group:
 
     mode: str  # "all" or "any"
     items: tuple[Condition | Group, ...]
+    test: Test = dataclass_field(init=False, repr=False, compare=False)  # made once, as a condition's
+
+    def __post_init__(self) -> None:
+        tests = tuple(item.test for item in self.items)
+        every, some = lambda facts: all(one(facts) for one in tests), lambda facts: any(one(facts) for one in tests)
+        object.__setattr__(self, "test", every if self.mode == "all" else some)
 
     def to_json(self) -> dict[str, Any]:
         return {self.mode: [item.to_json() for item in self.items]}
@@ -111,37 +117,40 @@ class ConditionResult:
         return {"path": self.path, **self.condition.to_json(), "seen": list(self.seen), "held": self.held}
 
 
+class Values(dict[str, tuple[str, ...]]):
+    """A field's values (none: not there), made when a rule first asks for the field: most are never asked for."""
+
+    def __init__(self, make: Callable[[str], Iterable[str]]) -> None:
+        self._make = make
+
+    def __missing__(self, name: str) -> tuple[str, ...]:
+        self[name] = made = tuple(self._make(name))
+        return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What rules may look at, of one movement: each field's values (none: not there) as read, folded, and for patterns.
+    """What rules may look at, of one movement: each field's values as read, folded, and for patterns.
 
     Keyed by the field's word: an enum as a key costs a Python call for each look.
     """
 
-    shown: Mapping[str, tuple[str, ...]]
-    folded: Mapping[str, tuple[str, ...]]
-    plain: Mapping[str, tuple[str, ...]]
+    shown: Values
+    folded: Values
+    plain: Values
     movement: Movement
     amount: Decimal
 
     @classmethod
     def of(cls, transaction: SourceTransaction) -> Facts:
-        shown = {field.value: tuple(filter(None, read(transaction))) for field, read in _READERS.items()}
+        shown = Values(lambda name: filter(None, _READERS[name](transaction)))
         return cls(
             shown=shown,
-            folded={name: tuple(_comparable(name, value) for value in values) for name, values in shown.items()},
-            plain={name: tuple(map(_plain, values)) for name, values in shown.items()},
+            folded=Values(lambda name: [_comparable(name, value) for value in shown[name]]),
+            plain=Values(lambda name: map(_plain, shown[name])),
             movement=transaction.movement,
             amount=abs(transaction.amount.amount),
         )
-
-
-def holds(item: Condition | Group, facts: Facts) -> bool:
-    """Does the condition, or the whole group, hold for this movement?"""
-    if isinstance(item, Condition):
-        return item.test(facts)
-    results = (holds(inner, facts) for inner in item.items)
-    return all(results) if item.mode == "all" else any(results)
 
 
 def trace(item: Condition | Group, facts: Facts, *, path: str = "") -> Iterator[ConditionResult]:
@@ -178,7 +187,7 @@ def _test_of(field: Field, op: Op, value: Value) -> Test:
         return lambda facts: facts.movement in movements
     if op is Op.REGEX:
         return _pattern_test(field.value, compiled(wanted[0]))
-    return _text_test(field.value, _TEXT_TESTS[op], tuple(_comparable(field.value, one) for one in wanted))
+    return _text_test(field.value, op, frozenset(_comparable(field.value, one) for one in wanted))
 
 
 def _amount_test(op: Op, wanted: tuple[Decimal, ...]) -> Test:
@@ -192,27 +201,14 @@ def _pattern_test(name: str, pattern: Any) -> Test:
     return lambda facts: any(pattern.search(value) for value in facts.plain[name])
 
 
-def _text_test(name: str, compare: Callable[[str, str], bool], wanted: tuple[str, ...]) -> Test:
-    def test(facts: Facts) -> bool:
-        return any(compare(seen, one) for seen in facts.folded[name] for one in wanted)
-
-    return test
-
-
-def _equal(seen: str, wanted: str) -> bool:
-    return seen == wanted
+def _text_test(name: str, op: Op, wanted: frozenset[str]) -> Test:
+    if op in (Op.IS, Op.IN):
+        return lambda facts: not wanted.isdisjoint(facts.folded[name])
+    compare, [one] = _TEXT_TESTS[op], wanted
+    return lambda facts: any(compare(seen, one) for seen in facts.folded[name])
 
 
-def _contains(seen: str, wanted: str) -> bool:
-    return wanted in seen
-
-
-_TEXT_TESTS: Mapping[Op, Callable[[str, str], bool]] = {
-    Op.IS: _equal,
-    Op.IN: _equal,
-    Op.CONTAINS: _contains,
-    Op.STARTS_WITH: str.startswith,
-}
+_TEXT_TESTS: Mapping[Op, Callable[[str, str], bool]] = {Op.CONTAINS: str.__contains__, Op.STARTS_WITH: str.startswith}
 _AMOUNT_TESTS: Mapping[Op, Callable[[Decimal, Decimal], bool]] = {
     Op.IS: Decimal.__eq__,
     Op.IS_NOT: Decimal.__ne__,
@@ -244,7 +240,7 @@ def _category(transaction: SourceTransaction) -> tuple[str, ...]:
     return (category.name, category.account_code) if category else ()
 
 
-_READERS: Mapping[Field, Callable[[SourceTransaction], tuple[str, ...]]] = {
+_READERS: Mapping[str, Callable[[SourceTransaction], tuple[str, ...]]] = {
     Field.COUNTERPARTY: lambda it: (it.counterparty.name.strip(),),
     Field.TEXT: lambda it: (it.text.strip(),),
     Field.REFERENCE: lambda it: (it.reference.strip(),),

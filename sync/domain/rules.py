@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.contract.money import ZERO, Money
 from connectors.contract.records import SourceTransaction
-from sync.domain.conditions import ConditionResult, Facts, Group, holds, trace
+from sync.domain.conditions import ConditionResult, Facts, Group, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def match(rules: Iterable[RuleSpec], transaction: SourceTransaction) -> RuleHit 
     """The first rule that holds for the movement, or None. Never raises on odd data."""
     facts = Facts.of(transaction)
     for position, rule in enumerate(rules, start=1):
-        if holds(rule.when, facts):
+        if rule.when.test(facts):
             return RuleHit(rule=rule, position=position, trace=tuple(trace(rule.when, facts)))
     return None
 
