@@ -1,4 +1,4 @@
-"""What the vendor's documents leave open, each in one function that carries its number of section 14. Pure.
+"""What the vendor's documents leave open, each in one function that carries its number. Pure.
 
 When Amnis answers one of these questions, this is the place to change. The numbers that are about the token endpoint
 (A1 to A6) live in `connectors.oauth` and `connectors.credentials`; webhooks (A32) and a rate table (A33) do not exist.
@@ -165,7 +165,7 @@ def is_reversal(detail: Wire) -> bool:
 
 
 def execution(kind: str, executed: bool | None, detail: Wire) -> Execution:
-    """A16, A17, A21 and section 11.2: what the row's flag and the detail's status say together.
+    """A16, A17, A21: what the row's flag and the detail's status say together.
 
     UNKNOWN where the status is not known, or where the two contradict each other.
     """

@@ -1,4 +1,4 @@
-"""What an answer of Xero means for each document we asked for. Pure; the table of `exactly-once.md` in code.
+"""What an answer of Xero means for each document we asked for. Pure; the table of docs/exactly-once.md in code.
 
 The rule behind every line: only what Xero says clearly counts. An id with our marker is presence. A refusal counts where
 it names our element. Everything else is unknown, and unknown means: look first.

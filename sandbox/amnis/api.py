@@ -105,7 +105,7 @@ def resource(call: Call, kind: str, number: str) -> Answer:
 
 
 def routes() -> list[tuple[str, Read, dict[str, Any]]]:
-    """(path, read, fixed arguments) of every GET endpoint of section 13."""
+    """(path, read, fixed arguments) of every GET endpoint."""
     found: list[tuple[str, Read, dict[str, Any]]] = [
         ("/api/info", info, {}),
         ("/api/overall-balance", overall_balance, {}),

@@ -41,7 +41,7 @@ class Year:
 
 
 def note_all(diary: Diary, company: Company, partner: Company) -> None:
-    """The whole list of amnis.md section 15 item 3 and of accounting.md's table."""
+    """All that a year has to show: each kind of docs/accounting.md, and what is odd about it."""
     year = Year(diary, company)
     for write in (_incoming, _returned, _outgoing, _deals, _cards, _shapes, _unknown, _twins, _nasty_names, _wallets):
         write(year)

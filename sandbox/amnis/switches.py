@@ -26,7 +26,7 @@ class BetweenPages(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """Defaults are the current documentation where it speaks, else the assumptions A1 to A33 of the reference."""
+    """Defaults are the current documentation where it speaks, else the assumptions A1 to A33 of `connectors/amnis`."""
 
     collection_envelope: Envelope = Envelope.ARRAY
     signed_amounts: bool = True

@@ -13,7 +13,7 @@ from tenants.models import OwnedModel
 
 
 class EntryState(models.TextChoices):
-    """See the state diagram of the exactly-once design; a trigger holds the white list of moves."""
+    """See the diagram in docs/exactly-once.md; a trigger holds the white list of moves."""
 
     FETCHED = "fetched"  # made, not yet validated
     WAITING = "waiting"  # for its partner row, or for the entry it depends on

@@ -18,7 +18,7 @@ LEAST = {
     "DATABASE_URL": "postgresql://app@db/millrace",
     "REDIS_URL": "redis://broker:6379/0",
 }
-# interfaces.md, "Environment": the whole list.
+# docs/operations.md, "Variables": the whole list.
 NAMES = [
     "PORT",
     "DATA_DIR",

@@ -1,4 +1,4 @@
-"""What an answer means: the table "Outcome classes" of the design, row by row, and what must hold for any answer."""
+"""What an answer means: the table of docs/exactly-once.md, row by row, and what must hold for any answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /api/token: reference section 2 and assumptions A1 to A5."""
+"""POST /api/token: as documented, and by the assumptions A1 to A5."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""GET /api/transactions: reference section 5, assumptions A11, A12, A23."""
+"""GET /api/transactions, as documented and by the assumptions A11, A12, A23."""
 
 from datetime import UTC, date, datetime
 from typing import Any
