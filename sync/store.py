@@ -277,6 +277,9 @@ def write_entries(
     )
 
 
+# ------------------------------------------------------------ an entry's moves
+
+
 # `intent` is read only where `store_intents` appends "and the intent is still ours" to the condition.
 MOVE_ENTRIES = """
     UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id),
@@ -379,6 +382,9 @@ def entries_in_books(*, flow_id: int, connection_id: int) -> list[dict[str, Any]
     )
 
 
+# -------------------------------------------------------------- confirm, drift
+
+
 def entries_to_confirm(*, flow_id: int, connection_id: int, limit: int) -> list[dict[str, Any]]:
     """Sent entries with an id, each beside the document as last read back (null where it was not seen yet)."""
     return rows(
@@ -391,20 +397,6 @@ def entries_to_confirm(*, flow_id: int, connection_id: int, limit: int) -> list[
                                    AND document_id = entry.destination_id OFFSET 0) AS mirror ON true
             ORDER BY entry.id""",
         {"flow": flow_id, "connection": connection_id, "limit": limit},
-    )
-
-
-def sleepers(*, grace: timedelta) -> list[dict[str, Any]]:
-    """Entries that are neither at rest nor due to wake: must be empty, else something was lost sight of."""
-    return rows(
-        """SELECT entry.id, entry.flow_id, entry.state FROM entry JOIN flow ON flow.id = entry.flow_id
-            WHERE entry.state IN ('fetched', 'ready', 'in_flight', 'unconfirmed', 'waiting')
-              AND NOT entry.held_back AND flow.state = 'active'
-              AND greatest(entry.not_before, entry.changed_at, coalesce(flow.held_until, entry.changed_at))
-                  < clock_timestamp() - %s
-              AND NOT EXISTS (SELECT FROM push_intent_item AS item JOIN push_intent AS intent ON intent.id = item.intent_id
-                               WHERE item.entry_id = entry.id AND item.open AND intent.next_probe > clock_timestamp())""",
-        [grace],
     )
 
 
@@ -453,6 +445,9 @@ def touched_since_confirmed(
             "most": MOST_TOUCHED,
         },
     )
+
+
+# ------------------------------------------- what watch, proof and figures ask
 
 
 def state_counts(flow_id: int) -> dict[str, int]:
@@ -551,6 +546,20 @@ def entry_lines(flow_id: int, *, source_kind: str) -> list[dict[str, Any]]:
               FROM record LEFT JOIN LATERAL ({_ENTRIES_OF_RECORD}) AS entry ON true
              WHERE record.flow_id = %(flow)s ORDER BY record.booking_date, record.id, entry.leg""",
         {"flow": flow_id, "kind": source_kind},
+    )
+
+
+def sleepers(*, grace: timedelta) -> list[dict[str, Any]]:
+    """Entries that are neither at rest nor due to wake: must be empty, else something was lost sight of."""
+    return rows(
+        """SELECT entry.id, entry.flow_id, entry.state FROM entry JOIN flow ON flow.id = entry.flow_id
+            WHERE entry.state IN ('fetched', 'ready', 'in_flight', 'unconfirmed', 'waiting')
+              AND NOT entry.held_back AND flow.state = 'active'
+              AND greatest(entry.not_before, entry.changed_at, coalesce(flow.held_until, entry.changed_at))
+                  < clock_timestamp() - %s
+              AND NOT EXISTS (SELECT FROM push_intent_item AS item JOIN push_intent AS intent ON intent.id = item.intent_id
+                               WHERE item.entry_id = entry.id AND item.open AND intent.next_probe > clock_timestamp())""",
+        [grace],
     )
 
 
