@@ -1,6 +1,6 @@
 """GET /metrics: what a Prometheus server reads. For this machine, or for who knows the token; totals only, no names.
 
-`python -m config.metrics` prints the token.
+`python -m config.metrics` prints the token, in the environment of `web`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`./run chaos --size smoke|pr|nightly`: many companies, real workers, and a monkey; both vendors' books are compared at
-the end. `--size crash`: kill real processes at the points around a call that creates, pays, changes or removes, and
-compare both vendors' books after each."""
+the end. `--size crash` (the default): kill real processes at the points around a call that creates, pays, changes or removes,
+and compare both vendors' books after each. `--size sim`: the same code in simulated worlds, seed by seed. `--bugs`: seed known
+mistakes, one at a time; each has to be caught."""
 
 from __future__ import annotations
 

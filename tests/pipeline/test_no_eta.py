@@ -10,8 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 APPS = ("config", "connectors", "dashboard", "notifications", "sync", "tenants")
 RAW_SQL = {"execute", "executemany", "raw", "RawSQL", "extra", "copy"}
-# Statements written by hand live in one file. The scope, the audit and the supervisor speak to Postgres itself; the
-# single flight of tokens and the consent that can be used once are compare-and-set, below everything of `sync`.
+# Statements written by hand go through one file, whichever `store_*.py` they stand in. The scope, the audit and the
+# supervisor speak to Postgres itself; the single flight of tokens and the consent that can be used once are
+# compare-and-set, below everything of `sync`.
 MAY_WRITE_SQL = ("sync/store.py", "tenants/", "config/", "connectors/credentials.py", "connectors/consent.py")
 
 
