@@ -27,8 +27,8 @@ from bench.books import AnswerBooks, Shelf, first_day
 from bench.pages import RowPages, lean
 from sandbox.amnis.bulk import add_random_movements
 from sandbox.app import Sandbox
-from sandbox.faults import ConnectionCut, Environ, WsgiApp, server_error
-from sandbox.server import Server
+from sandbox.faults import ConnectionCut, Environ, server_error
+from sandbox.server import serve_aside
 from sandbox.store import from_json, to_json
 from sandbox.xero.idempotency import LIFE_MILLISECONDS
 from sandbox.xero.limits import Limiter, OverLimit, Quota
@@ -340,18 +340,12 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     rows = {company: int(count) for company, _, count in (item.partition("=") for item in options.rows)}
     amnis, xero, control = open_world(rows, seed=options.seed, first=options.first)
-    note = {"amnis": _serve(amnis), "xero": _serve(xero), "control": _serve(control)}
+    note = {"amnis": serve_aside(amnis), "xero": serve_aside(xero), "control": serve_aside(control)}
     fresh = options.note.with_suffix(".new")
     fresh.write_text(json.dumps(note), encoding="utf-8")
     fresh.rename(options.note)
     stop.wait()
     return 0
-
-
-def _serve(app: WsgiApp) -> str:
-    server = Server(app, port=0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.port}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import io
 import socket
 import struct
+import threading
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -126,3 +127,10 @@ class Server(ThreadingMixIn, TCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error of ours; a defect shows as a 500 of the application."""
+
+
+def serve_aside(app: WsgiApp) -> str:
+    """On a free port, in a thread that ends with this process; its address."""
+    server = Server(app, port=0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://{_HOST}:{server.port}"

@@ -13,8 +13,7 @@ import threading
 from pathlib import Path
 
 from sandbox.app import Sandbox
-from sandbox.faults import WsgiApp
-from sandbox.server import Server
+from sandbox.server import serve_aside
 from sandbox.xero.limits import Quota
 from sandbox.xero.seed import add_copy
 from tests.chaos.gate import Gate, GateControl
@@ -47,9 +46,9 @@ def _open_world() -> dict[str, str]:
     sandbox.xero.limiter.quota = Quota(minute=PLENTY, day=PLENTY)  # the answers' headers tell what is left
     gate = Gate(sandbox.xero, forget_keys=sandbox.xero.idempotency.forget_everything)
     return {
-        "amnis": _serve(sandbox.amnis),
-        "xero": _serve(gate),
-        "control": _serve(GateControl(gate, sandbox.control)),
+        "amnis": serve_aside(sandbox.amnis),
+        "xero": serve_aside(gate),
+        "control": serve_aside(GateControl(gate, sandbox.control)),
     }
 
 
@@ -61,13 +60,11 @@ def _open_large_world(companies: int) -> dict[str, str]:
     sandbox.amnis.add_copies(companies)
     for number in range(1, companies + 1):
         add_copy(sandbox.xero, f"Muster Filiale {number} AG")
-    return {"amnis": _serve(sandbox.amnis), "xero": _serve(sandbox.xero), "control": _serve(sandbox.control)}
-
-
-def _serve(app: WsgiApp) -> str:
-    server = Server(app, port=0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.port}"
+    return {
+        "amnis": serve_aside(sandbox.amnis),
+        "xero": serve_aside(sandbox.xero),
+        "control": serve_aside(sandbox.control),
+    }
 
 
 if __name__ == "__main__":

@@ -127,17 +127,7 @@ class Memory:
         return sorted({(row["destination_type"], row["not_before"] <= now, False) for row in ready})
 
     def due_entries(self, *, flow_id: int, types: Sequence[str], limit: int) -> list[Row]:
-        now = self.now()
-        due = [
-            row
-            for row in self.entries.values()
-            if row["state"] == "ready"
-            and row["not_before"] <= now
-            and not row["held_back"]
-            and row["destination_type"] in types
-            and not self._waited(row)
-        ]
-        due.sort(key=lambda row: (row["not_before"], row["id"]))
+        due = [row for row in self._claimable(types) if not self._waited(row)]
         names = ("id", "marker", "document", "attempts", "batch_limit", "booking_date")
         blank = {
             "movement": "pay_in",
@@ -146,11 +136,7 @@ class Memory:
         }  # nothing comes back here
         return [{**{name: row[name] for name in names}, **blank} for row in due[:limit]]
 
-    def _waited(self, row: Row) -> bool:
-        failed = row["attempts"] > 0 and row["note"].get("step") in ("push", "reconcile")
-        return failed or row["changed_at"] < self.now() - LOOK_AGAIN_AFTER
-
-    def waited(self, *, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
+    def _claimable(self, types: Sequence[str]) -> list[Row]:
         now = self.now()
         found = [
             row
@@ -159,10 +145,15 @@ class Memory:
             and row["not_before"] <= now
             and not row["held_back"]
             and row["destination_type"] in types
-            and self._waited(row)
         ]
-        found.sort(key=lambda row: (row["not_before"], row["id"]))
-        return [row["id"] for row in found[:limit]]
+        return sorted(found, key=lambda row: (row["not_before"], row["id"]))
+
+    def _waited(self, row: Row) -> bool:
+        failed = row["attempts"] > 0 and row["note"].get("step") in ("push", "reconcile")
+        return failed or row["changed_at"] < self.now() - LOOK_AGAIN_AFTER
+
+    def waited(self, *, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
+        return [row["id"] for row in self._claimable(types) if self._waited(row)][:limit]
 
     def decide_anew(self, entry_ids: Sequence[int]) -> None:
         """Of records nothing is modelled: what is looked at again is found as it was, in the same moment."""
@@ -418,22 +409,6 @@ class Memory:
         ]
 
     # -------------------------------------------------------------------- rest
-
-    def sleepers(self, *, grace: timedelta) -> list[int]:
-        """Entries that are neither at rest nor due to wake."""
-        limit, held = self.now() - grace, self.flow.get("held_until")
-        waits = {
-            row["entry_id"]
-            for row in self.items.values()
-            if row["open"] and (probe := self.intents[row["intent_id"]]["next_probe"]) and probe > self.now()
-        }
-        return [
-            row["id"]
-            for row in self.entries.values()
-            if row["state"] in ("fetched", "ready", "in_flight", "unconfirmed", "waiting")
-            and max(row["not_before"], row["changed_at"], held or row["changed_at"]) < limit
-            and row["id"] not in waits
-        ]
 
     def next_wake(self) -> datetime | None:
         """When something becomes due; None where nothing will."""
