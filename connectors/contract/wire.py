@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -98,6 +99,7 @@ def _is_too_deep(body: bytes) -> bool:
     return b"()" in layers or layers.count(b"(") > MAX_DEPTH
 
 
+@lru_cache(maxsize=4096)  # an amount stands several times in its document, and zero and one in every document
 def _decimal(text: str) -> Decimal:
     number = Decimal(text)
     if len(text) > _MAX_NUMBER or abs(number.adjusted()) > _MAX_NUMBER:
@@ -105,6 +107,7 @@ def _decimal(text: str) -> Decimal:
     return number
 
 
+@lru_cache(maxsize=4096)
 def _integer(text: str) -> int:
     if len(text) > _MAX_NUMBER:
         raise WireError(f"the number {text[:20]}… is out of range")
