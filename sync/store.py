@@ -204,8 +204,8 @@ def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
                 WHERE partner.flow_id = %(flow)s AND partner.unit <> ''
                   AND partner.unit IN (SELECT unit FROM due WHERE unit <> '')
            )
-           SELECT record.id, account_id, source_id, fingerprint, content_hash, payload, record.state, unit, revision, fetched_at,
-                  source_updated_at, source_contact, iban, iban_last4, clock_timestamp() AS now
+           SELECT record.id, account_id, source_id, fingerprint, content_hash, payload, record.state, unit, revision,
+                  source_updated_at, source_contact, iban, iban_last4
              FROM record JOIN picked USING (id) ORDER BY record.id""",
         {"flow": flow_id, "limit": limit},
     )

@@ -55,7 +55,7 @@ def _freed(rest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rows(ctx: Context, record_ids: list[int]) -> dict[int, CodedRecord]:
     records = Record.objects.filter(pk__in=record_ids).values(
-        "id", "account_id", "source_id", "payload", "unit", "revision", "source_updated_at", "fetched_at"
+        "id", "account_id", "source_id", "payload", "unit", "revision", "source_updated_at"
     )
     return {record["id"]: coded(ctx, record) for record in records}
 

@@ -360,7 +360,7 @@ def _entry_row(
     named = _counterparty(outcome, records)
     party = links.get(named) if named is not None else None
     record = records[outcome.part.record_id]
-    waits = _seconds_to_wait(outcome, record, patience=ctx.books.partner_patience)
+    waits = _seconds_to_wait(outcome, record, now=ctx.now(), patience=ctx.books.partner_patience)
     return {
         "record_id": outcome.part.record_id,
         "other_record_id": outcome.other.record_id if outcome.other else None,
@@ -398,7 +398,7 @@ def _revisions(records: Iterable[Mapping[str, Any]]) -> Counter[str | int]:
     return found
 
 
-def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any], *, patience: timedelta) -> float:
+def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any], *, now: datetime, patience: timedelta) -> float:
     """Above zero for what waits: for the first leg's rate (no end), or for a partner (as long as the tenant says). What can be
     asked about a draft is asked first."""
     if not outcome.waits_for or outcome.draft is not None:
@@ -406,8 +406,7 @@ def _seconds_to_wait(outcome: Planned, record: Mapping[str, Any], *, patience: t
     if outcome.waits_for != "partner":
         return timedelta(days=1).total_seconds()
     changed: datetime | None = record["source_updated_at"]
-    until = changed + patience if changed else record["now"]
-    return max(0.0, float((until - record["now"]).total_seconds()))
+    return max(0.0, (changed + patience - now).total_seconds()) if changed else 0.0
 
 
 def _type(outcome: Planned) -> str:
