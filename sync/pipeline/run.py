@@ -156,31 +156,44 @@ def _work(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """(did everything that is due now get done, what stopped us)."""
     failure: ConnectorError | None = None
     try:
-        if ctx.has_left("intents"):
-            with ctx.timed("reconcile"):
-                reconcile(ctx)
-                amend.take_over(ctx)
-            ctx.left = None
+        _take_over(ctx)
         while ctx.may_continue():
-            if ctx.has_left("sent") and confirm.is_overdue(ctx):
-                _each(ctx, SETTLING)  # a long first sync is confirmed as it goes, before it takes up the calls again
-            ctx.exhausted.clear()
-            failure = _fetch_some(ctx) or failure
-            more, problem = _fill_back(ctx)
+            settled, problem = _round(ctx)
             failure = problem or failure
-            contact_changes.keep_fresh(ctx)  # before entries are made, so that known contacts are not created again
-            _drain(ctx, DECIDING)
-            _drain(ctx, SENDING)
-            ctx.renew_lease()
-            if ctx.source_at_end and not more:
-                _drain(ctx, CONFIRMING)  # all of it, so that the second halves it sets free leave together
-            settled = ctx.source_at_end and not more and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
             if settled and ctx.may_continue():  # else nothing was moved for want of time
                 drift.look(ctx)
                 return True, failure
     except ConnectorError as error:
         return False, error
     return False, failure
+
+
+def _take_over(ctx: Context) -> None:
+    """What a dead process left behind comes first: nothing is sent beside a request that may have arrived."""
+    if ctx.has_left("intents"):
+        with ctx.timed("reconcile"):
+            reconcile(ctx)
+            amend.take_over(ctx)
+        ctx.left = None
+
+
+def _round(ctx: Context) -> tuple[bool, ConnectorError | None]:
+    """A part of the source, and all that is due: decided, sent, read back. (Is nothing left to do, what kept the source from
+    being read.)"""
+    if ctx.has_left("sent") and confirm.is_overdue(ctx):
+        _each(ctx, SETTLING)  # a long first sync is confirmed as it goes, before it takes up the calls again
+    ctx.exhausted.clear()
+    unread = _fetch_some(ctx)
+    more, not_filled = _fill_back(ctx)
+    contact_changes.keep_fresh(ctx)  # before entries are made, so that known contacts are not created again
+    _drain(ctx, DECIDING)
+    _drain(ctx, SENDING)
+    ctx.renew_lease()
+    at_end = ctx.source_at_end and not more
+    if at_end:
+        _drain(ctx, CONFIRMING)  # all of it, so that the second halves it sets free leave together
+    settled = at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
+    return settled, not_filled or unread
 
 
 def _fetch_some(ctx: Context) -> ConnectorError | None:

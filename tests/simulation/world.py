@@ -282,7 +282,7 @@ class World:
             self.memory.give_back(1, epoch=ctx.epoch)
 
     def _steps_of_a_pass(self, ctx: SimulatedContext) -> None:
-        """The order of `run._work`, for entries that are decided already."""
+        """The order of `run._work` and its rounds, for entries that are decided already."""
         try:
             reconcile.reconcile(ctx)
             while True:
