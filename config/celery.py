@@ -71,4 +71,4 @@ def _collect_seldom(**_: Any) -> None:
     """A slice makes tens of thousands of rows and hardly a cycle: looked through after each seven hundred, they would cost a
     twentieth of the worker's time."""
     gc.freeze()  # the program itself is never garbage
-    gc.set_threshold(10_000)
+    gc.set_threshold(50_000)
