@@ -206,10 +206,10 @@ def _cents(stored: Decimal) -> Decimal:
 def _claimed(ctx: Context, may_pay: Sequence[Planned], items: Mapping[str, OpenItem]) -> dict[str, Decimal]:
     """What payments under way will pay, as far as the invoices do not show them yet."""
     others = Entry.objects.filter(flow=ctx.flow, destination_type__in=PAYMENT_TYPES, state__in=UNDER_WAY)
-    others = others.exclude(record_id__in=[outcome.part.record_id for outcome in may_pay])
+    own = {outcome.part.record_id for outcome in may_pay}
     claimed: dict[str, Decimal] = {}
-    for marker, document in others.values_list("marker", "document"):
-        for part in (document or {}).get("allocations", ()):
+    for record_id, marker, document in others.values_list("record_id", "marker", "document"):
+        for part in (document or {}).get("allocations", ()) if record_id not in own else ():
             item = items.get(part["invoice_id"])
             if item is not None and marker not in item.paid_by:
                 claimed[item.invoice_id] = claimed.get(item.invoice_id, ZERO) + Decimal(part["amount"])

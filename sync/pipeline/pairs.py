@@ -29,8 +29,8 @@ def together(ctx: Context, rows: Sequence[Entry], moves: list[dict[str, Any]]) -
     if not units:
         return moves
     own = {row.pk: row for row in rows}
-    others = Entry.objects.filter(flow=ctx.flow, unit__in=units, destination_id=None).exclude(pk__in=list(own))
-    absent = list(others.values("id", "unit", "leg", "state", "findings"))
+    found = Entry.objects.filter(flow=ctx.flow, unit__in=units, destination_id=None)
+    absent = [it for it in found.values("id", "unit", "leg", "state", "findings") if it["id"] not in own]
     stopped: dict[str, Mapping[str, Any]] = {it["unit"]: dict(it) for it in absent if it["state"] in STOPPED}
     stopped |= {own[move["id"]].unit: _as_other(own[move["id"]], move) for move in moves if _is_held(own, move, units)}
     kept = [_with_other(own[move["id"]], move, stopped) for move in moves]

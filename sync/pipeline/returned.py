@@ -6,7 +6,7 @@ A person's choice stands, and so does the link of what is posted; everything els
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -118,7 +118,7 @@ def _origins_of(
     if not backs:
         return []
     standing = _standing(ctx, [row.record["id"] for row in backs])
-    here = among(ctx, rows, paying=paying)
+    here = _among(ctx, rows, paying=paying)
     uncoded, coded_here = [it for it in here if it.lost], [it for it in here if not it.lost]
     posted = _posted(ctx, backs, standing, readings)  # what stands says more than that nothing codes it today
     origins = {it.record_id: it for it in (*uncoded, *posted, *coded_here)}
@@ -252,20 +252,26 @@ def _with_origin(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 # ----------------------------------------------------------------- candidates
 
 
-def among(ctx: Context, rows: Sequence[CodedRecord], *, paying: Collection[int] = ()) -> list[Origin]:
-    """Payouts and purchases of this slice that are not left out; those that cannot be coded yet are not in the books yet."""
-    found = []
+def may_be_given_back(ctx: Context, rows: Iterable[CodedRecord]) -> Iterator[tuple[CodedRecord, date]]:
+    """Payouts and purchases of this slice that are not left out, each with its day."""
     for row in rows:
-        day, transaction = _day(ctx, row), row.transaction
+        transaction = row.transaction
         if transaction.movement not in GIVES_BACK.values() or transaction.execution is not Execution.EXECUTED:
             continue
-        if row.coding.skip or day is None or day < ctx.flow.cutoff:
-            continue
+        day = _day(ctx, row)
+        if not row.coding.skip and day is not None and day >= ctx.flow.cutoff:
+            yield row, day
+
+
+def _among(ctx: Context, rows: Sequence[CodedRecord], *, paying: Collection[int]) -> list[Origin]:
+    """The same as origins; those that cannot be coded yet are not in the books yet."""
+    found = []
+    for row, day in may_be_given_back(ctx, rows):
         if row.record["id"] in paying:
-            found.append(_origin(row.record["id"], transaction, day, (), ""))
+            found.append(_origin(row.record["id"], row.transaction, day, (), ""))
             continue
         lines, contact = row.coding.lines, row.coding.contact_name if row.coding.lines else ""
-        found.append(_origin(row.record["id"], transaction, day, lines, contact, lost="" if lines else NOT_YET))
+        found.append(_origin(row.record["id"], row.transaction, day, lines, contact, lost="" if lines else NOT_YET))
     return found
 
 
