@@ -284,6 +284,8 @@ def write_entries(
 MOVE_ENTRIES = """
     UPDATE entry SET state = x.state, run_id = coalesce(%(run)s, entry.run_id),
            changed_at = CASE WHEN x.state = entry.state THEN entry.changed_at ELSE clock_timestamp() END,
+           decided_at = CASE WHEN x.state = 'ready' AND entry.state NOT IN ('ready', 'in_flight', 'unconfirmed')
+                             THEN clock_timestamp() ELSE entry.decided_at END,
            note = coalesce(x.note, '{}'::jsonb), findings = coalesce(x.findings, entry.findings),
            document = coalesce(x.document, entry.document),
            destination_id = coalesce(x.destination_id, entry.destination_id),
@@ -456,7 +458,10 @@ def state_counts(flow_id: int) -> dict[str, int]:
 
 
 def seconds_to_next_wake(flow_id: int) -> float | None:
-    """Until the first entry, contact, tracking option or unknown request of the flow is due; None when nothing waits."""
+    """Until the first entry, contact, tracking option or unknown request of the flow is due; None when nothing waits.
+
+    An entry that is to be decided anew is not due by itself: where that was not done yet, its partner is on its way.
+    """
     found = rows(
         """SELECT extract(epoch FROM min(at) - clock_timestamp())::double precision AS seconds FROM (
                SELECT min(greatest(entry.not_before, flow.held_until, contact.not_before, option.not_before)) AS at
@@ -467,6 +472,7 @@ def seconds_to_next_wake(flow_id: int) -> float | None:
                                    ) AS option ON true
                 WHERE entry.flow_id = %(flow)s AND entry.state = 'ready' AND NOT held_back
                   AND coalesce(contact.state, 'ready') = 'ready' AND coalesce(option.ready, true)
+                  AND entry.record_id NOT IN (SELECT id FROM record WHERE flow_id = %(flow)s AND state = 'fetched')
                UNION ALL SELECT min(not_before) FROM amendment
                           WHERE flow_id = %(flow)s AND state IN ('asked', 'in_flight', 'unconfirmed')
                UNION ALL SELECT min(next_probe) FROM push_intent WHERE flow_id = %(flow)s AND state = 'open'

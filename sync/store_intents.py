@@ -30,8 +30,9 @@ _CLAIMABLE = """
      AND NOT entry.held_back AND entry.destination_type = ANY(%(types)s)
      AND (entry.contact_id IS NULL OR contact.state = 'linked')
      AND NOT EXISTS (SELECT FROM tracking_link WHERE id = ANY(entry.option_ids) AND state <> 'linked')"""
-# An attempt failed since it was decided, or that was long ago: somebody may have booked it by hand meanwhile.
-_WAITED = """(entry.changed_at < clock_timestamp() - %(since)s
+# An attempt failed since it was decided, or that was long ago: somebody may have booked it by hand meanwhile. (`changed_at`
+# will not do: each call that came to nothing, as behind a limit of the minute, changes the state twice.)
+_WAITED = """(coalesce(entry.decided_at, entry.changed_at) < clock_timestamp() - %(since)s
              OR (entry.attempts > 0 AND entry.note ->> 'step' IN ('push', 'reconcile')))"""
 
 
@@ -63,9 +64,12 @@ def due_contacts(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
 
 
 def waited(*, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
-    """Records of what could be claimed, were it not that it waited: see `_WAITED`. Who waits longest comes first."""
+    """Records of what could be claimed, were it not that it waited: see `_WAITED`. Who waits longest comes first. Without those
+    that are to be looked at again already: they stay so while their partner is on its way."""
     found = rows(
-        f"""SELECT entry.record_id {_CLAIMABLE} AND {_WAITED} ORDER BY entry.not_before, entry.id LIMIT %(limit)s""",
+        f"""SELECT entry.record_id {_CLAIMABLE} AND {_WAITED}
+               AND NOT EXISTS (SELECT FROM record WHERE record.id = entry.record_id AND record.state = 'fetched')
+             ORDER BY entry.not_before, entry.id LIMIT %(limit)s""",
         {"flow": flow_id, "types": list(types), "since": LOOK_AGAIN_AFTER, "limit": limit},
     )
     return [row["record_id"] for row in found]

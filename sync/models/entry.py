@@ -129,6 +129,9 @@ class Entry(OwnedModel):
     )
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(
+        null=True
+    )  # when it last became ready to be sent; that a call came to nothing decides nothing
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta(OwnedModel.Meta):

@@ -246,7 +246,10 @@ def test_what_waited_for_a_limit_is_not_posted_beside_what_somebody_typed_meanwh
 
     time.sleep(1)
     with tenant_scope(world.tenant.pk):
-        store.run_sql("UPDATE entry SET changed_at = changed_at - interval '3 hours', not_before = clock_timestamp()")
+        store.run_sql(
+            "UPDATE entry SET decided_at = decided_at - interval '3 hours', changed_at = changed_at - interval '3 hours',"
+            " not_before = clock_timestamp()"
+        )
     world.settle()
 
     assert (world.codes(), world.books.balance("090")) == (["already_in_xero"], Decimal("-41.15"))

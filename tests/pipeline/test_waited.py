@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+
+import httpx
 
 from sync import services, store
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
-from tests.pipeline.test_linking import typed
+from tests.pipeline.test_linking import people, typed
 from tests.pipeline.test_outages import MARCH, PUT
 
 
@@ -27,7 +31,8 @@ def hours_later(world: World, *, attempts: int = 1, apart: float = 0.0) -> None:
     """Their next attempts are due now, one after another."""
     with tenant_scope(world.tenant.pk):
         store.run_sql(
-            """UPDATE entry SET attempts = %s, changed_at = changed_at - interval '3 hours', not_before = clock_timestamp()
+            """UPDATE entry SET attempts = %s, decided_at = decided_at - interval '3 hours',
+                      changed_at = changed_at - interval '3 hours', not_before = clock_timestamp()
                       + make_interval(secs => %s * (id - (SELECT min(id) FROM entry)))""",
             [attempts, apart],
         )
@@ -91,3 +96,84 @@ def test_what_never_leaves_stays_in_the_watchdogs_sight(world: World) -> None:
 
     with tenant_scope(world.tenant.pk):
         assert [row["state"] for row in store.sleepers(grace=timedelta(minutes=15))] == ["ready"]
+
+
+def minutes_later(world: World, minutes: int) -> None:
+    """Nobody is held any longer, and all is due."""
+    with tenant_scope(world.tenant.pk):
+        store.run_sql(
+            "UPDATE entry SET changed_at = changed_at - x.past, decided_at = decided_at - x.past,"
+            " not_before = clock_timestamp() FROM (VALUES (make_interval(mins => %s))) AS x(past)",
+            [minutes],
+        )
+        store.run_sql("UPDATE connection SET paused_until = NULL")
+        store.run_sql("UPDATE flow SET held_until = NULL")
+
+
+def test_tries_that_are_no_attempts_make_nothing_young_again(world: World) -> None:
+    """Another program uses up the calls of the minute for an hour; meanwhile the bookkeeper types the payment by hand."""
+    world.sandbox.xero.faults.rate_limit("minute", retry_after=1, times=15, **PUT)
+    world.amnis.payout(amount="41.15", to="Beispiel AG", executed_on=MARCH)
+    for number in range(15):
+        world.sync()
+        minutes_later(world, 4)
+        if number == 7:
+            assert world.states() == ["ready"]
+            typed(world, "SPEND", "41.15", day="2026-03-02")
+
+    world.settle()
+
+    assert (world.codes(), world.books.balance("090")) == (["already_in_xero"], Decimal("-41.15"))
+
+
+def test_a_second_half_behind_the_limit_does_not_follow_a_first_one_that_was_deleted(world: World) -> None:
+    """EUR for USD. The deletion is noticed three tries before the second half could leave."""
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), value_on=MARCH, dealt_on=MARCH)
+    world.sandbox.xero.faults.rate_limit("minute", retry_after=1, times=6, after=1, **PUT)
+    for number in range(6):
+        world.sync()
+        if number == 2:
+            [first] = world.books.bank_transactions()
+            people(world).delete(str(first["BankTransactionID"]))
+        minutes_later(world, 4)
+
+    world.settle()
+
+    assert (world.books.bank_transactions(), world.books.base_balance("850")) == ([], Decimal("0.00"))
+
+
+class FirstUnknownSecondUnsent(httpx.BaseTransport):
+    """The first write gets no answer, the second finds nobody."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner, self._writes = inner, 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and "BankTransactions" in request.url.path:
+            self._writes += 1
+            if self._writes == 1:
+                raise httpx.ReadTimeout("no answer", request=request)
+            if self._writes == 2:
+                raise httpx.ConnectError("refused", request=request)
+        return self._inner.handle_request(request)
+
+
+def test_a_half_that_is_to_be_decided_with_the_other_one_wakes_nobody_before_that_one_is_known(
+    world: World, settings: Any
+) -> None:
+    settings.ENV = replace(settings.ENV, quarantine_seconds=5.0, probe_gap_seconds=1.0, probe_seconds=(4.0,))
+    url = settings.ENV.xero_api_url
+    transports = settings.CONNECTOR_TRANSPORTS
+    settings.CONNECTOR_TRANSPORTS = {**transports, url: FirstUnknownSecondUnsent(transports[url])}
+    world.amnis.fx(sold=(1, "250000.00"), bought=(2, "263811.37"), dealt_on=MARCH, value_on=MARCH)
+    world.set_flow(unclean=8, lease_until=world.sandbox.clock.now() - timedelta(seconds=1))  # one document a call
+    world.sync()
+    assert sorted(world.states()) == ["ready", "unconfirmed"]
+    minutes_later(world, 0)
+
+    world.sync()
+    assert world.flow().next_at > store.now() + timedelta(seconds=2)
+    world.settle(seconds=20)
+
+    assert world.books.base_balance("850") == Decimal("0.00")
+    assert len(world.books.bank_transactions()) == 2

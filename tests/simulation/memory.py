@@ -150,7 +150,7 @@ class Memory:
 
     def _waited(self, row: Row) -> bool:
         failed = row["attempts"] > 0 and row["note"].get("step") in ("push", "reconcile")
-        return failed or row["changed_at"] < self.now() - LOOK_AGAIN_AFTER
+        return failed or row["decided_at"] < self.now() - LOOK_AGAIN_AFTER
 
     def waited(self, *, flow_id: int, types: Sequence[str], limit: int) -> list[int]:
         return [row["id"] for row in self._claimable(types) if self._waited(row)][:limit]
@@ -158,7 +158,8 @@ class Memory:
     def decide_anew(self, entry_ids: Sequence[int]) -> None:
         """Of records nothing is modelled: what is looked at again is found as it was, in the same moment."""
         for entry_id in entry_ids:
-            self._change(self.entries[entry_id], changed_at=self.now(), note={"step": "validate"})
+            now = self.now()
+            self._change(self.entries[entry_id], changed_at=now, decided_at=now, note={"step": "validate"})
 
     def due_contacts(self, *, flow_id: int, limit: int) -> list[Row]:
         return []
@@ -241,6 +242,8 @@ class Memory:
                 columns["not_before"] = now + timedelta(seconds=move["wait"])
             if state != row["state"]:
                 columns["changed_at"] = now
+                if state == "ready" and row["state"] not in ("in_flight", "unconfirmed"):
+                    columns["decided_at"] = now
                 if state == "confirmed":
                     columns["confirmed_at"] = now
             self._move(row, state=state, **columns)
@@ -268,8 +271,8 @@ class Memory:
             raise Refused("another entry has this marker")
         row = {
             "id": pk, "state": "ready", "attempts": 0, "batch_limit": 50, "held_back": False, "not_before": now,
-            "changed_at": now, "destination_id": None, "posted_rate": None, "read_back": None, "contact_id": None,
-            "findings": [], "note": {}, "confirmed_at": None, **columns,
+            "changed_at": now, "decided_at": now, "destination_id": None, "posted_rate": None, "read_back": None,
+            "contact_id": None, "findings": [], "note": {}, "confirmed_at": None, **columns,
         }  # fmt: skip
         self._insert(self.entries, pk, row)
         return pk

@@ -26,12 +26,13 @@ STEP = timedelta(minutes=10)
 DAY = date(2026, 3, 2)
 MOMENTS = {
     "flow": ("lease_until",),
-    "entry": ("not_before", "changed_at", "confirmed_at"),
+    "entry": ("not_before", "changed_at", "decided_at", "confirmed_at"),
     "push_intent": ("first_send", "last_send", "lease_until", "next_probe", "absent_seen_at", "closed_at"),
     "mirror_document": ("read_at", "updated_at"),
 }
 ENTRY = (
-    "state", "attempts", "batch_limit", "destination_id", "not_before", "changed_at", "confirmed_at", "findings",
+    "state", "attempts", "batch_limit", "destination_id", "not_before", "changed_at", "decided_at",
+    "confirmed_at", "findings",
 )  # fmt: skip
 INTENT = (
     "idempotency_key", "endpoint", "state", "epoch", "first_send", "last_send", "lease_until", "unknown", "next_probe",
