@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -78,6 +79,7 @@ def reference_with_marker(text: str, marker: str) -> str:
     return reference
 
 
+@lru_cache(maxsize=1024)  # of the documents of a call, whose references are looked at for each of several questions
 def find_marker(reference: str) -> str:
     """Our marker in a reference that people may have edited, "" where there is none. The last one counts."""
     found = _MARKER.findall(reference)
