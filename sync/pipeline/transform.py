@@ -204,18 +204,20 @@ def _write(
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
     revisions = _revisions(records)
-    named = [(_who(outcome, by_record), _counterparty(outcome, by_record)) for outcome in planned]
-    links = links_for(ctx, (who for pair in named for who in pair if who), asked={who for who, _ in named if who})
+    named = {_place(it): (_who(it, by_record), _counterparty(it, by_record)) for it in planned}
+    of_documents = {who for who, _ in named.values() if who}
+    links = links_for(ctx, (who for pair in named.values() for who in pair if who), asked=of_documents)
     fresh: list[dict[str, Any]] = []
     changed, moves, retold = [], [], []
     for outcome in sorted(planned, key=lambda it: it.leg == plan.REST):
         if not rests.belongs(fresh, standing, outcome):
             continue
-        old = standing.get((outcome.part.record_id, outcome.leg))
+        place = _place(outcome)
+        old, pair = standing.get(place), [links.get(who) if who is not None else None for who in named[place]]
         row: dict[str, Any] = {
-            **_entry_row(ctx, outcome, links, by_record, options),
+            **_entry_row(ctx, outcome, pair, by_record, options),
             "record_revision": revisions[_unit_of(by_record[outcome.part.record_id])],
-            "marker": markers[outcome.part.record_id, outcome.leg],
+            "marker": markers[place],
         }
         if old is not None and linked.is_outdated(old, row):
             if not since.same_said(said := then.of(outcome), outcome):
@@ -240,6 +242,10 @@ def _write(
     returned.decide_anew(returned.coded_otherwise(fresh, standing))
     store.move_entries(_with_revisions(moves, standing, by_record, revisions), run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
+
+
+def _place(outcome: Planned) -> tuple[int, str]:
+    return outcome.part.record_id, outcome.leg
 
 
 def _changed(ctx: Context, old: Mapping[str, Any], row: dict[str, Any], outcome: Planned, then: since.Then) -> Changed:
@@ -350,15 +356,13 @@ def _named(outcome: Planned, records: Mapping[int, Mapping[str, Any]]) -> Who:
 def _entry_row(
     ctx: Context,
     outcome: Planned,
-    links: Mapping[Who, ContactLink],
+    links: Sequence[ContactLink | None],
     records: Mapping[int, Mapping[str, Any]],
     options: Mapping[str, TrackingLink],
 ) -> dict[str, Any]:
+    """`links`: of whom the document is with, and of whom the movement is with."""
     transaction, document = outcome.part.transaction, outcome.document or outcome.draft
-    who = _who(outcome, records)
-    link = links.get(who) if who is not None else None
-    named = _counterparty(outcome, records)
-    party = links.get(named) if named is not None else None
+    link, party = links
     record = records[outcome.part.record_id]
     waits = _seconds_to_wait(outcome, record, now=ctx.now(), patience=ctx.books.partner_patience)
     return {
