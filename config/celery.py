@@ -6,14 +6,18 @@ import gc
 import os
 from typing import Any
 
+import psycopg
+import structlog
 from celery import Celery, bootsteps
 from celery.signals import task_postrun, task_prerun, worker_process_init
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
+from psycopg.pq import TransactionStatus
 
 from config import heartbeat
 from config.broker import broker_settings
 from config.supervisor.child import die_with_parent
+from tenants.scoping import forget_scopes
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Django's checks load every page: 24 MB in each process of the pool, for what `migrate` has checked before the start.
@@ -56,6 +60,28 @@ app.steps["worker"].add(WorkerHeartbeat)
 def _not_without_the_worker(**_: Any) -> None:
     """A pool's child whose worker was killed must not finish its slice beside the new worker's."""
     die_with_parent()
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def _begin_clean(sender: Any, **_: Any) -> None:
+    """The time limit of a task is a signal, which raises between any two lines: also where a scope or a transaction is being
+    opened or left. What that leaves half open must not meet the next task."""
+    if sender.request.is_eager:
+        return
+    forget_scopes()
+    structlog.contextvars.clear_contextvars()
+    for each in connections.all(initialized_only=True):
+        if each.in_atomic_block or not _is_at_rest(each.connection):
+            del connections[each.alias]  # the next one starts without what this one believes
+            if each.connection is not None:
+                each.connection.close()
+
+
+def _is_at_rest(session: psycopg.Connection[Any] | None) -> bool:
+    """Broken ones are at rest, too: they are found, and closed, as ever."""
+    if session is None or session.info.transaction_status == TransactionStatus.UNKNOWN:
+        return True
+    return session.autocommit and session.info.transaction_status == TransactionStatus.IDLE
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]

@@ -89,6 +89,12 @@ def platform_scope() -> Iterator[None]:
             _run("SET LOCAL ROLE NONE")
 
 
+def forget_scopes() -> None:
+    """No scope is open here, whatever the variables say. For the beginning of a thread of work, never within one."""
+    _tenant.set(None)
+    _platform.set(False)
+
+
 def _refuse_nesting() -> None:
     if _platform.get() or _tenant.get() is not None:
         raise ScopeConflict("a scope is already open in this transaction: leave it before opening another one")
