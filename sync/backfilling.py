@@ -71,9 +71,12 @@ def backfill_stop(*, tenant_id: int, backfill_id: int, actor: str) -> bool:
 
 
 def cutoff_preview(*, tenant_id: int, flow_id: int, cutoff: date, actor: str) -> dict[str, Any]:
-    """What another first day would change: `documents` that an earlier one adds, or `left_out` and `stay` for a later one."""
+    """What another first day would change: `documents` that an earlier one adds, or `left_out` and `stay` for a later one.
+
+    Raises DayFault for a day that cannot be the first one, as `cutoff_move` does."""
     with tenant_scope(tenant_id):
         flow = Flow.objects.get(pk=flow_id)
+        configuration.first_day_check(cutoff)
         if cutoff >= flow.cutoff:
             return {"stay": _posted_before(flow, cutoff), "left_out": len(_unsent_before(flow, cutoff))}
         asked = Window(since=cutoff, until=flow.cutoff - DAY)

@@ -9,28 +9,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from connectors.models import Connection
+from sync.domain.days import refuse_first_day
 from sync.domain.rules import RuleSpec
 from sync.models import Flow, Rule
 from tenants import audit
+from tenants.models import Tenant
 
 _SETTINGS = ("cutoff", "frequency_minutes", "defaults", "policies", "review", "source", "destination")
 
 
 def flow_create(*, cutoff: date, actor: str, **settings: Any) -> Flow:
-    """A flow of the current tenant. `settings` as in `flow_change`."""
+    """A flow of the current tenant. `settings` as in `flow_change`. Raises DayFault for a first day that cannot be one."""
+    first_day_check(cutoff)
     flow = Flow.objects.create(cutoff=cutoff, **_known(settings))
     audit.record("flow_created", target=_about(flow), actor=actor, after=_told(flow))
     return flow
 
 
 def flow_change(*, flow: Flow, actor: str, reason: str = "", **changes: Any) -> Flow:
-    """Change settings of a flow: cutoff, frequency_minutes, defaults, policies, review, source, destination."""
+    """Change settings of a flow: cutoff, frequency_minutes, defaults, policies, review, source, destination.
+
+    Raises DayFault for another first day that cannot be one.
+    """
     locked = Flow.objects.select_for_update().get(pk=flow.pk)
     before = _told(locked)
+    if changes.get("cutoff", locked.cutoff) != locked.cutoff:
+        first_day_check(changes["cutoff"])
     for name, value in _known(changes).items():
         setattr(locked, name, value)
     after = _told(locked)
@@ -45,6 +54,11 @@ def flow_change(*, flow: Flow, actor: str, reason: str = "", **changes: Any) -> 
             reason=reason,
         )
     return locked
+
+
+def first_day_check(day: date) -> None:
+    """Raises DayFault where the current tenant's first day cannot be this one."""
+    refuse_first_day(day, today=timezone.localdate(timezone=ZoneInfo(Tenant.objects.get().timezone)))
 
 
 def rules_set(*, flow: Flow, rules: Sequence[RuleSpec], actor: str, reason: str = "") -> None:

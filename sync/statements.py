@@ -62,14 +62,6 @@ class StatementFile:
         return [statement.to_csv(part) for part in statement.in_parts(self.lines)]
 
 
-def read_month(text: str) -> date:
-    """The first day of a month written as 2026-03. Raises ValueError, also for one beyond the calendar."""
-    month = date.fromisoformat(f"{text}-01")
-    if month.year >= date.max.year:
-        raise ValueError(f"{text!r} lies beyond the calendar")
-    return month
-
-
 def statement_of(flow: Flow, *, bank_account_id: str, month: date) -> Statement:
     """Inside the tenant's scope."""
     since, before = month.replace(day=1), _next_month(month)

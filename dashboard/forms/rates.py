@@ -10,6 +10,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from sync.domain.days import read_day_or_none
 from sync.domain.rate_files import COLUMNS, MOST_BYTES, as_csv, read_rate_file
 from sync.domain.rate_tables import Method, QuotedRate, RateFault
 
@@ -66,9 +67,8 @@ def _cell(post: QueryDict, name: str) -> str:
 
 
 def _month_end(text: str) -> str:
-    try:
-        first = date.fromisoformat(text)
-    except ValueError:
+    first = read_day_or_none(text)
+    if first is None:
         return text
     following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1, day=1)
     return date.fromordinal(following.toordinal() - 1).isoformat()

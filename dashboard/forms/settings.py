@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from connectors.contract.money import MINOR_UNITS, MoneyError, decimal_of
 from dashboard.forms import remarks
 from dashboard.queries.chart import ChartChoices
+from sync.domain.days import DayFault, read_day
 from sync.domain.default_checks import default_objections
 from sync.domain.references import ChartIndex
 from sync.models import Flow
@@ -185,9 +186,10 @@ class SettingsForm:
         frequency, errors = post.get("frequency", "").strip(), dict[str, str]()
         cutoff = None
         if "cutoff" in post:
-            cutoff = _day(post.get("cutoff", ""))
-            if cutoff is None:
-                errors["cutoff"] = _("Choose a day.")
+            try:
+                cutoff = read_day(post.get("cutoff", ""))
+            except DayFault as fault:
+                errors["cutoff"] = _("Choose a day: %(why)s.") % {"why": fault}
         errors |= default_objections(values, chart) if chart is not None else {}
         form = cls._of(frequency, values, choices, errors | _errors(frequency, values))
         form.cutoff = cutoff
@@ -255,13 +257,6 @@ def _amount(text: str) -> Decimal:
 
 def _thresholds(stored: Mapping[str, Any]) -> str:
     return ", ".join(f"{currency} {amount}" for currency, amount in stored.items())
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _errors(frequency: str, values: Mapping[str, str]) -> dict[str, str]:

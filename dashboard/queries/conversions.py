@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from dashboard.charts import AmountChart, amount_chart
 from sync.domain.conversion_cost import CostTotal, Deal, by_pair, total_cost
+from sync.domain.days import read_day_or_none
 from sync.models import BookedConversion, Entry, Flow, Record
 
 MONTHS = 12
@@ -137,10 +138,7 @@ def _base(flow: Flow) -> str:
 
 
 def _month(text: str) -> date | None:
-    try:
-        return date.fromisoformat(f"{text}-01") if len(text) == 7 else None
-    except ValueError:
-        return None
+    return read_day_or_none(f"{text}-01")
 
 
 def _shifted(month: date, by: int) -> date:

@@ -16,6 +16,7 @@ from django.http import QueryDict
 from connectors.contract.records import Execution, Movement
 from connectors.models import Reference
 from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
+from sync.domain.days import read_day_or_none
 from sync.domain.printable import clean_text
 from sync.models import Entry, EntryState, Flow, Record, RecordState
 
@@ -56,8 +57,8 @@ class TransactionFilter:
             state=state if state in known_states else "",
             movement=movement if movement in set(Movement) else "",
             account=query.get("account", "").replace("\x00", "")[:100],
-            since=_day(query.get("from", "")),
-            until=_day(query.get("to", "")),
+            since=read_day_or_none(query.get("from", "")),
+            until=read_day_or_none(query.get("to", "")),
         )
 
     @property
@@ -209,10 +210,3 @@ def _amount(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and abs(amount) < Decimal(10) ** 18 else None
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 from django.http import HttpResponse
@@ -17,6 +16,7 @@ from dashboard.pages import back_to, current_flow, render_page, render_part
 from dashboard.views.flow_acts import SHOWN, flow_or_404, when_free
 from sync.backfilling import backfill_preview, backfill_start, backfill_stop, cutoff_move, cutoff_preview
 from sync.domain.backfill import Window
+from sync.domain.days import DayFault, read_day
 from sync.models import Backfill, Flow
 from sync.pipeline.result import NotConnected
 from sync.pipeline.run import LeaseHeld
@@ -49,9 +49,10 @@ def backfill_live(request: TenantRequest) -> HttpResponse:
 @tenant_action(Action.SYNC)
 def backfill_look(request: TenantRequest) -> HttpResponse:
     flow = flow_or_404(request)
-    asked = _window(request)
-    if asked is None:
-        return back_to(request, "runs-backfill", failed=_("Choose the first and the last day."))
+    try:
+        asked = _window(request)
+    except DayFault as fault:
+        return back_to(request, "runs-backfill", failed=_choose_both(fault))
     about: dict[str, Any] = {"tenant_id": request.tenant.pk, "flow_id": flow.pk, "actor": request.user.email}
     found = _looked(lambda: backfill_preview(asked=asked, **about))
     if isinstance(found, str):
@@ -62,11 +63,12 @@ def backfill_look(request: TenantRequest) -> HttpResponse:
 
 @tenant_action(Action.SYNC)
 def backfill_begin(request: TenantRequest) -> HttpResponse:
-    flow, asked = flow_or_404(request), _window(request)
-    if asked is None:
-        return back_to(request, "runs-backfill", failed=_("Choose the first and the last day."))
+    flow = flow_or_404(request)
     try:
+        asked = _window(request)
         backfill_start(tenant_id=request.tenant.pk, flow_id=flow.pk, asked=asked, actor=request.user.email)
+    except DayFault as fault:
+        return back_to(request, "runs-backfill", failed=_choose_both(fault))
     except NotPossible as problem:
         return back_to(request, "runs-backfill", failed=str(problem))
     return back_to(request, "runs-backfill", said=_("The days are read now, month by month. You can leave this page."))
@@ -94,9 +96,11 @@ def cutoff_page(request: TenantRequest) -> HttpResponse:
 
 @tenant_action(Action.SETTINGS)
 def cutoff_look(request: TenantRequest) -> HttpResponse:
-    flow, cutoff = flow_or_404(request), _day(request.POST.get("cutoff", ""))
-    if cutoff is None:
-        return back_to(request, "settings-cutoff", failed=_("Choose a day."))
+    flow = flow_or_404(request)
+    try:
+        cutoff = read_day(request.POST.get("cutoff", ""))
+    except DayFault as fault:
+        return back_to(request, "settings-cutoff", failed=_choose(fault))
     if cutoff == flow.cutoff:
         return back_to(request, "settings-cutoff", failed=_("This is the first day already."))
     about: dict[str, Any] = {"tenant_id": request.tenant.pk, "flow_id": flow.pk, "actor": request.user.email}
@@ -109,11 +113,12 @@ def cutoff_look(request: TenantRequest) -> HttpResponse:
 
 @tenant_action(Action.SETTINGS)
 def cutoff_confirm(request: TenantRequest) -> HttpResponse:
-    flow, cutoff = flow_or_404(request), _day(request.POST.get("cutoff", ""))
-    if cutoff is None:
-        return back_to(request, "settings-cutoff", failed=_("Choose a day."))
+    flow = flow_or_404(request)
     try:
+        cutoff = read_day(request.POST.get("cutoff", ""))
         cutoff_move(tenant_id=request.tenant.pk, flow_id=flow.pk, cutoff=cutoff, actor=request.user.email)
+    except DayFault as fault:
+        return back_to(request, "settings-cutoff", failed=_choose(fault))
     except NotPossible as problem:
         return back_to(request, "settings-cutoff", failed=str(problem))
     return back_to(request, "settings", said=_("The first day is moved. What was posted stays as it is."))
@@ -128,6 +133,8 @@ def _looked(look: Callable[[], dict[str, Any]]) -> dict[str, Any] | str:
         return when_free(look)
     except LeaseHeld:
         return _("A sync is running at the moment. Try again when it is done.")
+    except DayFault as fault:
+        return _choose(fault)
     except (NotPossible, NotConnected) as problem:
         return str(problem)
     except ConnectorError as error:
@@ -156,13 +163,14 @@ def _listed(flow: Flow | None) -> dict[str, Any]:
     return {"backfills": rows, "running": any(row.state == Backfill.State.RUNNING for row in rows)}
 
 
-def _window(request: TenantRequest) -> Window | None:
-    since, until = _day(request.POST.get("since", "")), _day(request.POST.get("until", ""))
-    return Window(since=since, until=until) if since and until else None
+def _window(request: TenantRequest) -> Window:
+    """Raises DayFault."""
+    return Window(since=read_day(request.POST.get("since", "")), until=read_day(request.POST.get("until", "")))
 
 
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+def _choose(fault: DayFault) -> str:
+    return _("Choose a day: %(why)s.") % {"why": fault}
+
+
+def _choose_both(fault: DayFault) -> str:
+    return _("Choose the first and the last day: %(why)s.") % {"why": fault}

@@ -16,6 +16,7 @@ from dashboard.onboarding import cutoff_change
 from dashboard.pages import back_to, current_flow, render_page
 from dashboard.queries.chart import rule_choices
 from sync import configuration
+from sync.domain.days import DayFault
 from sync.domain.references import ChartIndex
 from sync.models import Flow, Record
 from sync.reviewing import Trial, review_trial
@@ -64,5 +65,7 @@ def _save(request: TenantRequest, flow: Flow, form: SettingsForm) -> HttpRespons
             cutoff_change(tenant_id=request.tenant.pk, flow_id=flow.pk, cutoff=form.cutoff, actor=who)
     except NotPossible as problem:
         return back_to(request, "settings", failed=str(problem))
+    except DayFault as fault:
+        return back_to(request, "settings", failed=f"{fault}.")
     configuration.flow_change(flow=flow, actor=who, **form.changes())
     return back_to(request, "settings", said=_("Saved. The change holds for movements that are not posted yet."))

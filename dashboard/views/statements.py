@@ -15,6 +15,7 @@ from dashboard.pages import back_to, current_flow, render_page
 from dashboard.queries.statements import wallet_months
 from dashboard.views.flow_acts import flow_or_404
 from sync import statements
+from sync.domain.days import DayFault, read_month
 from sync.domain.statement import file_names
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
@@ -67,6 +68,6 @@ def _zipped(files: Iterable[tuple[str, str]]) -> bytes:
 
 def _month(text: str) -> date:
     try:
-        return statements.read_month(text)
-    except ValueError:
+        return read_month(text)
+    except DayFault:
         raise Http404 from None

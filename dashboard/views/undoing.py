@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import date
 from typing import Any, TypeVar
 
 from django.http import Http404, HttpResponse
@@ -16,6 +15,7 @@ from dashboard.pages import back_to, current_flow, render_page, render_part
 from dashboard.queries import undoing as queries
 from dashboard.views.flow_acts import flow_or_404, hint
 from sync import proposals, undoing
+from sync.domain.days import read_day
 from sync.models import Entry
 from sync.pipeline.result import NotConnected
 from sync.undoing import NothingThere, Paused, Selection
@@ -164,7 +164,7 @@ def _selection(request: TenantRequest) -> Selection:
     try:
         if entry:
             return Selection(entry=int(entry))
-        return Selection(run=int(run)) if run else Selection(day=date.fromisoformat(day))
+        return Selection(run=int(run)) if run else Selection(day=read_day(day))
     except ValueError:
         raise Http404 from None
 

@@ -20,6 +20,7 @@ from typing import Any
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from sync.domain.days import DayFault, read_day
 from sync.domain.rate_tables import Direction, Method, QuotedRate, RateFault
 
 MOST_BYTES = 512 * 1024
@@ -113,20 +114,13 @@ def _row(cells: list[str], *, line: int) -> QuotedRate:
         raise ValueError(f"“{unit[:30]}” is not a unit like 1 or 100")
     return QuotedRate(
         currency=currency.upper(),
-        valid_from=_iso(first),
-        valid_to=_iso(last),
+        valid_from=read_day(first),
+        valid_to=read_day(last),
         value=read_decimal(value),
         unit=int(unit),
         direction=Direction(direction),
         line=line,
     )
-
-
-def _iso(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"“{text[:30]}” is not a day like 2026-03-01") from error
 
 
 # ------------------------------------------------------------------------ XML
@@ -178,13 +172,18 @@ def _month(root: Any) -> tuple[date, date]:
     found = re.fullmatch(r"\s*([0-9]{4})-?(0[1-9]|1[0-2])\s*", _text(root, "monat"))
     if found is None:
         raise RateFault(["The XML does not say which month its rates are for (monat)."])
-    year, month = int(found[1]), int(found[2])
-    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+    try:
+        first = read_day(f"{found[1]}-{found[2]}-01")
+    except DayFault as fault:
+        raise RateFault([f"Its month (monat): {fault}."]) from fault
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def _days(root: Any) -> tuple[date, date]:
     try:
-        days = [date(int(year), int(month), int(day)) for day, month, year in _DAY.findall(_text(root, "gueltigkeit"))]
+        days = [
+            read_day(f"{year}-{month:0>2}-{day:0>2}") for day, month, year in _DAY.findall(_text(root, "gueltigkeit"))
+        ]
     except ValueError:
         days = []
     if not days:

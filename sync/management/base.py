@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connectors.contract.errors import ConnectorError
 from sync import selectors
+from sync.domain.days import DayFault, read_day
 from sync.models import Flow
 from tenants.models import Tenant
 from tenants.selectors import tenant_by_slug
@@ -22,9 +23,9 @@ OPERATOR = "operator (command line)"
 def day(text: str) -> date:
     """An argument that is a day. Raises argparse's own error, in words."""
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a day like 2026-03-31") from None
+        return read_day(text)
+    except DayFault as fault:
+        raise ArgumentTypeError(str(fault)) from None
 
 
 class TenantCommand(BaseCommand):

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError
 from connectors.models import Connection
+from sync.domain.days import DayFault, refuse_first_day
 from sync.domain.references import ChartIndex
 from sync.tenantfile.apply import Link, apply
 from sync.tenantfile.codings import coding_doubts, refuse_unknown_codings
@@ -61,6 +65,7 @@ def tenant_import(text: str, *, secrets: SecretStore, actor: str, dry_run: bool 
     """
     file = parse(text)
     standing = _standing(file.slug)
+    _refuse_first_day(file, standing)
     webhook = _new_webhook(file, standing, secrets)
     sides = _sides(file, standing, secrets)
     sides, targets = _targets(file, sides, standing)
@@ -85,12 +90,27 @@ def _standing(slug: str) -> Standing | None:
         return read_standing()
 
 
+def _refuse_first_day(file: TenantFile, standing: Standing | None) -> None:
+    """Before the vendors are asked, and in a dry run too; the one that stands already is nobody's change."""
+    stands = standing.flow.cutoff if standing and standing.flow else None
+    if file.flow is None or file.flow.cutoff == stands:
+        return
+    try:
+        refuse_first_day(file.flow.cutoff, today=timezone.localdate(timezone=ZoneInfo(_zone(file, standing))))
+    except DayFault as fault:
+        raise FileFault(f"cutoff: {fault}", line=file.flow.line) from fault
+
+
+def _zone(file: TenantFile, standing: Standing | None) -> str:
+    return file.timezone or (standing.tenant.timezone if standing else TIMEZONE_DEFAULT)
+
+
 # --------------------------------------------------------------------- vendors
 
 
 def _sides(file: TenantFile, standing: Standing | None, secrets: SecretStore) -> _Sides:
     connections: Mapping[str, Connection] = standing.connections if standing else {}
-    zone = file.timezone or (standing.tenant.timezone if standing else TIMEZONE_DEFAULT)
+    zone = _zone(file, standing)
     sides = _Sides(
         amnis=_amnis(file, connections.get("amnis"), secrets, zone),
         xero=_xero(file, connections.get("xero"), secrets, zone),

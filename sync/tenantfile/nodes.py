@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from connectors.contract.money import MoneyError, decimal_of
+from sync.domain.days import DayFault, read_day
 
 MAX_FILE = 1 << 20
 MAX_DEPTH = 40
@@ -132,7 +133,9 @@ def day(node: yaml.Node, name: str) -> date:
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
             raise ValueError(value)
-        return date.fromisoformat(value)
+        return read_day(value)
+    except DayFault as fault:
+        raise FileFault(f"{name}: {fault}", line=line_of(node)) from fault
     except ValueError as error:
         raise FileFault(f"{name} must be a date like 2026-01-31, not {value!r}", line=line_of(node)) from error
 

@@ -80,6 +80,7 @@ def test_a_change_is_saved_and_written_down(as_alice: Client, world: World) -> N
         {"amount_over": "XXQ 5"},
         {"new_counterparty_over": "CHF -5"},
         {"cutoff": "31.12.2026"},
+        {"cutoff": "9999-12-31"},
         {"unusual": "perhaps"},
         {"quiet_from": "24"},
         {"repeated_days": "32"},

@@ -401,6 +401,19 @@ def test_rules_of_the_pages_survive_an_export(load: Load) -> None:
     assert load(text).changes == ()
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("day", ["2099-01-01", "1999-12-31"])
+def test_a_first_day_that_cannot_be_one_is_a_fault_before_a_vendor_is_asked(
+    world: Sandbox, load: Load, day: str, dry_run: bool
+) -> None:
+    asked = calls(world)
+    with pytest.raises(FileFault, match=r"line 7.*nothing before the first day is ever posted"):
+        load(FILE.replace("2026-01-01", day), dry_run=dry_run)
+    assert calls(world) == asked
+    with pytest.raises(Tenant.DoesNotExist):
+        tenant_by_slug("muster")
+
+
 def test_a_vendor_out_of_reach_is_exit_three(
     world: Sandbox, variables: dict[str, str], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ TENANT = "tenant: {slug: m, name: M}\n"
         (flow("colour: red"), 4, "unknown key 'colour'"),
         (TENANT + "flow: {cutoff: 01.01.2026}", 2, "2026-01-31"),
         (TENANT + "flow: {cutoff: 2026-02-30}", 2, "2026-01-31"),
+        (TENANT + "flow: {cutoff: 9999-12-31}", 2, "of the years 1990 to 2100"),
         (flow("frequency_minutes: 0"), 4, "1 to 1440"),
         (flow("frequency_minutes: 1.5"), 4, "unquoted decimal"),
         (flow("accounts:", '- {source: "1"}'), 5, "either xero"),

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from sync.certifying import certificate_check, certificate_make
-from sync.management.base import DONE, FINDINGS, OPERATOR, WRONG_USE, TenantCommand
+from sync.management.base import DONE, FINDINGS, OPERATOR, WRONG_USE, TenantCommand, day
 from sync.models import Flow
 from sync.proving import flow_prove
 from tenants.models import Tenant
@@ -25,8 +25,8 @@ class Command(TenantCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--from", type=date.fromisoformat, dest="since", metavar="DATE")
-        parser.add_argument("--to", type=date.fromisoformat, dest="until", metavar="DATE")
+        parser.add_argument("--from", type=day, dest="since", metavar="DATE")
+        parser.add_argument("--to", type=day, dest="until", metavar="DATE")
         parser.add_argument("--certificate", metavar="FILE", help="write the certificate there: .pdf, or .csv")
         parser.add_argument("--verify", metavar="FILE|SHA256", help="prove nothing: is this one of our certificates?")
 

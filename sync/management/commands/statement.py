@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from sync import statements
+from sync.domain.days import DayFault, read_month
 from sync.domain.statement import MOST_LINES, file_names, parts_of
 from sync.management.base import DONE, FINDINGS, OPERATOR, WRONG_USE, TenantCommand
 from sync.models import Flow
@@ -184,9 +185,9 @@ def _moment(text: str) -> datetime:
 
 def _month(text: str) -> date:
     try:
-        return statements.read_month(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a month like 2026-03") from None
+        return read_month(text)
+    except DayFault as fault:
+        raise ArgumentTypeError(str(fault)) from None
 
 
 def _shown(told: statements.Statement) -> dict[str, Any]:

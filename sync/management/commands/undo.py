@@ -3,13 +3,12 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import suppress
-from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from sync import undoing
-from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, WRONG_USE, TenantCommand
+from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, WRONG_USE, TenantCommand, day
 from sync.models import Amendment, AmendmentState, Flow
 from sync.pipeline.result import NotConnected
 from sync.pipeline.run import LeaseHeld, run_pass
@@ -29,7 +28,7 @@ class Command(TenantCommand):
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--entry", type=int, metavar="ID")
         what.add_argument("--run", type=int, metavar="ID")
-        what.add_argument("--day", type=date.fromisoformat, metavar="D")
+        what.add_argument("--day", type=day, metavar="D")
         parser.add_argument(
             "--dry-run", action="store_true", help="read Xero and show what would be undone, and what not"
         )
