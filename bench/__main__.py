@@ -21,7 +21,7 @@ from bench.figures import Figures, Target
 from bench.packages import NotInstalled
 from bench.stage import Stage, Vendors, stage, vendors
 from bench.table import aligned, race_json, race_table, spread
-from config.arguments import count
+from config.arguments import count, counted_to
 
 ROWS, RUNS = 5_000, 3
 GIANT = 500_000
@@ -172,14 +172,16 @@ def _scale(made: Stage, options: argparse.Namespace) -> tuple[list[Target], dict
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("--rows", type=count, default=ROWS, help="ledger rows of each run")
-    parser.add_argument("--runs", type=count, default=RUNS)
+    parser.add_argument("--runs", type=counted_to(100), default=RUNS)
     parser.add_argument(
         "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
     )
     parser.add_argument("--full", action="store_true", help="everything, with the sizes of the targets: hours")
     parser.add_argument("--realistic", action="store_true", help="slow vendors with call limits alone: 10 minutes")
     parser.add_argument("--neighbour", action="store_true", help="a small tenant beside 500,000 rows alone")
-    parser.add_argument("--growth", type=count, metavar="ROWS", help="2,000 rows among so many of others alone")
+    parser.add_argument(
+        "--growth", type=counted_to(BACKGROUND_FULL), metavar="ROWS", help="2,000 rows among so many of others alone"
+    )
     parser.add_argument("--pages", action="store_true", help="pages among a million rows alone")
     parser.add_argument("--scale", action="store_true", help="a hundred thousand tenants alone")
     options = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import ArgumentTypeError
 from datetime import date
 from typing import Any
@@ -18,6 +19,7 @@ from tenants.selectors import tenant_by_slug
 
 DONE, FINDINGS, WRONG_USE, TEMPORARY = 0, 1, 2, 3
 OPERATOR = "operator (command line)"
+LONGEST_WAIT = 24 * 60 * 60
 
 
 def day(text: str) -> date:
@@ -26,6 +28,17 @@ def day(text: str) -> date:
         return read_day(text)
     except DayFault as fault:
         raise ArgumentTypeError(str(fault)) from None
+
+
+def seconds(text: str) -> float:
+    """An argument that says how long to wait. Raises argparse's own error, in words."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= LONGEST_WAIT:  # no number compares as one
+        raise ArgumentTypeError(f"{text[:30]!r} is not a number of seconds from 0 to {LONGEST_WAIT}")
+    return found
 
 
 class TenantCommand(BaseCommand):

@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from config.arguments import count
+from config.arguments import count, factor
 from config.supervisor.failure import StartError
+from tests.chaos.bugs import BUGS
 from tests.chaos.campaign import CampaignError
 from tests.chaos.plan import dealt, planned
 from tests.chaos.report import Report
@@ -25,6 +26,13 @@ from tests.chaos.storm import SIZES
 from tests.chaos.storming import Storm
 
 LIMIT_SECONDS = 900.0
+DEFAULTS = {"size": "crash", "times": 20, "cells": 8, "seeds": 2000, "pace": 1.0, "part": 1.0}
+STORM = frozenset({"size", "seed", "pace", "part", "keep"})
+READ_BY = {
+    "--bugs": frozenset({"bugs"}),
+    "--size crash": frozenset({"size", "seed", "times", "cells"}),
+    "--size sim": frozenset({"size", "seed", "seeds"}),
+}
 
 
 def main() -> int:
@@ -76,18 +84,38 @@ def _crash(options: argparse.Namespace, seed: int) -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
-    parser.add_argument("--size", choices=("crash", "sim", *SIZES), default="crash")
-    parser.add_argument("--times", type=count, default=20, help="deaths at each point (20)")
+    parser.add_argument("--size", choices=("crash", "sim", *SIZES), help="the default is crash")
     parser.add_argument("--seed", type=int, help="repeat a campaign")
-    parser.add_argument("--bugs", nargs="*", metavar="NAME", help="seed each known bug, or these: all must be caught")
-    parser.add_argument("--seeds", type=count, default=2000, help="with --size sim: scenarios from this seed on (2000)")
     parser.add_argument(
-        "--cells", type=int, default=8, choices=range(1, 9), metavar="N", help="tenants side by side (8)"
+        "--bugs", nargs="*", type=_bug, metavar="NAME", help="seed each known bug, or these: all must be caught"
     )
-    parser.add_argument("--pace", type=float, default=1.0, help="so many times the time, for a busy machine (1)")
-    parser.add_argument("--part", type=float, default=1.0, help="so much of a storm: 0.1 is a tenth (1)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where a storm's logs are kept (nowhere)")
-    return parser.parse_args()
+    crash = parser.add_argument_group("--size crash")
+    crash.add_argument("--times", type=count, help="deaths at each point (20)")
+    crash.add_argument("--cells", type=int, choices=range(1, 9), metavar="N", help="tenants side by side (8)")
+    parser.add_argument_group("--size sim").add_argument("--seeds", type=count, help="scenarios from --seed on (2000)")
+    storm = parser.add_argument_group(f"--size {', '.join(SIZES)}")
+    storm.add_argument("--pace", type=factor, help="so many times the time, for a busy machine (1)")
+    storm.add_argument("--part", type=factor, help="so much of a storm: 0.1 is a tenth (1)")
+    storm.add_argument("--keep", type=Path, metavar="FOLDER", help="where a storm's logs are kept (nowhere)")
+    options = parser.parse_args()
+    _refuse_what_would_be_ignored(parser, options)
+    for name, value in DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def _refuse_what_would_be_ignored(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    given = {name for name, value in vars(options).items() if value is not None}
+    kind = "--bugs" if "bugs" in given else f"--size {options.size or DEFAULTS['size']}"
+    if others := sorted(given - READ_BY.get(kind, STORM)):
+        parser.error(f"{kind} does not read {', '.join(f'--{name}' for name in others)}")
+
+
+def _bug(text: str) -> str:
+    if text not in BUGS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of the known bugs: {', '.join(sorted(BUGS))}")
+    return text
 
 
 def _tell(line: str) -> None:

@@ -33,3 +33,8 @@ def test_a_day_at_either_end_of_the_calendar(
     told = refused(capsys, name, *(it % day if "%" in it else it for it in options))
 
     assert "of the years 1990 to 2100" in told
+
+
+@pytest.mark.parametrize("text", ["nan", "-1", "inf", "1e400", "86401", "soon"])
+def test_a_wait_that_is_no_time(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is not a number of seconds from 0 to 86400" in refused(capsys, "sync", f"--wait={text}")

@@ -457,3 +457,14 @@ def test_a_token_that_a_person_revoked_is_a_fault_and_not_forgotten(
     load(FILE)
     with inside():
         assert Connection.objects.get(kind="xero").is_usable
+
+
+@pytest.mark.parametrize("long", ["device", "file"])
+def test_a_file_without_an_end_is_read_no_further_than_a_tenant_s_file_goes(long: str, tmp_path: Path) -> None:
+    file = Path("/dev/zero")
+    if long == "file":
+        file = tmp_path / "muster.yaml"
+        file.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(CommandError, match="longer than the 1024 kilobytes") as error:
+        call_command("tenant_import", str(file))
+    assert error.value.returncode == 2

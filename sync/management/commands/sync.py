@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from sync import selectors
-from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, TenantCommand
+from sync.management.base import DONE, FINDINGS, OPERATOR, TEMPORARY, TenantCommand, seconds
 from sync.management.passes import PAUSE, patiently, run_once
 from sync.models import Flow
 from sync.pipeline.dryrun import dry_run
@@ -22,7 +22,7 @@ class Command(TenantCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="read both sides and show what would be posted")
-        parser.add_argument("--wait", type=float, metavar="SECONDS", help="go on until every entry is at rest")
+        parser.add_argument("--wait", type=seconds, metavar="SECONDS", help="go on until every entry is at rest")
 
     def act(self, tenant: Tenant, flow: Flow, **options: Any) -> tuple[int, dict[str, Any]]:
         if flow.state != Flow.State.ACTIVE:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sync.management.base import FINDINGS, OPERATOR, TEMPORARY, WRONG_USE
 from sync.tenantfile.importer import Report, tenant_import
-from sync.tenantfile.nodes import FileFault
+from sync.tenantfile.nodes import MAX_FILE, FileFault
 from sync.tenantfile.secrets import SecretStore
 from sync.tenantfile.vendors import Unreachable
 from tenants.services import TenantError
@@ -39,8 +39,14 @@ class Command(BaseCommand):
 
 
 def _text(file: Path) -> str:
+    """What it says, read no further than a tenant's file goes: a device never ends, and a pipe may not."""
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with file.open("rb") as opened:
+            content = opened.read(MAX_FILE + 1)
+        if len(content) > MAX_FILE:
+            message = f"{file} is longer than the {MAX_FILE // 1024} kilobytes of a tenant's file"
+            raise CommandError(message, returncode=WRONG_USE)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CommandError(f"{file} is not UTF-8 text", returncode=WRONG_USE) from error
     except OSError as error:
