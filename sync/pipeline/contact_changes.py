@@ -14,10 +14,10 @@ from connectors.models import Reference
 from sync.domain.contacts import ContactIndex
 from sync.models import ContactLink, Record, RecordState
 from sync.pipeline import contacts, findings
+from sync.pipeline.contacts import ARCHIVED
 from sync.pipeline.context import Context
 
 FRESH = timedelta(minutes=10)
-ARCHIVED = "contact_archived"
 
 
 def keep_fresh(ctx: Context) -> None:

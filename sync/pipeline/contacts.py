@@ -17,6 +17,7 @@ from sync.pipeline.context import Context
 
 BATCH = 1000
 MARGIN = timedelta(minutes=5)
+ARCHIVED = "contact_archived"
 NAME_TAKEN = 99  # attempts of a link whose name the destination already has
 
 

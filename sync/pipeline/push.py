@@ -31,7 +31,7 @@ from sync import incidents, store, store_evidence, store_intents, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import EntryState
-from sync.pipeline import awaited, contacts, drift, findings, locks, mirror, tracking
+from sync.pipeline import awaited, contact_changes, contacts, drift, findings, locks, mirror, tracking
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
@@ -104,11 +104,11 @@ def _may_go_on(ctx: Context, calls: Sequence[Called]) -> bool:
 
 
 def _needs_look(classified: Classified) -> bool:
-    return classified.reauthorise or _met_lock(classified)
+    return classified.reauthorise or _met(classified, "period_locked") or _met(classified, contacts.ARCHIVED)
 
 
-def _met_lock(classified: Classified) -> bool:
-    return any(finding.code == "period_locked" for item in classified.items for finding in item.findings)
+def _met(classified: Classified, code: str) -> bool:
+    return any(finding.code == code for item in classified.items for finding in item.findings)
 
 
 def call(ctx: Context, claim: Claim) -> Called:
@@ -304,11 +304,14 @@ def _in_time(ctx: Context, claimed_at: float) -> Callable[[], bool]:
 
 
 def follow_up(ctx: Context, classified: Classified) -> None:
-    """After settling, because these ask the vendor again and may raise: are we still allowed in, is the period open?"""
+    """After settling, because these ask the vendor again and may raise: are we still allowed in, is the period open, which
+    contact is left of two?"""
     if classified.reauthorise:
         ctx.destination.organisation()  # renews the token once; raises ActionRequired when a person must reconnect
-    if _met_lock(classified):
+    if _met(classified, "period_locked"):
         locks.refresh(ctx, force=True)
+    if _met(classified, contacts.ARCHIVED):
+        contact_changes.read_and_follow(ctx)
 
 
 def _hold(ctx: Context, classified: Classified, answer: Answer) -> None:

@@ -131,7 +131,8 @@ def _moves(ctx: Context, called: Called) -> list[dict[str, Any]]:
     pairs = zip(called.claim.subjects, called.classified.items, strict=True)
     moves = [_move(ctx, row, item, called.classified, called.answer) for row, item in pairs]
     if not called.claim.is_amending:
-        moves = [_to_redate(ctx, *it) for it in zip(called.claim.subjects, called.classified.items, moves, strict=True)]
+        answered = zip(called.claim.subjects, called.classified.items, moves, strict=True)
+        moves = [_to_follow(ctx, *it[:2], _to_redate(ctx, *it)) for it in answered]
     if called.claim.is_contacts:
         moves = [contacts.link_move(ctx, move) for move in moves]
     if called.claim.is_options:
@@ -212,11 +213,28 @@ def _move(
 def _to_redate(ctx: Context, row: dict[str, Any], item: ItemOutcome, move: dict[str, Any]) -> dict[str, Any]:
     """Refused because the period was locked since we last looked: where the policy is the first open day it waits for the
     lock dates, which are read at once. A document that is refused for its day again and again is for a person."""
-    met = item.outcome is Outcome.REFUSED and any(finding.code == "period_locked" for finding in item.findings)
     redates = ctx.books.policy("lock_date") == LockPolicy.NEXT_OPEN_DAY
-    if not met or not redates or row["attempts"] >= len(ctx.timing.schedule):
+    if not redates or not _met(item, "period_locked"):
         return move
-    note = {**move["note"], "reason": "the period was locked meanwhile"}
+    return _once_more(ctx, row, move, reason="the period was locked meanwhile")
+
+
+def _to_follow(ctx: Context, row: dict[str, Any], item: ItemOutcome, move: dict[str, Any]) -> dict[str, Any]:
+    """Refused because its contact was merged or archived since we last looked: it waits for the contacts, which are read at
+    once, and goes to the one that is left, or to a person."""
+    if not row.get("destination_contact") or not _met(item, contacts.ARCHIVED):
+        return move
+    return _once_more(ctx, row, move, reason="the contact was merged or archived meanwhile")
+
+
+def _met(item: ItemOutcome, code: str) -> bool:
+    return item.outcome is Outcome.REFUSED and any(finding.code == code for finding in item.findings)
+
+
+def _once_more(ctx: Context, row: dict[str, Any], move: dict[str, Any], *, reason: str) -> dict[str, Any]:
+    if row["attempts"] >= len(ctx.timing.schedule):
+        return move
+    note = {**move["note"], "reason": reason}
     return {"id": row["id"], "state": EntryState.READY, "wait": 0, "attempts": row["attempts"] + 1, "note": note}
 
 

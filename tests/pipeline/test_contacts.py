@@ -182,6 +182,31 @@ def test_a_merged_contact_is_followed(world: World) -> None:
     assert [f["code"] for f in world.entries()[1].findings] == ["contact_merged"]
 
 
+def test_a_contact_that_was_merged_a_moment_ago_is_followed_without_a_question(world: World) -> None:
+    world.amnis.payout(amount="40.00", to="Probst Logistik AG", executed_on=MARCH)
+    world.settle()
+    survivor = type_contact(world, "Probst Holding AG")
+    world.sandbox.xero.people(ORGANISATION).merge_contact(link(world, "Probst Logistik AG").contact_id, survivor)
+
+    world.amnis.payout(amount="50.00", to="Probst Logistik AG", executed_on=date(2026, 3, 9))
+    world.settle()
+
+    assert set(world.states()) == {"confirmed"}
+    assert names(world) == ["Probst Holding AG", "Probst Holding AG"]
+
+
+def test_a_contact_that_was_archived_a_moment_ago_asks_a_person(world: World) -> None:
+    world.amnis.payout(amount="40.00", to="Probst Logistik AG", executed_on=MARCH)
+    world.settle()
+    world.sandbox.xero.people(ORGANISATION).archive_contact(link(world, "Probst Logistik AG").contact_id)
+
+    world.amnis.payout(amount="50.00", to="Probst Logistik AG", executed_on=date(2026, 3, 9))
+    world.settle()
+
+    assert world.codes() == ["contact_archived"]
+    assert link(world, "Probst Logistik AG").state == "review"
+
+
 def test_an_archived_contact_asks_a_person_and_holds_again_once_it_is_restored(world: World) -> None:
     world.amnis.payout(amount="40.00", to="Probst Logistik AG", executed_on=MARCH)
     world.settle()
