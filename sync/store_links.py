@@ -94,11 +94,11 @@ def lose(entry_ids: Sequence[int]) -> frozenset[int]:
 
 
 def offered(*, flow_id: int, document_ids: Sequence[str]) -> list[int]:
-    """Entries in review to which one of these documents was offered as well."""
+    """Entries in review to which one of these documents was offered, alone or with others."""
     found = rows(
         """SELECT entry.id FROM entry CROSS JOIN LATERAL jsonb_array_elements(entry.findings) AS finding
             WHERE entry.flow_id = %s AND entry.state = 'review' AND entry.destination_id IS NULL
-              AND finding ->> 'code' = 'already_in_xero'
+              AND finding ->> 'code' IN ('already_in_xero', 'already_in_parts')
               AND string_to_array(finding ->> 'detail', '+') && %s::text[] ORDER BY entry.id""",
         [flow_id, list(document_ids)],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -12,15 +12,16 @@ from django.db.models import Exists, OuterRef, Q
 from connectors.contract.money import Money, round_half_up
 from connectors.contract.records import BankTransfer, BatchPayment, LedgerEntry, MirrorDocument, Payment
 from sync import store_links
-from sync.domain import lookalikes, rests
+from sync.domain import documents, lookalikes, rests
 from sync.domain.booking import SETTLES_WITHIN, SEVERAL_DAYS, possible_days
 from sync.domain.in_parts import Whole, in_parts
 from sync.domain.lookalikes import Claim
 from sync.domain.match import PAYMENTS, account_of, signed
-from sync.models import Entry, Record
+from sync.models import Entry, EntryState, Record
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import coded, confirm, findings
 from sync.pipeline.context import Context
+from sync.pipeline.rests import as_movements
 
 CODE, IN_PARTS = "already_in_xero", "already_in_parts"
 ONE_SIDE, MORE = "It is one side of this transfer only", "It moves another wallet as well, which this movement does not"
@@ -33,12 +34,39 @@ class Others:
     claims: Mapping[int, Claim] = field(default_factory=dict)
     parts: Mapping[int, Sequence[MirrorDocument]] = field(default_factory=dict)
 
+    def only(self, keys: Collection[int]) -> Others:
+        return Others(
+            claims={key: claim for key, claim in self.claims.items() if key in keys},
+            parts={key: parts for key, parts in self.parts.items() if key in keys},
+        )
 
-def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerEntry]) -> Others:
+    def documents(self) -> frozenset[str]:
+        """The ids of all that is offered."""
+        alone = {id_ for claim in self.claims.values() for id_ in claim.detail.split("+")}
+        return frozenset(alone | {it.document_id for parts in self.parts.values() for it in parts})
+
+
+def of_others(ctx: Context, rows: Sequence[Entry], entries: Mapping[int, LedgerEntry]) -> Others:
     """What somebody else may have entered of these. A document of which a person has said that it is another movement is
-    not asked about again; one that is typed later is."""
-    rows = list(rows)
-    by_id, wanted = {row.pk: row for row in rows}, entries
+    not asked about again; one that is typed later is.
+
+    What was ready before is decided as it was then, beside those to which the same is offered: of twins with one typed
+    document one is asked about, however long the other one waits.
+    """
+    others = _competing(ctx, rows, entries)
+    was_ready = {row.pk for row in rows if row.decided_at is not None}
+    held = _offered_already(ctx, others.only(was_ready).documents())
+    if not held:
+        return others
+    theirs = as_movements(held, {row.pk: documents.from_json(row.document) for row in held if row.document})
+    together = _competing(ctx, [*rows, *held], dict(sorted({**entries, **theirs}.items()))).only(was_ready)
+    first = others.only(entries.keys() - was_ready)
+    return Others(claims={**first.claims, **together.claims}, parts={**first.parts, **together.parts})
+
+
+def _competing(ctx: Context, rows: Sequence[Entry], wanted: Mapping[int, LedgerEntry]) -> Others:
+    """Each document goes to one of these at most."""
+    by_id = {row.pk: row for row in rows}
     if not wanted:
         return Others()
     several = {key for key in wanted if by_id[key].movement in SEVERAL_DAYS}
@@ -51,7 +79,7 @@ def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerE
     sides = {side for document in found for side in lookalikes.effects(document)}
     asked = [key for key in several if not sides.isdisjoint(lookalikes.wanted_effects(wanted[key]))]
     other_days = _days_of(ctx, {key: by_id[key].record_id for key in asked})
-    declined = {key: _declined(by_id[key]) for key in wanted}
+    declined = {key: _declined(by_id[key], found) for key in wanted}
     contacts = {key: _contact_of(by_id[key], entry) for key, entry in wanted.items()}
     claims = lookalikes.claims(
         wanted,
@@ -65,17 +93,29 @@ def of_others(ctx: Context, rows: Iterable[Entry], entries: Mapping[int, LedgerE
     )
     taken = {id_ for claim in claims.values() for id_ in claim.detail.split("+")}
     free = [document for document in found if document.is_live and document.document_id not in taken]
-    wholes = [it for key, entry in wanted.items() if key not in claims for it in _whole(by_id[key], entry)]
+    wholes = [
+        it for key, entry in wanted.items() if key not in claims for it in _whole(by_id[key], entry, declined[key])
+    ]
     return Others(claims=claims, parts=in_parts(wholes, free, days=days))
 
 
-def _declined(row: Entry) -> frozenset[str]:
-    """The documents beside which a person let this pass."""
+def _offered_already(ctx: Context, document_ids: Collection[str]) -> list[Entry]:
+    """Entries in review to which one of these is offered. Two statements at most, none for no document."""
+    held = store_links.offered(flow_id=ctx.flow_id, document_ids=list(document_ids)) if document_ids else []
+    return list(Entry.objects.filter(pk__in=held).select_related("contact", "record")) if held else []
+
+
+def _declined(row: Entry, found: Iterable[MirrorDocument]) -> frozenset[str]:
+    """The documents beside which a person let this pass; of what is held for those that it is offered, all others."""
     named = findings.accepted_details(row.accepted, codes=(CODE, IN_PARTS))
-    return frozenset(id_ for ids in named for id_ in ids.split("+"))
+    let_pass = frozenset(id_ for ids in named for id_ in ids.split("+"))
+    if row.state != EntryState.REVIEW:
+        return let_pass
+    offered = {id_ for it in row.findings if it["code"] in (CODE, IN_PARTS) for id_ in it["detail"].split("+")}
+    return let_pass | {it.document_id for it in found if it.document_id not in offered}
 
 
-def _whole(row: Entry, entry: LedgerEntry) -> list[Whole]:
+def _whole(row: Entry, entry: LedgerEntry, declined: frozenset[str]) -> list[Whole]:
     """What somebody may have entered in several documents: money of one contact that stands alone, or is a payment and a rest."""
     contact_id = _contact_of(row, entry)
     is_half = row.unit and not row.unit.startswith(rests.UNIT)
@@ -89,7 +129,7 @@ def _whole(row: Entry, entry: LedgerEntry) -> list[Whole]:
             contact_id=contact_id,
             amount=signed(entry),
             days=days,
-            declined=_declined(row),
+            declined=declined,
         )
     ]
 

@@ -57,6 +57,7 @@ MOST_CANDIDATES = 2000
 _WAITS = (EntryState.REVIEW, EntryState.WAITING)
 NOT_EXECUTED = (Execution.CANCELLED, Execution.PENDING)
 _PAYMENTS = (DocumentKind.PAYMENT, DocumentKind.BATCH_PAYMENT)
+_Amounts = defaultdict[int, defaultdict[str, Decimal]]  # by record and currency
 _NOT_WITH_ORIGIN = frozenset({"return_unmatched"})  # said by coding, which sees no lines but one account
 
 
@@ -122,11 +123,15 @@ def _origins_of(
     uncoded, coded_here = [it for it in here if it.lost], [it for it in here if not it.lost]
     posted = _posted(ctx, backs, standing, readings)  # what stands says more than that nothing codes it today
     origins = {it.record_id: it for it in (*uncoded, *posted, *coded_here)}
-    returned = _returned(list(origins), but=[row.record["id"] for row in backs])
+    returned, too_much = _returned(list(origins), but=[row.record["id"] for row in backs])
     decided = []
     for row in backs:
-        candidates = [replace(it, returned=dict(returned[it.record_id])) for it in origins.values()]
-        found = _found(ctx, row, standing.get(row.record["id"]), candidates)
+        link = standing.get(row.record["id"])
+        candidates = [
+            replace(it, returned=_but(returned[pk], too_much[pk]) if _fitted(link, pk) else dict(returned[pk]))
+            for pk, it in origins.items()
+        ]
+        found = _found(ctx, row, link, candidates)
         decided.append((row, found))
         if found.origin is not None and found.given is not None:
             returned[found.origin.record_id][found.given.currency] += found.given.amount
@@ -380,16 +385,32 @@ def _origin(
 def _standing(ctx: Context, record_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     posted = Exists(Entry.objects.filter(record_id=OuterRef("record_id"), destination_id__isnull=False))
     links = ReturnLink.objects.filter(flow=ctx.flow, record_id__in=record_ids).annotate(posted=posted)
-    return {row["record_id"]: dict(row) for row in links.values("record_id", "origin_id", "how", "certainty", "posted")}
+    read = links.values("record_id", "origin_id", "how", "certainty", "given", "posted")
+    return {row["record_id"]: dict(row) for row in read}
 
 
-def _returned(origin_ids: Sequence[int], *, but: Sequence[int]) -> defaultdict[int, defaultdict[str, Decimal]]:
-    """What was given back of each so far, by currency, without the movements that are being decided."""
-    found: defaultdict[int, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+def _returned(origin_ids: Sequence[int], *, but: Sequence[int]) -> tuple[_Amounts, _Amounts]:
+    """What was given back of each so far, by currency, without the movements that are being decided: all of it, and of that
+    what was more than was left."""
+    found: _Amounts = defaultdict(lambda: defaultdict(Decimal))
+    too_much: _Amounts = defaultdict(lambda: defaultdict(Decimal))
     links = ReturnLink.objects.filter(origin_id__in=origin_ids).exclude(record_id__in=but)
-    for row in links.values("origin_id", "currency").annotate(total=Sum("given")):
-        found[row["origin_id"]][row["currency"]] += row["total"] or Decimal(0)
-    return found
+    for row in links.values("origin_id", "currency", "how").annotate(total=Sum("given")):
+        for amounts in (found, too_much) if row["how"] == How.MORE else (found,):
+            amounts[row["origin_id"]][row["currency"]] += row["total"] or Decimal(0)
+    return found, too_much
+
+
+def _fitted(link: Mapping[str, Any] | None, origin_id: int) -> bool:
+    """Was it found before to give this one back, and no more than was left of it? Then what was too much was so because
+    this one had been counted already, and does not count against it in turn."""
+    if link is None or link["origin_id"] != origin_id:
+        return False
+    return link["given"] is not None and link["how"] != How.MORE
+
+
+def _but(given: Mapping[str, Decimal], without: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {currency: amount - without.get(currency, Decimal(0)) for currency, amount in given.items()}
 
 
 def _day(ctx: Context, row: CodedRecord) -> date | None:

@@ -22,6 +22,7 @@ SLICE = 1200
 READ = (  # a thousand whole rows cost more than all that is decided about them
     "tenant", "flow", "record", "contact", "counterparty", "unit", "leg", "movement", "state", "destination_type",
     "destination_id", "document", "findings", "accepted", "note", "option_ids", "lost_link", "booking_date", "amount", "currency",
+    "decided_at",
     "contact__tenant", "contact__contact_id", "contact__name", "contact__state", "contact__findings", "contact__created_by_us",
     "counterparty__tenant", "counterparty__name", "counterparty__state", "counterparty__created_by_us",
     "record__tenant", "record__amount", "record__currency", "record__counterparty", "record__iban", "record__made_at",

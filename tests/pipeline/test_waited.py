@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 from sync import services, store
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
-from tests.pipeline.test_linking import people, typed
+from tests.pipeline.test_linking import people, typed, typed_in_parts
 from tests.pipeline.test_outages import MARCH, PUT
 
 
@@ -177,3 +177,86 @@ def test_a_half_that_is_to_be_decided_with_the_other_one_wakes_nobody_before_tha
 
     assert world.books.base_balance("850") == Decimal("0.00")
     assert len(world.books.bank_transactions()) == 2
+
+
+# ------------------------------------------------- beside its neighbours, as at first
+
+
+def waited_for_the_limit_of_the_day(world: World) -> None:
+    """Decided, refused at the first call, and due again hours later."""
+    world.sandbox.xero.faults.rate_limit("day", retry_after=1, **PUT)
+    world.sync()
+    time.sleep(1)
+    minutes_later(world, 180)
+
+
+def test_an_earlier_refund_is_not_asked_about_for_a_later_one_that_is_too_large(world: World) -> None:
+    """94.00 were paid; 56.00 came back on the 5th, and 94.00 on the 20th, of which 56.00 are too much."""
+    hotel: dict[str, Any] = {"merchant": "HOTEL BEISPIEL", "country": "IT", "category": "Reisekosten"}
+    world.amnis.card(amount="94.00", executed_on=MARCH, **hotel)
+    world.amnis.card(amount="56.00", refund=True, executed_on=date(2026, 3, 5), **hotel)
+    world.amnis.card(amount="94.00", refund=True, executed_on=date(2026, 3, 20), **hotel)
+    waited_for_the_limit_of_the_day(world)
+
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "confirmed", "review"]
+    assert world.books.balance("090") == Decimal("-38.00")  # 56.00 - 94.00
+    assert world.codes() == ["refund_exceeds"]
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert "CHF 56.00 more" in held.findings[0]["message"]
+
+
+def test_a_refund_that_is_asked_about_counts_against_the_ones_that_come_after_it(world: World) -> None:
+    """94.00 were paid, 120.00 came back, and 30.00 more days after it was asked about."""
+    hotel: dict[str, Any] = {"merchant": "HOTEL BEISPIEL", "country": "IT", "category": "Reisekosten"}
+    world.amnis.card(amount="94.00", executed_on=MARCH, **hotel)
+    world.amnis.card(amount="120.00", refund=True, executed_on=date(2026, 3, 5), **hotel)
+    waited_for_the_limit_of_the_day(world)
+    world.settle()
+    world.amnis.card(amount="30.00", refund=True, executed_on=date(2026, 3, 20), **hotel)
+
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "review", "review"]
+    assert world.codes() == ["refund_exceeds", "refund_exceeds"]
+
+
+def test_of_twins_with_one_typed_document_one_is_offered_it(world: World) -> None:
+    for _ in range(2):
+        world.amnis.payout(amount="41.15", to="Beispiel AG", executed_on=MARCH)
+    typed(world, "SPEND", "41.15")
+    waited_for_the_limit_of_the_day(world)
+    assert sorted(world.states()) == ["ready", "review"]
+
+    world.settle()
+
+    assert sorted(world.states()) == ["confirmed", "review"]
+    assert world.books.balance("090") == Decimal("-82.30")  # two payments, one of them by hand
+
+
+def test_of_twins_of_which_one_was_typed_in_parts_one_is_offered_them(world: World) -> None:
+    for _ in range(2):
+        world.amnis.pay_in(amount="480.00", payer="Beispiel AG", executed_on=MARCH)
+    typed_in_parts(world)
+    waited_for_the_limit_of_the_day(world)
+    assert sorted(world.states()) == ["ready", "review"]
+
+    world.settle()
+
+    assert (sorted(world.states()), world.codes()) == (["confirmed", "review"], ["already_in_parts"])
+    assert world.books.balance("090") == Decimal("960.00")
+
+
+def test_of_twins_that_were_typed_both_meanwhile_both_are_offered_one(world: World) -> None:
+    for _ in range(2):
+        world.amnis.payout(amount="41.15", to="Beispiel AG", executed_on=MARCH)
+    documents = {typed(world, "SPEND", "41.15")}
+    waited_for_the_limit_of_the_day(world)
+    documents.add(typed(world, "SPEND", "41.15"))
+
+    world.settle()
+
+    told = [it for entry in world.entries() for it in entry.findings if it["severity"] == "review"]
+    assert [it["code"] for it in told] == ["already_in_xero", "already_in_xero"]
+    assert {it["detail"] for it in told} == documents
