@@ -77,6 +77,19 @@ def test_only_the_proxy_is_reachable_from_outside() -> None:
     assert SERVICES["postgres"]["networks"] == SERVICES["valkey"]["networks"] == ["inside"]
 
 
+def test_the_proxy_takes_a_body_in_whole_before_it_asks_us() -> None:
+    """Left alone, Caddy hands a body on byte by byte and waits for ever for the next one. The words are those of
+    https://caddyserver.com/docs/caddyfile/options#timeouts and
+    https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#request_buffers."""
+    first, site = re.split(r"^\{\$\$DOMAIN\} ", COMPOSE["configs"]["caddy"]["content"], flags=re.MULTILINE)
+
+    assert " ".join(first.split()) == "{ servers { timeouts { read_header 10s read_body 30s } } }"
+    (buffered,) = re.findall(r"^  reverse_proxy web:8000 \{\n    request_buffers (\d+)MB\n  \}$", site, re.MULTILINE)
+    (largest,) = re.findall(r"^    max_size (\d+)MB$", site, re.MULTILINE)
+    assert int(buffered) == int(largest)
+    assert int(buffered) * 1_000_000 > settings.LARGEST_BODY
+
+
 def test_only_the_migration_knows_the_owner() -> None:
     knows = [name for name in OURS if "database_admin_url" in SERVICES[name]["secrets"]]
 
