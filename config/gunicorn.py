@@ -8,7 +8,7 @@ from typing import Any
 from config.supervisor.child import die_with_parent
 
 wsgi_app = "config.wsgi"
-worker_class = "gthread"
+worker_class = "config.webworker.WholeRequestWorker"  # threads, and none of them waits for a visitor
 workers = 1
 threads = 8
 timeout = 60

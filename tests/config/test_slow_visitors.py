@@ -1,0 +1,229 @@
+"""Visitors who send a byte a second, never finish or never hang up take nothing from the others: no key, no session needed.
+
+The server is the real one with the real application, as `./run` starts it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "xero-webhook-key"
+PATIENCE = 5.0  # seconds: Xero waits no longer for the answer to a webhook
+SLOW_BODY = b"POST /webhooks/xero HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+SLOW_HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+SLOW_CHUNKS = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n"
+TOO_LARGE = b"POST /webhooks/xero HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
+IMPATIENT = """
+from config.webworker import WholeRequestWorker
+
+
+class Impatient(WholeRequestWorker):
+    read_seconds = 1.0
+    largest_total = 1024 * 1024
+"""
+
+
+@contextmanager
+def serving(*arguments: str, path: Path = ROOT) -> Iterator[int]:
+    """The web as `./run` starts it, on this worker's database: its port."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    environ = {"DJANGO_SETTINGS_MODULE": "config.settings_test", "DATABASE_URL": database, "XERO_WEBHOOK_KEY": KEY}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        argv = [sys.executable, "-m", "gunicorn", "--config=python:config.gunicorn", f"--pythonpath={path}"]
+        server = subprocess.Popen(
+            [*argv, f"--bind=fd://{listener.fileno()}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environ},
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    with serving() as number:
+        assert healthz(number, seconds=30).status_code == 200
+        yield number
+
+
+def healthz(port: int, *, seconds: float = PATIENCE) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=seconds, trust_env=False)
+
+
+def webhook(port: int, body: bytes = b'{"events": []}') -> httpx.Response:
+    signature = base64.b64encode(hmac.digest(KEY.encode(), body, "sha256")).decode()
+    headers = {"x-xero-signature": signature, "host": "localhost"}
+    return httpx.post(
+        f"http://127.0.0.1:{port}/webhooks/xero", content=body, headers=headers, timeout=PATIENCE, trust_env=False
+    )
+
+
+@contextmanager
+def visitors(port: int, beginning: bytes, *, how_many: int, then: bytes = b"a") -> Iterator[list[socket.socket]]:
+    """So many who have begun, and go on with a byte a second."""
+    over = threading.Event()
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(how_many)]
+        for visitor in found:
+            visitor.sendall(beginning)
+        drip = threading.Thread(target=dripping, args=(found, then, over))
+        drip.start()
+        stack.callback(drip.join)
+        stack.callback(over.set)
+        yield found
+
+
+def dripping(all_of_them: list[socket.socket], what: bytes, over: threading.Event) -> None:
+    while what and not over.wait(1.0):
+        for visitor in all_of_them:
+            with suppress(OSError):  # the server has had enough of this one
+                visitor.sendall(what)
+
+
+def talk(port: int, *what: bytes, pause: float = 0.0) -> bytes:
+    """All that comes back until the server hangs up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as visitor:
+        for part in what:
+            visitor.sendall(part)
+            time.sleep(pause)
+        return heard(visitor)
+
+
+def heard(visitor: socket.socket) -> bytes:
+    visitor.settimeout(20)
+    return b"".join(iter(lambda: visitor.recv(65536), b""))
+
+
+def statuses(answers: bytes) -> list[int]:
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3})", answers)]
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode()
+
+
+@pytest.mark.parametrize("how_many", [8, 100])
+@pytest.mark.parametrize("beginning", [SLOW_BODY, SLOW_HEAD, SLOW_CHUNKS, TOO_LARGE, b""])
+def test_who_sends_slowly_keeps_nobody_waiting(port: int, beginning: bytes, how_many: int) -> None:
+    with visitors(port, beginning, how_many=how_many):
+        time.sleep(1.5)
+        assert healthz(port).text == "ok\n"
+        assert webhook(port).status_code == 200
+
+
+def test_who_does_not_hang_up_keeps_nobody_waiting(port: int) -> None:
+    with visitors(port, get("/healthz", "Connection: close"), how_many=20, then=b""):
+        assert healthz(port).text == "ok\n"
+
+
+def test_a_slow_visitor_gets_the_right_answer_all_the_same(port: int) -> None:
+    whole = get("/healthz", "Connection: close")
+
+    assert talk(port, *(whole[at : at + 8] for at in range(0, len(whole), 8)), pause=0.05).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_that_come_together_are_answered_one_after_the_other(port: int) -> None:
+    form = get("/nowhere/", "Content-Length: 3").replace(b"GET", b"POST") + b"abc"
+    last = get("/healthz", "Connection: close")
+
+    answers = talk(port, get("/healthz") + form + get("/healthz") + last[:20], last[20:], pause=0.3)
+
+    assert statuses(answers) in ([200, 403, 200, 200], [200, 404, 200, 200])
+
+
+def test_a_connection_is_used_again(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        answers = [client.get("/healthz") for _ in range(3)]
+
+    assert [answer.headers["connection"] for answer in answers] == ["keep-alive"] * 3
+    assert len({id(answer.extensions["network_stream"]) for answer in answers}) == 1
+
+
+def test_who_waits_to_be_told_to_go_on_is_told(port: int) -> None:
+    head = get("/webhooks/xero", "Connection: close", "Content-Length: 2", "Expect: 100-continue")
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as visitor:
+        visitor.sendall(head.replace(b"GET", b"POST"))
+        assert visitor.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        visitor.sendall(b"{}")
+        assert statuses(heard(visitor))[-1] == 401
+
+
+@pytest.mark.parametrize("beginning", [TOO_LARGE, SLOW_CHUNKS])
+def test_after_a_body_that_is_not_read_the_connection_ends_and_says_so(port: int, beginning: bytes) -> None:
+    answer = talk(port, beginning)
+
+    assert statuses(answer) == [413 if beginning == TOO_LARGE else 200]
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    ("what", "status"),
+    [
+        (get("/" + "a" * 8190), 414),
+        (get("/healthz", "X-Long: " + "a" * 8191), 431),
+        (get("/healthz", *(f"X-{number}: a" for number in range(101))), 431),
+        (b"GET /healthz HTTP/1.1\r\nX-Endless: " + b"a" * 900_000, 431),
+        (b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", 400),
+        (b"nonsense\r\n\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_refused(port: int, what: bytes, status: int) -> None:
+    assert statuses(talk(port, what)) == [status]
+
+
+@pytest.fixture(scope="module")
+def impatient(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The same with a second's patience, room for ten connections, and for one megabyte of requests."""
+    folder = tmp_path_factory.mktemp("impatient")
+    (folder / "impatient.py").write_text(IMPATIENT)
+    with serving("--worker-class=impatient.Impatient", "--worker-connections=10", path=folder) as number:
+        assert healthz(number, seconds=30).status_code == 200
+        yield number
+
+
+@pytest.mark.parametrize(("beginning", "answer"), [(SLOW_BODY, [408]), (SLOW_HEAD, [408]), (b"", [])])
+def test_who_takes_too_long_is_told_and_goes(impatient: int, beginning: bytes, answer: list[int]) -> None:
+    assert statuses(talk(impatient, beginning)) == answer
+
+
+def test_where_there_are_too_many_who_came_first_goes(impatient: int) -> None:
+    for _ in range(3):
+        with visitors(impatient, SLOW_BODY, how_many=30):
+            assert healthz(impatient).text == "ok\n"
+
+
+def test_where_it_is_too_much_who_sends_most_goes(impatient: int) -> None:
+    large = SLOW_BODY.replace(b"1000", b"900000") + b"a" * 600_000
+    with visitors(impatient, large, how_many=3, then=b""):
+        assert webhook(impatient, b'{"events": [' + b" " * 300_000 + b"]}").status_code == 200
+
+
+def test_it_ends_soon_with_slow_visitors_in_the_house(django_db_setup: None) -> None:
+    with ExitStack() as stack:
+        with serving() as number:
+            assert healthz(number, seconds=30).status_code == 200
+            stack.enter_context(visitors(number, SLOW_BODY, how_many=20))
+            stack.enter_context(visitors(number, get("/healthz"), how_many=5, then=b""))
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
