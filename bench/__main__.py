@@ -22,6 +22,7 @@ from bench.packages import NotInstalled
 from bench.stage import Stage, Vendors, stage, vendors
 from bench.table import aligned, race_json, race_table, spread
 from config.arguments import count, counted_to
+from config.supervisor import child
 
 ROWS, RUNS = 5_000, 3
 GIANT = 500_000
@@ -33,6 +34,7 @@ TASKS_SHARE = 40  # a task for each transaction is so slow that it gets a fortie
 
 def main() -> int:
     options = _arguments()
+    child.end_in_order()
     began = time.monotonic()
     with stage() as made:
         runs = [] if _alone(options) else _race(made, options)

@@ -335,12 +335,12 @@ def main() -> int:
     parser.add_argument("--first", default="", help="first day of the movements")
     parser.add_argument("--note", type=Path, required=True)
     options = parser.parse_args()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     rows = {company: int(count) for company, _, count in (item.partition("=") for item in options.rows)}
     amnis, xero, control = open_world(rows, seed=options.seed, first=options.first)
     note = {"amnis": serve_aside(amnis), "xero": serve_aside(xero), "control": serve_aside(control)}
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # until here a signal ends it at once: making a world takes a while
+        signal.signal(number, lambda *_: stop.set())
     fresh = options.note.with_suffix(".new")
     fresh.write_text(json.dumps(note), encoding="utf-8")
     fresh.rename(options.note)

@@ -104,6 +104,20 @@ def die_with_parent() -> None:
         wish()
 
 
+def end_in_order() -> None:
+    """From now on SIGTERM and a closed terminal end this process as Ctrl-C does: every `with` is left on the way. Who asks
+    again does not disturb that. Call it from the main thread only."""
+
+    def leave(number: int, _: object) -> None:
+        for each in asked:
+            signal.signal(each, lambda *_: None)  # not SIG_IGN: what is started on the way out would inherit it
+        raise SystemExit(128 + number)
+
+    asked = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    for each in asked:
+        signal.signal(each, leave)
+
+
 def stop(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTERM, grace: float = 5.0) -> int:
     """Ask, wait `grace` seconds, then kill the whole group. Returns the exit code; nothing of the group is left."""
     with contextlib.suppress(ProcessLookupError):

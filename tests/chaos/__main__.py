@@ -9,13 +9,14 @@ import argparse
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from config.arguments import count, factor
+from config.supervisor import child
 from config.supervisor.failure import StartError
 from tests.chaos.bugs import BUGS
 from tests.chaos.campaign import CampaignError
@@ -38,13 +39,17 @@ READ_BY = {
 def main() -> int:
     options = _options()
     if options.bugs is not None:
-        return subprocess.call([sys.executable, "-m", "tests.chaos.seeded", *options.bugs])
+        return _become("tests.chaos.seeded", *options.bugs)
     if options.size == "sim":
-        return subprocess.call(
-            [sys.executable, "-m", "tests.simulation.command", str(options.seed or 0), str(options.seeds)]
-        )
+        return _become("tests.simulation.command", str(options.seed or 0), str(options.seeds))
+    child.end_in_order()
     seed = options.seed if options.seed is not None else random.randrange(2**31)
     return _crash(options, seed) if options.size == "crash" else _storm(options, seed)
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    """No process between the caller and this one: whom the caller ends is who does the work."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 
 def _storm(options: argparse.Namespace, seed: int) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from config.supervisor import child
 from config.supervisor.environment import ROOT
 from tests.chaos.bugs import BUGS, SIMULATION
 from tests.chaos.mutate import VARIABLE
@@ -85,9 +87,11 @@ def _tested(bug: str, rig: str) -> tuple[int, str]:
 
 def _run(command: list[str], bug: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": str(ROOT)} | ({VARIABLE: bug} if bug else {})
+    dies = child.dies_with(os.getpid(), signal.SIGINT)  # pytest stops its servers then
     return subprocess.run(
-        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
-    )
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
+        preexec_fn=dies,
+    )  # fmt: skip
 
 
 def _last_line(text: str) -> str:

@@ -28,11 +28,11 @@ def main() -> int:
     parser.add_argument("--companies", type=int, default=0, help="one world more, with so many like companies")
     parser.add_argument("--note", type=Path, required=True, help="where the addresses are written")
     options = parser.parse_args()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     addresses = [_open_large_world(options.companies)] if options.companies else []
     addresses += [_open_world() for _ in range(options.worlds)]
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # until here a signal ends it at once: making a world takes a while
+        signal.signal(number, lambda *_: stop.set())
     fresh = options.note.with_suffix(".new")
     fresh.write_text(json.dumps(addresses), encoding="utf-8")
     fresh.rename(options.note)

@@ -19,6 +19,7 @@ import django
 
 django.setup()
 
+from config.supervisor import child  # noqa: E402
 from tests.simulation.scenario import drawn  # noqa: E402
 from tests.simulation.shrink import minimal, told  # noqa: E402
 from tests.simulation.world import World  # noqa: E402
@@ -50,7 +51,7 @@ def until_one_goes_wrong(seeds: range) -> list[Played]:
     """Each seed is a world of its own, so each core plays its share; told in the order of the seeds."""
     found: list[Played] = []
     forked = multiprocessing.get_context("fork")  # with the changes of a seeded bug
-    with ProcessPoolExecutor(mp_context=forked) as pool:  # raises where a child dies
+    with ProcessPoolExecutor(mp_context=forked, initializer=child.die_with_parent) as pool:  # raises where a child dies
         for run in pool.map(played, seeds, chunksize=8):
             found.append(run)
             if run.wrong:
