@@ -10,10 +10,10 @@ from typing import Any
 from django.urls import NoReverseMatch
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from dashboard.addresses import fix_page, tenant_url
-from dashboard.words import word_for
+from dashboard.words import WORDS, word_for
 from sync.models import AmendmentState, Event, Incident
 from sync.models.incident import MOVEMENT
 from sync.pipeline.findings import accepted_as, is_acceptable
@@ -168,6 +168,21 @@ def note_text(note: Mapping[str, Any] | None) -> str:
     """The note of an event in one line."""
     said = ((template, (note or {}).get(key)) for key, template in _NOTES.items())
     return "; ".join(str(template) % value for template, value in said if isinstance(value, str | int) and value != "")
+
+
+def target_text(target: str, contacts: Mapping[str, str]) -> str:
+    """What an audit event is about, as a bookkeeper says it: `contact:11` by its name in `contacts`, entries counted."""
+    kind, separator, which = target.partition(":")
+    if kind == "entry" and separator:
+        count = which.count(",") + 1
+        return ngettext("%(n)s movement", "%(n)s movements", count) % {"n": count}
+    if not separator and kind not in WORDS["target"]:
+        return target
+    label = str(word_for("target", kind).label)
+    if kind in ("flow", "tenant"):  # there is one
+        return label
+    named = contacts.get(which, which) if kind == "contact" else which
+    return f"{label} {named}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

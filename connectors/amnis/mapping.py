@@ -169,7 +169,8 @@ def _execution(case: Case, kind: str) -> Execution:
         status = text(case.detail.get("status")) or "none"
         case.note(
             "unknown_status",
-            f"Amnis' status “{status[:40]}” is not known, or contradicts the ledger. Decide what it means.",
+            f"Amnis' status “{status[:40]}” is not known, or contradicts the ledger. It goes on by "
+            "itself when Amnis corrects it; ask Amnis, or skip it and book it by hand.",
         )
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from dashboard.paging import PAGE_SIZE, ListPage, read_id
 from sync.domain.printable import clean_text
+from sync.models import ContactLink
 from tenants.models import AuditEvent
 
 
@@ -40,6 +41,15 @@ def audit_page(*, filters: AuditFilter, after: str) -> ListPage[AuditEvent]:
         next_cursor=str(found[PAGE_SIZE - 1].position) if more else "",
         is_later=last_id is not None,
     )
+
+
+def contact_names(events: Iterable[AuditEvent]) -> dict[str, str]:
+    """The counterparties that these events are about, by their number. One query, none where there is none."""
+    numbers = {event.target.removeprefix("contact:") for event in events if event.target.startswith("contact:")}
+    wanted = [number for number in map(read_id, numbers) if number is not None]
+    if not wanted:
+        return {}
+    return {str(pk): name for pk, name in ContactLink.objects.filter(pk__in=wanted).values_list("pk", "name")}
 
 
 def audit_export(*, filters: AuditFilter) -> Iterator[AuditEvent]:

@@ -16,7 +16,7 @@ from django.http import QueryDict
 from connectors.contract.records import Execution, Movement
 from connectors.models import Reference
 from dashboard.paging import PAGE_SIZE, DayCursor, ListPage
-from sync.domain.days import read_day_or_none
+from sync.domain.days import read_any_day
 from sync.domain.printable import clean_text
 from sync.models import Entry, EntryState, Flow, Record, RecordState
 
@@ -57,8 +57,8 @@ class TransactionFilter:
             state=state if state in known_states else "",
             movement=movement if movement in set(Movement) else "",
             account=query.get("account", "").replace("\x00", "")[:100],
-            since=read_day_or_none(query.get("from", "")),
-            until=read_day_or_none(query.get("to", "")),
+            since=read_any_day(query.get("from", "")),
+            until=read_any_day(query.get("to", "")),
         )
 
     @property

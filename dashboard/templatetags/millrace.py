@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 from connectors.contract.money import MINOR_UNITS
 from dashboard.addresses import tenant_url
 from dashboard.icons import ICONS
+from dashboard.presenting import target_text
 from dashboard.words import Word, word_for
 from sync.domain.printable import clean_text
 from sync.models import Record
@@ -191,6 +192,12 @@ def safe_text(value: object) -> str:
 def record_title(record: Record) -> str:
     """Who the movement was with, else what kind of movement it is: an exchange or a fee names nobody."""
     return clean_text(record.counterparty) or str(word_for("movement", record.movement).label)
+
+
+@register.filter
+def target(value: str, contacts: Mapping[str, str]) -> str:
+    """What an audit event is about."""
+    return clean_text(target_text(value, contacts))
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from dashboard import exporting
 from dashboard.access import tenant_action, tenant_page
 from dashboard.pages import back_to, render_page
-from dashboard.queries.audit import AuditFilter, audit_actions, audit_export, audit_page
+from dashboard.queries.audit import AuditFilter, audit_actions, audit_export, audit_page, contact_names
 from tenants import audit
 from tenants.middleware import TenantRequest
 from tenants.permissions import Action
@@ -23,9 +23,11 @@ COLUMNS = ("position", "at", "actor", "action", "target", "before", "after", "re
 @tenant_page(Action.AUDIT_VIEW)
 def audit_list(request: TenantRequest) -> HttpResponse:
     filters = AuditFilter.of(request.GET)
+    page = audit_page(filters=filters, after=request.GET.get("after", ""))
     context = {
         "filters": filters,
-        "page": audit_page(filters=filters, after=request.GET.get("after", "")),
+        "page": page,
+        "contacts": contact_names(page.items),
         "actions": audit_actions(),
     }
     return render_page(request, "dashboard/audit.html", context)

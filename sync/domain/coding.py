@@ -152,13 +152,15 @@ def _contact(case: Case, notes: Notes, *, needed: bool) -> str:
         (case.transaction.counterparty.name, DecidedBy.POLICY, "the name of the counterparty"),
     ]
     if case.movement in _WITH_PROVIDER:
-        choices = [choices[0], (PROVIDER_CONTACT, DecidedBy.POLICY, "business with the provider itself")]
+        choices = [choices[0], (PROVIDER_CONTACT, DecidedBy.POLICY, f"the other side is {PROVIDER_CONTACT} itself")]
     for text, by, why in choices:
         name = clean_contact_name(text)
         if name:
             return notes.decide("contact", name, by, why)
     if needed:
-        notes.review("contact_missing", "The movement names nobody. Choose the contact it belongs to.")
+        notes.review(
+            "contact_missing", "The movement names nobody. Name its contact in a rule, or skip it and book it by hand."
+        )
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.contract.records import Account, Movement
-from sync.domain.coding_case import Case, DecidedBy, Notes
+from sync.domain.coding_case import DEFAULT_WORDS, Case, DecidedBy, Notes
 from sync.domain.references import account_objection, label
 
 
@@ -60,7 +60,11 @@ def _by_category(case: Case, notes: Notes) -> Account | None:
 
 def _by_default(case: Case, notes: Notes) -> Account | None:
     if case.movement is Movement.RETURNED_PAYMENT:
-        notes.review("return_unmatched", "A payment came back, and the one it belongs to was not found. Choose it.")
+        message = (
+            "A payment came back, and the one it belongs to was not found. Say in a rule on which account returned payments "
+            "go, or skip it and book it by hand."
+        )
+        notes.review("return_unmatched", message)
         return None
     if case.movement is Movement.CASHBACK and case.defaults.cashback:
         return _by_default_named("cashback", DecidedBy.DEFAULT, "your default for cashback", case, notes)
@@ -69,12 +73,14 @@ def _by_default(case: Case, notes: Notes) -> Account | None:
         return _by_default_named("income", DecidedBy.DEFAULT, why, case, notes)
     kind = "expense" if case.is_expense else "income"
     name = "fee" if case.movement is Movement.FEE else kind
-    return _by_default_named(name, DecidedBy.DEFAULT, f"your default for {name}", case, notes)
+    return _by_default_named(name, DecidedBy.DEFAULT, f"your default for {DEFAULT_WORDS[name]}", case, notes)
 
 
 def _by_default_named(name: str, by: DecidedBy, why: str, case: Case, notes: Notes) -> Account | None:
     text = getattr(case.defaults, name)
     if not text:
-        notes.review("default_missing", f"No default account for {name} is set. Choose one.", detail=name)
+        notes.review(
+            "default_missing", f"No default account for {DEFAULT_WORDS[name]} is set. Choose one.", detail=name
+        )
         return None
     return account_named(text, by, why, case, notes)

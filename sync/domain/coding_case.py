@@ -16,6 +16,18 @@ _EXPENSES = frozenset({Movement.CARD, Movement.CARD_REFUND, Movement.FEE})
 _RETURNS = frozenset({Movement.CARD_REFUND, Movement.RETURNED_PAYMENT})
 _NO_ACTION = Action()
 
+# A default by its name in the settings, as a bookkeeper says it.
+DEFAULT_WORDS: Mapping[str, str] = {
+    "income": "income",
+    "expense": "expenses",
+    "fee": "fees",
+    "cashback": "cashback",
+    "fx_clearing": "currency exchanges under way",
+    "suspense": "what nobody has completed yet",
+    "tax_income": "the tax on income",
+    "tax_expense": "the tax on expenses",
+}
+
 
 class DecidedBy(StrEnum):
     RULE = "rule"

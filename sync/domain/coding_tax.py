@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.contract.records import Account, Movement, TaxRate
-from sync.domain.coding_case import Case, DecidedBy, Notes
+from sync.domain.coding_case import DEFAULT_WORDS, Case, DecidedBy, Notes
 from sync.domain.references import ACTIVE, NO_TAX, label, may_carry
 from sync.domain.tax_law import SINCE_2024, SWISS_TAX_AREA, percent_on
 from sync.domain.vat import NO_LINES, VatLines, percent, vat_lines
@@ -42,9 +42,9 @@ def undecided_tax(case: Case, account: Account | None, notes: Notes) -> str:
     name = "tax_expense" if case.is_expense else "tax_income"
     text = getattr(case.defaults, name)
     if not text:
-        notes.review("default_missing", f"No default for {name} is set. Choose one.", detail=name)
-        return _none_chosen(f"no default for {name} is set", notes)
-    return tax_named(text, account, DecidedBy.DEFAULT, f"your default for {name}", case, notes)
+        notes.review("default_missing", f"No default for {DEFAULT_WORDS[name]} is set. Choose one.", detail=name)
+        return _none_chosen(f"no default for {DEFAULT_WORDS[name]} is set", notes)
+    return tax_named(text, account, DecidedBy.DEFAULT, f"your default for {DEFAULT_WORDS[name]}", case, notes)
 
 
 def tax_named(text: str, account: Account | None, by: DecidedBy, why: str, case: Case, notes: Notes) -> str:

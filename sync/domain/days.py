@@ -40,6 +40,14 @@ def read_day_or_none(text: str) -> date | None:
         return None
 
 
+def read_any_day(text: str) -> date | None:
+    """A day that is compared with others and nothing else, as a list's filter does: every day of the calendar will do."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
 def refuse_first_day(day: date, *, today: date) -> None:
     """Raises DayFault. Nothing before the first day is ever posted: one far ahead would be silence for good."""
     latest = today + MOST_AHEAD

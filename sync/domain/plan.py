@@ -222,9 +222,7 @@ def _obstacles(part: Part, day: date | None, rules: Rules) -> list[Finding]:
     if day is None:
         found.append(_finding("date_missing", "The movement has no execution date. Ask Amnis, or handle it by hand."))
     if transaction.execution is Execution.UNKNOWN:
-        found.append(
-            _finding("unknown_status", "Amnis gives this movement a status that is not known. Decide what it means.")
-        )
+        found.append(_finding("unknown_status", UNKNOWN_STATUS))
     if transaction.movement is Movement.UNKNOWN:
         kind = transaction.raw_kind or "none"
         found.append(
@@ -467,6 +465,10 @@ def _conversion(parts: tuple[Part, ...], markers: Mapping[tuple[int, str], str],
     return _two_foreign(sold, bought, markers, rules)
 
 
+UNKNOWN_STATUS = (
+    "Amnis gives this movement a status that is not known. It goes on by itself when Amnis corrects it; ask Amnis, or skip it "
+    "and book it by hand."
+)
 _DEAL_ALONE = "Only one of the two rows of this conversion has arrived. It is posted as soon as the other one is there."
 
 

@@ -85,7 +85,7 @@ def test_a_back_fill_of_far_days(as_alice: Client, world: World, act: str, since
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", FAR])
-def test_lists_show_all_where_the_address_has_a_far_day(as_alice: Client, world: World, day: str) -> None:
+def test_a_list_is_shown_where_the_address_has_a_far_day(as_alice: Client, world: World, day: str) -> None:
     for path in (f"transactions/?from={day}", f"transactions/?to={day}", f"conversions/?month={day[:7]}"):
         assert as_alice.get(f"/t/{world.tenant.public_id}/{path}").status_code == 200, path
 

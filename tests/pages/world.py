@@ -286,7 +286,10 @@ def _fill(world: World) -> None:
         state=EntryState.REVIEW,
         counterparty="",
         findings=[
-            finding("contact_missing", "The movement names nobody. Choose the contact it belongs to."),
+            finding(
+                "contact_missing",
+                "The movement names nobody. Name its contact in a rule, or skip it and book it by hand.",
+            ),
             finding("vat_abroad", "The merchant is abroad.", severity="note"),
         ],
     )
