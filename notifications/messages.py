@@ -161,8 +161,8 @@ def _reason(code: str) -> str:
 
 def _days(period: Summary) -> str:
     if period.first == period.last:
-        return period.first.strftime("%d.%m.%Y")
-    return f"{period.first:%d.%m.} to {period.last:%d.%m.%Y}"
+        return period.first.strftime("%-d %b %Y")
+    return f"{period.first:%-d %b} to {period.last:%-d %b %Y}"
 
 
 # ------------------------------------------------------------------------ text
@@ -200,4 +200,4 @@ def _count(number: int, word: str) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return moment.strftime("%d.%m.%Y %H:%M")
+    return moment.strftime("%-d %b %Y, %H:%M")

@@ -53,7 +53,7 @@ def _unmet(flow: Flow, key: str, name: str) -> ContactLink:
 
 
 def _said(account: str, tax: str, actor: str) -> dict[str, str]:
-    return {"account": account, "tax": tax, "by": actor, "day": f"{store.now():%d.%m.%Y}"}
+    return {"account": account, "tax": tax, "by": actor, "day": f"{store.now():%-d %b %Y}"}
 
 
 def contact_uncode(*, tenant_id: int, link_id: int, direction: str, actor: str) -> None:

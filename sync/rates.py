@@ -120,7 +120,7 @@ def known_rates(flow: Flow, *, base: str) -> dict[str, KnownRate]:
         assert entry.posted_rate is not None
         known[entry.currency] = KnownRate(per_base=entry.posted_rate, source="the last posting")
     for day, currency, rate in executed_deals(flow, base):
-        known[currency] = KnownRate(per_base=rate, source=f"the exchange of {day:%d.%m.%Y}")
+        known[currency] = KnownRate(per_base=rate, source=f"the exchange of {day:%-d %b %Y}")
     rows = RateTableRow.objects.filter(table__flow=flow).order_by("currency", "-valid_from", "-table__version")
     for row in rows.distinct("currency"):
         known[row.currency] = KnownRate(per_base=row.per_base, source=f"your table for {row.valid_from:%m.%Y}")

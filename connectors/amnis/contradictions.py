@@ -36,7 +36,7 @@ def _day(case: Case) -> None:
     if on is not None and changed is not None and on > changed.date() + SOON:
         case.note(
             "date_in_the_future",
-            f"Amnis says that this was executed on {on:%d.%m.%Y}, which lies in the future. Ask Amnis for the date.",
+            f"Amnis says that this was executed on {on:%-d %b %Y}, which lies in the future. Ask Amnis for the date.",
         )
 
 

@@ -158,4 +158,4 @@ def proof_verify(request: TenantRequest) -> HttpResponse:
         said = _("This is none of our certificates, or it was altered.")
         return back_to(request, "proof", failed=said)
     said = _("Genuine: certificate %(number)s of %(day)s.")
-    return back_to(request, "proof", said=said % {"number": found.number, "day": f"{found.made_at:%d.%m.%Y}"})
+    return back_to(request, "proof", said=said % {"number": found.number, "day": f"{found.made_at:%-d %b %Y}"})

@@ -64,7 +64,7 @@ def obstacle(
     if locked is not None:
         return Finding(
             code=LOCKED,
-            message=f"{locked:%d.%m.%Y} lies in a period that is locked in Xero up to {lock_date:%d.%m.%Y}. Open the period "
+            message=f"{locked:%-d %b %Y} lies in a period that is locked in Xero up to {lock_date:%-d %b %Y}. Open the period "
             "in Xero and ask again, or book the correction by hand in an open period.",
             detail=lock_date.isoformat() if lock_date else "",
         )

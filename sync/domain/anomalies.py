@@ -195,7 +195,7 @@ def _repeated(case: Case, limits: Limits) -> Finding | None:
     if not same:
         return None
     days = (case.day - same[-1].day).days
-    when = "on the same day" if not days else f"{days} day{'s' if days > 1 else ''} before, on {same[-1].day:%d.%m.%Y}"
+    when = "on the same day" if not days else f"{days} day{'s' if days > 1 else ''} before, on {same[-1].day:%-d %b %Y}"
     message = (
         f"{size} went to {case.counterparty} already {when}. If it was paid twice by mistake, ask for it back; "
         "both payments happened, so both are booked."
@@ -213,7 +213,7 @@ def _odd_hours(case: Case, limits: Limits) -> Finding | None:
         return None
     message = (
         f"The card was used for {case.size} at {case.counterparty} on {_DAYS[moment.weekday()]}, "
-        f"{moment:%d.%m.%Y} at {moment:%H:%M}. Was it for the company?"
+        f"{moment:%-d %b %Y} at {moment:%H:%M}. Was it for the company?"
     )
     return Finding(code="card_at_odd_hours", message=message, detail=case.counterparty, severity=severity)
 

@@ -35,13 +35,13 @@ def bounded(asked: Window, *, cutoff: date, lock_date: date | None, today: date)
     since, until = asked.since, asked.until
     if since < cutoff:
         since = cutoff
-        notes.append(f"Nothing before the first day, {cutoff:%d.%m.%Y}, is posted.")
+        notes.append(f"Nothing before the first day, {cutoff:%-d %b %Y}, is posted.")
     if lock_date is not None and since <= lock_date:
         since = lock_date + DAY
-        notes.append(f"The books are locked in Xero up to {lock_date:%d.%m.%Y}.")
+        notes.append(f"The books are locked in Xero up to {lock_date:%-d %b %Y}.")
     if until > today:
         until = today
-        notes.append(f"Days after today, {today:%d.%m.%Y}, have not happened yet.")
+        notes.append(f"Days after today, {today:%-d %b %Y}, have not happened yet.")
     return Bounded(window=Window(since=since, until=until), notes=tuple(notes))
 
 

@@ -58,7 +58,7 @@ def _open(halves: Sequence[Half], base_currency: str) -> OpenDeal:
     days = frozenset(it for half in halves for it in (half["booking_date"], half["stands_on"]) if it)
     day = max((half["booking_date"] for half in halves if half["booking_date"]), default=max(days, default=None))
     exchange = f"{sold} for {bought}" if len(halves) > 1 else sold
-    exchange += f" of {day:%d.%m.%Y}" if day else ""
+    exchange += f" of {day:%-d %b %Y}" if day else ""
     explanation, action, chosen = _explained(halves, exchange, base_currency)
     deal = halves[0]
     return OpenDeal(

@@ -78,10 +78,10 @@ def _of_the_day(rate: TaxRate, account: Account | None, by: DecidedBy, why: str,
     if day is None or home not in SWISS_TAX_AREA or percent_on(rate.rate, day) == rate.rate:
         return rate
     lawful = percent_on(rate.rate, day)
-    told = f"{percent(rate.rate)} ({rate.name}, {why}) is not the rate of {day:%d.%m.%Y}, which is {percent(lawful)}."
+    told = f"{percent(rate.rate)} ({rate.name}, {why}) is not the rate of {day:%-d %b %Y}, which is {percent(lawful)}."
     if by in (DecidedBy.RULE, DecidedBy.ORIGIN) and lawful > rate.rate:
         if rate.status == ACTIVE:
-            notes.note("tax_of_other_days", f"{told} It is right for a supply before {SINCE_2024:%d.%m.%Y} only.")
+            notes.note("tax_of_other_days", f"{told} It is right for a supply before {SINCE_2024:%-d %b %Y} only.")
         return rate
     fitting = [it for it in case.chart.rates_of(account) if it.rate == lawful] if account else []
     if len(fitting) == 1:

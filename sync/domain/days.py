@@ -53,6 +53,6 @@ def refuse_first_day(day: date, *, today: date) -> None:
     latest = today + MOST_AHEAD
     if not EARLIEST_FIRST_DAY <= day <= latest:
         raise DayFault(
-            f"{day} cannot be the first day: nothing before the first day is ever posted, so it lies from "
-            f"{EARLIEST_FIRST_DAY} on and at most a year ahead, up to {latest}"
+            f"{day:%-d %b %Y} cannot be the first day: nothing before the first day is ever posted, so it lies from "
+            f"{EARLIEST_FIRST_DAY:%-d %b %Y} on and at most a year ahead, up to {latest:%-d %b %Y}"
         )

@@ -95,11 +95,11 @@ def moved_day(*, why: str, stands: date, counts: bool, own_counts: bool) -> tupl
     """(explanation, next step) of a movement whose document stands on another day. `counts`: is that day proved,
     `own_counts`: is the movement's own?"""
     if not counts:
-        place = f"It stands in Xero on {stands:%d.%m.%Y}, outside the days of this proof, and counts there."
+        place = f"It stands in Xero on {stands:%-d %b %Y}, outside the days of this proof, and counts there."
     elif not own_counts:
-        place = f"It counts here, on {stands:%d.%m.%Y}, as Xero says."
+        place = f"It counts here, on {stands:%-d %b %Y}, as Xero says."
     else:
-        place = f"Both count on {stands:%d.%m.%Y}, as Xero says."
+        place = f"Both count on {stands:%-d %b %Y}, as Xero says."
     return f"{_WHY[why]} {place}", _STEP[why]
 
 
@@ -174,7 +174,7 @@ def copied(
 
 def _named(source_id: str, day: date | None) -> str:
     movement = f"movement {source_id}" if source_id else "a movement without a number"
-    return movement + (f" of {day:%d.%m.%Y}" if day else "")
+    return movement + (f" of {day:%-d %b %Y}" if day else "")
 
 
 def link_step(state: str, *, is_offered: bool = False, fits: bool = True, is_rest: bool = False) -> str:

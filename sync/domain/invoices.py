@@ -245,7 +245,7 @@ def _naming_words(naming: Naming, item: OpenItem) -> str:
 
 
 def _due_words(item: OpenItem) -> str:
-    return f"due {item.due_date:%d.%m.%Y}" if item.due_date else f"of {item.date:%d.%m.%Y}"
+    return f"due {item.due_date:%-d %b %Y}" if item.due_date else f"of {item.date:%-d %b %Y}"
 
 
 def _in_time(receipt: Receipt, item: OpenItem) -> bool:

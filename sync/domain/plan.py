@@ -210,7 +210,7 @@ def _skip_reason(part: Part, day: date | None, rules: Rules) -> str:
     if not transaction.complete and rules.card_incomplete == "wait":
         return "not complete at Amnis yet"
     if day is not None and day < rules.cutoff:
-        return f"{reasons.BEFORE_CUTOFF} {rules.cutoff:%d.%m.%Y}"
+        return f"{reasons.BEFORE_CUTOFF} {rules.cutoff:%-d %b %Y}"
     if part.coding is not None and part.coding.skip:
         return f"left out by {part.coding.hit.rule.name if part.coding.hit else 'a rule'}"
     return ""
@@ -323,12 +323,12 @@ def _rate_missing(part: Part, rules: Rules) -> tuple[Finding, ...]:
         return ()
     if rules.rate_policy == "table":
         message = (
-            f"Your rate table has no {currency} rate for {day:%d.%m.%Y}. Add the one for {day:%B %Y} on the Rates page; "
+            f"Your rate table has no {currency} rate for {day:%-d %b %Y}. Add the one for {day:%B %Y} on the Rates page; "
             "this movement and all others that wait for it then go on by themselves."
         )
     else:
         message = (
-            f"No exchange of {currency} was executed up to {day:%d.%m.%Y}, so there is no last rate to use. "
+            f"No exchange of {currency} was executed up to {day:%-d %b %Y}, so there is no last rate to use. "
             "Choose Xero's rate of the day or your own rate table in the settings, and retry."
         )
     return (_finding("rate_missing", message, f"{currency} {day:%Y-%m}"),)
@@ -440,7 +440,7 @@ def _arrived_later(receiver: Part, day: date, rules: Rules) -> tuple[Finding, ..
     arrived = _day(receiver, rules)
     if arrived == day:
         return ()
-    message = f"It left its wallet on {day:%d.%m.%Y} and reached the other one on {arrived:%d.%m.%Y}."
+    message = f"It left its wallet on {day:%-d %b %Y} and reached the other one on {arrived:%-d %b %Y}."
     return (Finding(code="arrived_another_day", message=message, severity=Severity.NOTE),)
 
 

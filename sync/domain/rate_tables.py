@@ -93,7 +93,7 @@ class TableRate:
 
     @property
     def why(self) -> str:
-        return f"{self.source}, {self.valid_from:%d.%m.%Y} to {self.valid_to:%d.%m.%Y}, table version {self.version}"
+        return f"{self.source}, {self.valid_from:%-d %b %Y} to {self.valid_to:%-d %b %Y}, table version {self.version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

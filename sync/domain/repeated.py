@@ -91,7 +91,7 @@ def _same_reference(typed: str, ours: str) -> bool:
 
 def told(leg: Leg, found: Repeated) -> tuple[str, str, str]:
     """(cause, explanation, next step) of a document that repeats a movement."""
-    movement = f"movement {found.posted.source_id} of {found.posted.entry.date:%d.%m.%Y}"
+    movement = f"movement {found.posted.source_id} of {found.posted.entry.date:%-d %b %Y}"
     match found.sign:
         case Sign.BILL:
             said = f"It pays {found.bill}, and so does {movement}"

@@ -277,7 +277,7 @@ def told(origin: Origin | None) -> str:
 
 def named(amount: Money, day: date, counterparty: str) -> str:
     name = visible(counterparty)[:60]
-    return f"{amount} of {day:%d.%m.%Y}" + (f", {name}" if name else "")
+    return f"{amount} of {day:%-d %b %Y}" + (f", {name}" if name else "")
 
 
 def _review(code: str, message: str) -> Finding:

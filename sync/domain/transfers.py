@@ -29,7 +29,7 @@ class Side:
         return self.amount.amount < 0
 
     def __str__(self) -> str:
-        return f"{abs(self.amount)} of {self.day:%d.%m.%Y} in wallet {self.account}"
+        return f"{abs(self.amount)} of {self.day:%-d %b %Y} in wallet {self.account}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ class Books:
         last = [(on, rate) for on, other, rate in self.deals if other == currency and on <= day]
         if not last:
             return None
-        return UsedRate(value=last[-1][1], by="last_deal", why=f"the exchange of {last[-1][0]:%d.%m.%Y}")
+        return UsedRate(value=last[-1][1], by="last_deal", why=f"the exchange of {last[-1][0]:%-d %b %Y}")
 
     def memory_of(self, transaction: SourceTransaction) -> Remembered:
         """What a person decided for this counterparty, where its movement goes in this direction."""

@@ -78,7 +78,7 @@ def _deal(cause: str) -> str:
 
 
 def _told(ctx: Context, deal: dict[str, Any]) -> dict[str, str]:
-    day = f" of {deal['booking_date']:%d.%m.%Y}" if deal["booking_date"] else ""
+    day = f" of {deal['booking_date']:%-d %b %Y}" if deal["booking_date"] else ""
     moved = f"{deal['currency']} {deal['amount']:,.2f}{day}"
     shared = {"cause": deal["cause"], "error_class": "data", "action": "review"}
     if deal["kind"] == "half_undone":

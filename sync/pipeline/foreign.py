@@ -176,7 +176,7 @@ def told(claim: Claim) -> str:
     told_by = ", with the same reference" if claim.same_reference else ""
     told_by = f", on {claim.named}, which this movement names," if claim.named else told_by
     found = (
-        f"Xero already has a document of {_shown(document.total)} on {document.date:%d.%m.%Y} on this account{told_by} that "
+        f"Xero already has a document of {_shown(document.total)} on {document.date:%-d %b %Y} on this account{told_by} that "
         f"{_whose(document)}{text}."
     )
     if not claim.covers_all:
@@ -190,7 +190,7 @@ def told(claim: Claim) -> str:
 
 
 def told_parts(parts: Sequence[MirrorDocument]) -> str:
-    listed = "; ".join(f"{_shown(it.total)} of {it.date:%d.%m.%Y}, {_named(it)}" for it in parts)
+    listed = "; ".join(f"{_shown(it.total)} of {it.date:%-d %b %Y}, {_named(it)}" for it in parts)
     return (
         f"Xero already has {len(parts)} documents of this contact on this account that add up to just this amount, and that "
         f"Millrace did not make: {listed}. If they are this movement, put it aside as handled by hand; else accept."

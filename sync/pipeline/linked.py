@@ -245,4 +245,4 @@ def _rounded(amount: Decimal, currency: str) -> Money:
 
 
 def _day(day: date) -> str:
-    return f"{day:%d.%m.%Y}"
+    return f"{day:%-d %b %Y}"

@@ -77,7 +77,7 @@ def locked(entry_id: int, document: dict[str, Any], *, lock_date: date, policy: 
         "state": EntryState.REVIEW,
         "findings": findings.review(
             "period_locked",
-            f"The booking date {day:%d.%m.%Y} lies in a period that is locked in Xero up to {lock_date:%d.%m.%Y}. "
+            f"The booking date {day:%-d %b %Y} lies in a period that is locked in Xero up to {lock_date:%-d %b %Y}. "
             "Open the period in Xero and retry, or leave this movement out.",
             detail=lock_date.isoformat(),
         ),

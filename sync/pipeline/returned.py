@@ -376,7 +376,7 @@ def _origin(
         original=transaction.card.original if transaction.card else None,
         text=transaction.text,
         day=day,
-        coded=remembered(lines, contact=contact, why=f"as the {word} of {day:%d.%m.%Y} that it gives back"),
+        coded=remembered(lines, contact=contact, why=f"as the {word} of {day:%-d %b %Y} that it gives back"),
         lines=lines,
         lost=lost,
     )

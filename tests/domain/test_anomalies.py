@@ -134,7 +134,7 @@ def test_near_is_a_tenth_for_each_point_of_the_score_on_the_logarithmic_scale() 
 def test_the_same_amount_to_the_same_payee_within_days_is_noted_not_held() -> None:
     severity, message = found(case("-100.00", history=past("100.00", last=date(2026, 5, 18))))["possibly_paid_twice"]
     assert severity is Severity.NOTE
-    assert "2 days before, on 18.05.2026" in message
+    assert "2 days before, on 18 May 2026" in message
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_money_that_comes_in_twice_is_not_paid_twice() -> None:
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
-        (at(16, 14, 5), "on Saturday, 16.05.2026 at 14:05"),
-        (at(18, 23, 0), "on Monday, 18.05.2026 at 23:00"),
-        (at(19, 4, 59), "on Tuesday, 19.05.2026 at 04:59"),
+        (at(16, 14, 5), "on Saturday, 16 May 2026 at 14:05"),
+        (at(18, 23, 0), "on Monday, 18 May 2026 at 23:00"),
+        (at(19, 4, 59), "on Tuesday, 19 May 2026 at 04:59"),
     ],
 )
 def test_a_card_used_at_a_weekend_or_by_night_is_noted(moment: datetime, said: str) -> None:

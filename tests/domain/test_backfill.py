@@ -19,9 +19,9 @@ def test_nothing_before_the_first_day_behind_the_lock_or_after_today() -> None:
     found = bounded(asked, cutoff=FIRST, lock_date=date(2026, 3, 31), today=TODAY)
 
     assert found.window == Window(since=date(2026, 4, 1), until=TODAY)
-    assert [note for note in found.notes if "01.01.2026" in note]
-    assert [note for note in found.notes if "31.03.2026" in note]
-    assert [note for note in found.notes if "15.06.2026" in note]
+    assert [note for note in found.notes if "1 Jan 2026" in note]
+    assert [note for note in found.notes if "31 Mar 2026" in note]
+    assert [note for note in found.notes if "15 Jun 2026" in note]
 
 
 def test_days_that_may_be_posted_are_left_as_they_are() -> None:

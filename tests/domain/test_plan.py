@@ -102,7 +102,7 @@ def test_a_foreign_payment_leaves_the_rate_to_xero() -> None:
 
 
 def last_deal(_currency: str, _day: date) -> UsedRate:
-    return UsedRate(value=Decimal("1.060000"), by="last_deal", why="the exchange of 02.03.2026")
+    return UsedRate(value=Decimal("1.060000"), by="last_deal", why="the exchange of 2 Mar 2026")
 
 
 def test_by_policy_a_foreign_payment_has_the_rate_of_the_last_deal() -> None:
@@ -135,10 +135,10 @@ def test_the_reference_is_the_structured_one_else_the_text_else_the_card() -> No
         (movement("-1.00", execution=Execution.PENDING), "not executed yet"),
         (movement("-1.00", execution=Execution.CANCELLED), "cancelled"),
         (movement("0.00"), "zero"),
-        (movement("-1.00", execution_date=date(2025, 12, 31)), "before the cut-off 01.01.2026"),
+        (movement("-1.00", execution_date=date(2025, 12, 31)), "before the cut-off 1 Jan 2026"),
         (
             card(execution_date=date(2025, 12, 28), settlement_date=date(2025, 12, 30)),
-            "before the cut-off 01.01.2026",
+            "before the cut-off 1 Jan 2026",
         ),
     ],
     ids=["pending", "cancelled", "zero", "before the cut-off", "a card settled before the cut-off"],

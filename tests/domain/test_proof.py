@@ -365,8 +365,8 @@ def test_the_same_money_a_second_time_is_called_so() -> None:
 @pytest.mark.parametrize(
     ("mine", "cause", "said"),
     [
-        (posted(1), "double", "movement 1 of 02.03.2026, which is posted already: probably the same money"),
-        (held("named an invoice that is paid"), "typed", "movement 1 of 02.03.2026, which is not posted"),
+        (posted(1), "double", "movement 1 of 2 Mar 2026, which is posted already: probably the same money"),
+        (held("named an invoice that is paid"), "typed", "movement 1 of 2 Mar 2026, which is not posted"),
     ],
 )
 def test_payments_that_make_one_movement_together_name_it_and_are_not_to_be_accepted_first(
@@ -722,7 +722,7 @@ def test_what_was_posted_under_another_setting_is_not_moved() -> None:
 @pytest.mark.parametrize(
     ("mine", "cause", "said"),
     [
-        (linked(7, booked=DAY), "not_shown", "It is linked to movement 7 of 02.03.2026. Amnis did not show"),
+        (linked(7, booked=DAY), "not_shown", "It is linked to movement 7 of 2 Mar 2026. Amnis did not show"),
         (
             posted(7, record=7, source_id="7", account_id="1"),
             "not_shown",

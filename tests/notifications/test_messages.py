@@ -38,7 +38,7 @@ def summed(**changes: Any) -> Message:
 def test_an_alert_says_what_where_since_when_and_how_often() -> None:
     assert told(count=1200) == Message(
         subject="Action needed: A connection needs you (Muster AG)",
-        lines=("Connect Xero again.", "Muster AG, since 19.11.2026 08:30, 1200 times by now."),
+        lines=("Connect Xero again.", "Muster AG, since 19 Nov 2026, 08:30, 1200 times by now."),
         link="/t/x/runs/",
     )
 
@@ -47,7 +47,7 @@ def test_a_resolution_says_how_and_until_when() -> None:
     over = replace(TROUBLE, until=SINCE.replace(hour=9, minute=0), resolution="The next run went through.")
     assert messages.resolved(over, company="Muster AG", link="/t/x/runs/") == Message(
         subject="Resolved: A connection needs you (Muster AG)",
-        lines=("The next run went through.", "Muster AG, from 19.11.2026 08:30 to 19.11.2026 09:00."),
+        lines=("The next run went through.", "Muster AG, from 19 Nov 2026, 08:30 to 19 Nov 2026, 09:00."),
         link="/t/x/runs/",
     )
 
@@ -64,7 +64,7 @@ def test_a_summary_counts_values_reasons_and_alerts() -> None:
         open_troubles=(TROUBLE,),
         resolved=1,
     )
-    assert message.subject == "Muster AG: 1,002 posted, 4 held, 1 open alert (19.11.2026)"
+    assert message.subject == "Muster AG: 1,002 posted, 4 held, 1 open alert (19 Nov 2026)"
     assert message.lines == (
         "Posted to Xero:",
         "• 1 movement in CHF: in CHF 1,234.50, out CHF 0.00, between own accounts CHF 50.00",
@@ -73,16 +73,16 @@ def test_a_summary_counts_values_reasons_and_alerts() -> None:
         "Held for a decision: 4",
         "• Account not mapped: 3",
         "• Not posted after several tries: 1",
-        "Last successful sync: 19.11.2026 08:30.",
+        "Last successful sync: 19 Nov 2026, 08:30.",
         "Resolved since: 1 alert.",
         "Open alerts: 1",
-        "• Critical: A connection needs you (since 19.11.2026 08:30)",
+        "• Critical: A connection needs you (since 19 Nov 2026, 08:30)",
     )
 
 
 def test_a_quiet_day_says_so() -> None:
     assert summed() == Message(
-        subject="Muster AG: 0 posted, nothing held (19.11.2026)",
+        subject="Muster AG: 0 posted, nothing held (19 Nov 2026)",
         lines=(
             "No movement was posted to Xero.",
             "Nothing waits for a decision.",
@@ -94,7 +94,7 @@ def test_a_quiet_day_says_so() -> None:
 
 
 def test_a_week_names_both_days() -> None:
-    assert summed(first=date(2026, 11, 9), last=date(2026, 11, 15)).subject.endswith("(09.11. to 15.11.2026)")
+    assert summed(first=date(2026, 11, 9), last=date(2026, 11, 15)).subject.endswith("(9 Nov to 15 Nov 2026)")
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:

@@ -56,9 +56,9 @@ def test_at_seven_slack_and_mail_get_one_summary(working: Company, slack: FakeSl
         services.daily(SEVEN + timedelta(minutes=minutes))
         until_quiet(working)
     [text] = slack.texts
-    assert text.startswith("*Muster AG: 0 posted, nothing held (19.11.2026)*")
+    assert text.startswith("*Muster AG: 0 posted, nothing held (19 Nov 2026)*")
     [letter] = mail.to(CFO)
-    assert letter["Subject"] == "Muster AG: 0 posted, nothing held (19.11.2026)"
+    assert letter["Subject"] == "Muster AG: 0 posted, nothing held (19 Nov 2026)"
     assert services.daily(SEVEN + timedelta(days=1)) == 2
 
 
@@ -122,7 +122,7 @@ def test_the_week_is_summed_up_on_monday_by_mail(working: Company, slack: FakeSl
     assert [services.daily(day) for day in days] == [0, 0, 0, 1, 0, 0, 0, 0]
     until_quiet(working)
     assert slack.posts == []
-    assert [letter["Subject"] for letter in mail.mails] == ["Muster AG: 0 posted, nothing held (16.11. to 22.11.2026)"]
+    assert [letter["Subject"] for letter in mail.mails] == ["Muster AG: 0 posted, nothing held (16 Nov to 22 Nov 2026)"]
 
 
 # ------------------------------------------------------------------------- figures
@@ -180,5 +180,5 @@ def test_a_summary_names_warnings_and_no_person(working: Company, slack: FakeSla
     [text] = slack.texts
     assert "• New counterparty: 1" in text
     assert "• Warning: A vendor cannot be reached (since " in text
-    assert "Last successful sync: 20.11.2026 06:55." in text
+    assert "Last successful sync: 20 Nov 2026, 06:55." in text
     assert "Jane Doe" not in text

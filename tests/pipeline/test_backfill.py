@@ -114,7 +114,7 @@ def test_locked_days_are_not_read_also_where_the_lock_moves_meanwhile(world: Wor
 
     assert totals(world) == [D("40.00")]
     assert asked.notes == []
-    assert "31.03.2026" in " ".join(kept(world).notes)
+    assert "31 Mar 2026" in " ".join(kept(world).notes)
 
 
 def test_it_goes_on_where_a_process_left_it(world: World) -> None:

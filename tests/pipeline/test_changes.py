@@ -134,7 +134,7 @@ def test_a_locked_period_holds_for_review_by_default(world: World) -> None:
     assert [document["DateString"][:10] for document in world.books.bank_transactions()] == ["2026-04-01"]
     held = world.entries()[0]
     assert (held.state, [finding["code"] for finding in held.findings]) == ("review", ["period_locked"])
-    assert "31.03.2026" in held.findings[0]["message"]
+    assert "31 Mar 2026" in held.findings[0]["message"]
 
 
 def test_by_policy_a_locked_movement_is_posted_on_the_first_open_day_and_says_so(world: World) -> None:

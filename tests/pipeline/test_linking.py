@@ -341,7 +341,7 @@ def test_a_linked_document_that_goes_is_noticed_within_the_hour_and_posted_only_
 
     assert (world.states(), world.codes()) == (["review"], ["link_deleted"])
     [entry] = world.entries()
-    assert f"(CHF 100.00 on 02.03.2026, “Rechnung 17”) was {said} in Xero" in entry.findings[0]["message"]
+    assert f"(CHF 100.00 on 2 Mar 2026, “Rechnung 17”) was {said} in Xero" in entry.findings[0]["message"]
     assert "Try again to have it posted, or leave it out" in entry.findings[0]["message"]
     assert (entry.destination_id, entry.lost_link) == (None, document)
     assert world.books.bank_transactions() == []
@@ -368,7 +368,7 @@ def test_a_linked_document_that_changes_its_amount_asks_again_until_somebody_ins
 
     assert (world.states(), world.codes()) == (["review"], ["link_changed"])
     message = world.entries()[0].findings[0]["message"]
-    assert "this movement of CHF 100.00 reads CHF 90.00 on 02.03.2026, “Rechnung 17” in Xero now" in message
+    assert "this movement of CHF 100.00 reads CHF 90.00 on 2 Mar 2026, “Rechnung 17” in Xero now" in message
     services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[world.entries()[0].pk], actor=BOB)
     world.settle()
     assert (world.states(), world.codes()) == (["review"], ["link_changed"]), "trying again posts nothing beside it"
@@ -612,8 +612,8 @@ def test_a_receipt_that_somebody_entered_in_parts_is_held_and_put_aside(world: W
     [entry] = world.entries()
     assert (entry.state, world.books.balance("090")) == ("review", D("480.00"))
     [told] = [it["message"] for it in entry.findings if it["code"] == "already_in_parts"]
-    assert "CHF 300.00 of 02.03.2026, payment" in told
-    assert "CHF 180.00 of 04.03.2026, receive money" in told
+    assert "CHF 300.00 of 2 Mar 2026, payment" in told
+    assert "CHF 180.00 of 4 Mar 2026, receive money" in told
 
     services.entry_handled_by_hand(tenant_id=world.tenant.pk, entry_ids=[entry.pk], actor=BOB, reason="in two parts")
     for item in proof(world)["unexpected"]:

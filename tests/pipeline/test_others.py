@@ -132,7 +132,7 @@ def test_a_payment_typed_weeks_after_its_movement_was_posted_names_it_and_says_w
 
     assert (item["document"], item["cause"], item["record"]) == (typed_one, "double", record)
     assert item["explanation"].startswith(why)
-    assert "of 02.03.2026" in item["explanation"]
+    assert "of 2 Mar 2026" in item["explanation"]
     assert item["action"].startswith("Delete this one in Xero: it is the twin of that movement")
     page = text_of(as_bob, world, "proof/")
     assert why in page

@@ -75,7 +75,7 @@ def test_a_foreign_payment_is_valued_at_the_rate_of_its_month_and_says_so(world:
         "field": "rate",
         "value": "1.055298",
         "by": "rate_table",
-        "why": "Swiss Federal Tax Administration, 01.03.2026 to 31.03.2026, table version 1",
+        "why": "Swiss Federal Tax Administration, 1 Mar 2026 to 31 Mar 2026, table version 1",
     }
 
 
@@ -97,8 +97,8 @@ def test_a_missing_month_is_asked_for_in_words_and_adding_it_lets_everything_go_
     assert world.codes() == ["rate_missing"] * 3
     asked = {entry.findings[0]["message"].partition(" on the Rates page")[0] for entry in world.entries()}
     assert asked == {
-        "Your rate table has no EUR rate for 04.03.2026. Add the one for March 2026",
-        "Your rate table has no EUR rate for 02.04.2026. Add the one for April 2026",
+        "Your rate table has no EUR rate for 4 Mar 2026. Add the one for March 2026",
+        "Your rate table has no EUR rate for 2 Apr 2026. Add the one for April 2026",
     }
     assert preview(world, quoted("0.9476")).waiting == 2
     held = [entry.pk for entry in world.entries()]
@@ -121,7 +121,7 @@ def test_a_day_that_moves_to_a_month_without_a_rate_waits_for_it_and_is_proposed
         change(row, executionDate="2026-04-02T10:00:00+02:00")
     world.settle()
     [entry] = world.entries()
-    assert "could not be posted: Your rate table has no EUR rate for 02.04.2026" in entry.findings[0]["message"]
+    assert "could not be posted: Your rate table has no EUR rate for 2 Apr 2026" in entry.findings[0]["message"]
     assert proposals.proposal_preview(tenant_id=world.tenant.pk, entry_id=entry.pk) == []
 
     take(world, quoted("0.9500", APRIL))
@@ -222,6 +222,6 @@ def test_the_last_exchange_is_named_where_it_gives_the_rate(world: World) -> Non
     world.settle()
 
     payment = world.entries()[-1]
-    assert payment.decisions["decisions"][-1]["why"] == "the exchange of 04.03.2026"
+    assert payment.decisions["decisions"][-1]["why"] == "the exchange of 4 Mar 2026"
     assert payment.document is not None
     assert payment.document["rate"] == "1.054000"

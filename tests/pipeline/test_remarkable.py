@@ -149,7 +149,7 @@ def test_a_card_used_at_night_in_the_company_s_own_time_zone_is_noted(world: Wor
 
     found = [it for entry in world.entries() for it in entry.findings if it["code"] == "card_at_odd_hours"]
     assert len(found) == 1
-    assert "BAR PROBE on Tuesday, 03.03.2026 at 23:30" in found[0]["message"]
+    assert "BAR PROBE on Tuesday, 3 Mar 2026 at 23:30" in found[0]["message"]
     assert len(world.books.bank_transactions()) == 2
 
 

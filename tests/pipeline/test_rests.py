@@ -487,7 +487,7 @@ def test_a_payment_reconciled_after_its_rest_is_gone_is_told_with_what_stands_un
         told = Incident.objects.get(cause__startswith="half_undone:", closed_at=None)
     assert told.title == "An undo came only halfway"
     assert told.body.startswith(
-        "CHF 20.00 of 20.03.2026 was taken out of Xero (the overpaid rest); its payment of CHF 480.00 still stands there. "
+        "CHF 20.00 of 20 Mar 2026 was taken out of Xero (the overpaid rest); its payment of CHF 480.00 still stands there. "
         "This document is reconciled with a statement line in Xero"
     )
     assert "Then undo what stands as well; or post again what was taken out" in told.body

@@ -196,7 +196,7 @@ def test_what_could_belong_to_two_differently_booked_purchases_is_chosen_by_a_pe
     world.settle()
     assert world.codes() == ["return_ambiguous"]
     [held] = [entry for entry in world.entries() if entry.state == "review"]
-    assert "CHF 30.00 of 02.03.2026" in held.findings[0]["message"]
+    assert "CHF 30.00 of 2 Mar 2026" in held.findings[0]["message"]
     accept_all(world)
     assert (world.codes(), received(world)) == (["return_ambiguous"], []), "a yes does not say which one"
     records = {record.source_id: record.pk for record in world.records()}
@@ -360,7 +360,7 @@ def test_what_comes_back_waits_for_its_held_original_and_is_coded_as_what_that_i
     assert received(world) == []
     assert world.codes() == ["already_in_xero", "original_held"]
     [told] = asked_about(world, "original_held")
-    assert told.startswith("It gives back CHF 900.00 of 02.03.2026, Beispiel AG, which is not in the books yet")
+    assert told.startswith("It gives back CHF 900.00 of 2 Mar 2026, Beispiel AG, which is not in the books yet")
 
     link(world, *originals(world))
     world.settle()
@@ -668,7 +668,7 @@ def test_a_refund_that_was_posted_before_its_purchase_came_is_offered_the_purcha
     assert [entry.state for entry in world.entries()] == ["review", "confirmed"]
     assert world.codes() == ["coded_unlike_original"]
     [told] = [it["message"] for it in world.entries()[0].findings]
-    assert "as the purchase of 20.12.2025 that it gives back" in told
+    assert "as the purchase of 20 Dec 2025 that it gives back" in told
     assert "400 80.00 NONE → 493 80.00 NONE" in told
     assert received(world) == [("VORJAHR BEISPIEL", [("400", D("80.00"), "NONE")])], "never by itself"
 
@@ -754,7 +754,7 @@ def test_what_comes_back_of_a_payout_that_pays_a_bill_is_asked_about_and_stands_
 
     assert (standing(world, "B-7001")["Status"], received(world)) == ("PAID", [])
     [told] = asked_about(world, "return_of_payment")
-    assert "CHF 900.00 of 02.03.2026, Beispiel AG, which paid an invoice or bill" in told
+    assert "CHF 900.00 of 2 Mar 2026, Beispiel AG, which paid an invoice or bill" in told
 
     code_returns_to(world, "429")
     assert [coded for _, coded in received(world)] == [[("429", D("900.00"), "NONE")]]

@@ -173,7 +173,7 @@ def test_a_period_locked_after_the_preview_refuses_in_words(world: World) -> Non
     [refused] = carry_out(world)
 
     assert (refused.state, refused.code) == ("refused", "period_locked")
-    assert "31.03.2026" in refused.note
+    assert "31 Mar 2026" in refused.note
     assert len(world.books.bank_transactions()) == 1
 
 
