@@ -14,6 +14,7 @@ threads = 8
 timeout = 60
 graceful_timeout = 1
 keepalive = 5
+sendfile = False  # it would wait for a visitor without end
 limit_request_line = 8190
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import struct
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -52,6 +53,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
 
     read_seconds = 30.0  # for a request, from its first moment to its last byte
     linger_seconds = 2.0  # for a visitor to take the last answer and to hang up
+    send_timeout = struct.pack("@ll", 10, 0)  # seconds: a thread does not wait longer for a visitor to read on
     largest_total = 64 * 1024 * 1024  # of all requests at once that no thread is done with
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,6 +69,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
     def enqueue_req(self, conn: TConn) -> None:
         """Whatever gunicorn calls this for, a new request may begin on `conn`: a thread gets it once it is whole."""
         conn.initialized = True
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self.send_timeout)
         self._incoming[conn] = Incoming(until=time.monotonic() + self.read_seconds)
         self._listen(conn, self._read)
         if conn.parser is not None:  # the beginning may have come with the end of the one before
@@ -111,7 +114,8 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         if incoming.ends is None:
             self._find_end(conn, incoming, looked_through)
         if incoming.is_whole:
-            self._hand_over(conn)
+            self.poller.unregister(conn.sock)
+            self._listen(conn, self._hand_over, event=selectors.EVENT_WRITE)  # who leaves answers unread gets no other
         elif incoming.ends is None and len(incoming.got) > self._longest_head:
             self._refuse(conn, TOO_LONG)
 
@@ -187,8 +191,8 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         self.nr_conns -= 1
         conn.close()
 
-    def _listen(self, conn: TConn, then: Callable[[TConn], None]) -> None:
-        """Call `then` whenever something comes, unless `conn` has gone since the loop saw it."""
+    def _listen(self, conn: TConn, then: Callable[[TConn], None], *, event: int = selectors.EVENT_READ) -> None:
+        """Call `then` whenever something comes (or can go), unless `conn` has gone since the loop saw it."""
         waiting = self._incoming if conn in self._incoming else self._leaving
 
         def call(_: socket.socket) -> None:
@@ -196,7 +200,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
                 then(conn)
 
         conn.sock.setblocking(False)
-        self.poller.register(conn.sock, selectors.EVENT_READ, call)
+        self.poller.register(conn.sock, event, call)
 
 
 def _received(sock: socket.socket) -> bytes | None:

@@ -84,10 +84,12 @@ def test_the_proxy_takes_a_body_in_whole_before_it_asks_us() -> None:
     first, site = re.split(r"^\{\$\$DOMAIN\} ", COMPOSE["configs"]["caddy"]["content"], flags=re.MULTILINE)
 
     assert " ".join(first.split()) == "{ servers { timeouts { read_header 10s read_body 30s } } }"
-    (buffered,) = re.findall(r"^  reverse_proxy web:8000 \{\n    request_buffers (\d+)MB\n  \}$", site, re.MULTILINE)
+    (proxy,) = re.findall(r"^  reverse_proxy web:8000 \{\n((?:    .+\n)+)  \}$", site, re.MULTILINE)
+    (buffered,) = re.findall(r"^    request_buffers (\d+)MB$", proxy, re.MULTILINE)
     (largest,) = re.findall(r"^    max_size (\d+)MB$", site, re.MULTILINE)
     assert int(buffered) == int(largest)
     assert int(buffered) * 1_000_000 > settings.LARGEST_BODY
+    assert "    response_buffers 4MB\n" in proxy
 
 
 def test_only_the_migration_knows_the_owner() -> None:

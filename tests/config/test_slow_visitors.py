@@ -31,12 +31,20 @@ SLOW_HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 SLOW_CHUNKS = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n"
 TOO_LARGE = b"POST /webhooks/xero HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
 IMPATIENT = """
+import struct
+
 from config.webworker import WholeRequestWorker
 
 
 class Impatient(WholeRequestWorker):
     read_seconds = 1.0
+    send_timeout = struct.pack("@ll", 1, 0)
     largest_total = 1024 * 1024
+"""
+LARGE = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "50000000")])
+    return [b"a" * 50_000_000]
 """
 
 
@@ -137,6 +145,14 @@ def test_who_does_not_hang_up_keeps_nobody_waiting(port: int) -> None:
         assert healthz(port).text == "ok\n"
 
 
+@pytest.mark.parametrize("how_many", [8, 100])
+def test_who_reads_no_answers_keeps_nobody_waiting(port: int, how_many: int) -> None:
+    with visitors(port, get("/static/dashboard/app.css") * 400, how_many=how_many, then=b""):
+        time.sleep(1.5)
+        assert healthz(port).text == "ok\n"
+        assert webhook(port).status_code == 200
+
+
 def test_a_slow_visitor_gets_the_right_answer_all_the_same(port: int) -> None:
     whole = get("/healthz", "Connection: close")
 
@@ -217,6 +233,16 @@ def test_where_it_is_too_much_who_sends_most_goes(impatient: int) -> None:
     large = SLOW_BODY.replace(b"1000", b"900000") + b"a" * 600_000
     with visitors(impatient, large, how_many=3, then=b""):
         assert webhook(impatient, b'{"events": [' + b" " * 300_000 + b"]}").status_code == 200
+
+
+def test_a_thread_waits_only_so_long_for_who_does_not_read_on(django_db_setup: None, tmp_path: Path) -> None:
+    (tmp_path / "impatient.py").write_text(IMPATIENT)
+    (tmp_path / "large.py").write_text(LARGE)
+    with serving("--worker-class=impatient.Impatient", "large:application", path=tmp_path) as number:
+        assert len(healthz(number, seconds=30).content) == 50_000_000
+        with visitors(number, get("/"), how_many=8, then=b""):
+            time.sleep(0.5)
+            assert healthz(number).status_code == 200
 
 
 def test_it_ends_soon_with_slow_visitors_in_the_house(django_db_setup: None) -> None:
