@@ -11,6 +11,7 @@ wsgi_app = "config.wsgi"
 worker_class = "config.webworker.WholeRequestWorker"  # threads, and none of them waits for a visitor
 workers = 1
 threads = 8
+worker_connections = 500  # a process may often have 1,024 files
 timeout = 60
 graceful_timeout = 1
 keepalive = 5

@@ -69,7 +69,8 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
     def enqueue_req(self, conn: TConn) -> None:
         """Whatever gunicorn calls this for, a new request may begin on `conn`: a thread gets it once it is whole."""
         conn.initialized = True
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self.send_timeout)
+        with contextlib.suppress(OSError):  # macOS: gone already
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self.send_timeout)
         self._incoming[conn] = Incoming(until=time.monotonic() + self.read_seconds)
         self._listen(conn, self._read)
         if conn.parser is not None:  # the beginning may have come with the end of the one before
