@@ -18,6 +18,7 @@ from dashboard.queries.transactions import TransactionRow
 from dashboard.views.invoice_acts import SURE
 from dashboard.words import word_for
 from sync.allocating import best_of
+from sync.domain.coding_case import DEFAULT_WORDS
 from sync.models import Flow
 from sync.pipeline.findings import is_acceptable
 from tenants.middleware import TenantRequest
@@ -61,10 +62,12 @@ def _card(tenant: Tenant, flow: Flow, group: ReviewGroup, *, is_open: bool) -> G
     about_invoices = is_about_invoices(group.cause.code)
     shown = group.entry_ids[:SHOWN_IN_GROUP] if is_open and about_invoices else []
     pays = pay_cards(flow=flow, entry_ids=shown) if shown else []
-    title = str(word_for("cause", group.cause.code).label)
+    title, detail = str(word_for("cause", group.cause.code).label), group.cause.detail
+    if group.cause.code == "default_missing":
+        detail = DEFAULT_WORDS.get(detail, detail)
     return GroupCard(
         key=group.key,
-        title=f"{title}: {group.cause.detail}" if group.cause.detail else title,
+        title=f"{title}: {detail}" if detail else title,
         message=_message(group),
         count=group.count,
         sums=group.sums,

@@ -16,14 +16,14 @@ _EXPENSES = frozenset({Movement.CARD, Movement.CARD_REFUND, Movement.FEE})
 _RETURNS = frozenset({Movement.CARD_REFUND, Movement.RETURNED_PAYMENT})
 _NO_ACTION = Action()
 
-# A default by its name in the settings, as a bookkeeper says it.
+# A default by its name in the settings, as the settings page calls it in a sentence.
 DEFAULT_WORDS: Mapping[str, str] = {
     "income": "income",
     "expense": "expenses",
-    "fee": "fees",
-    "cashback": "cashback",
-    "fx_clearing": "currency exchanges under way",
-    "suspense": "what nobody has completed yet",
+    "fee": "fees of Amnis",
+    "cashback": "cashback and interest",
+    "fx_clearing": "the clearing of currency exchanges",
+    "suspense": "suspense",
     "tax_income": "the tax on income",
     "tax_expense": "the tax on expenses",
 }

@@ -12,7 +12,7 @@ from sync.tenantfile.spec import DEFAULT_KEYS
 from tenants import audit
 from tenants.scoping import tenant_scope
 from tests.pages.test_proof import keep
-from tests.pages.world import World, add_movement
+from tests.pages.world import World, add_movement, finding
 
 
 def page(client: Client, world: World, path: str) -> str:
@@ -64,6 +64,17 @@ def test_what_the_sentence_says_to_do_is_the_button() -> None:
     for code in ("contact_missing", "return_unmatched", "unknown_movement"):
         assert fix_page(code) == "rules", code
     assert fix_page("unknown_status") == "", "there is nothing to be put right here"
+
+
+def test_a_default_that_is_missing_has_the_name_that_the_settings_give_it(as_alice: Client, world: World) -> None:
+    missing = finding("default_missing", "Choose one.", detail="tax_expense")
+    with tenant_scope(world.tenant.pk):
+        add_movement(world, "no-default", state="review", findings=[missing])
+
+    html = page(as_alice, world, "review/")
+
+    assert ": the tax on expenses</h2>" in html
+    assert "tax_expense" not in html
 
 
 def test_every_default_has_a_word() -> None:

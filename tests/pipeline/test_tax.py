@@ -81,7 +81,7 @@ def test_a_tax_that_nobody_chose_is_chosen_and_not_accepted(world: World, tax: s
         "actor": "b@muster.example",
     }
     assert world.codes() == [code]
-    with pytest.raises(services.NotPossible, match="tax_expense"):
+    with pytest.raises(services.NotPossible, match="the tax on expenses"):
         services.entry_accept(**act)
 
     world.set_flow(defaults={**DEFAULTS, "tax_expense": "NONE"})
