@@ -31,4 +31,4 @@ RUN mkdir staticfiles && SECRET_KEY=only-while-the-image-is-built-0123456789 \
     python manage.py collectstatic --noinput
 USER millrace
 EXPOSE 8000
-CMD ["python", "-m", "gunicorn", "--config=python:config.gunicorn", "--bind=0.0.0.0:8000"]
+CMD ["python", "-m", "config.webserver", "--bind=0.0.0.0:8000"]

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 
 class BodySizeMiddleware:
-    """413 before a byte of a body is read that says it is larger than LARGEST_BODY. One that does not say is read as empty."""
+    """413 for a body that says it is larger than LARGEST_BODY. (One in chunks has a length by now: see `config.webserver`.)"""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

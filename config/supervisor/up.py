@@ -130,8 +130,7 @@ def _server_member(name: str, server: Server, home: Home) -> Member:
 
 def _programs(home: Home, environ: dict[str, str], sockets: list[socket.socket]) -> list[Member]:
     fds = tuple(listener.fileno() for listener in sockets)
-    binds = [f"--bind=fd://{fd}" for fd in fds]
-    web = ["gunicorn", "--config=python:config.gunicorn", *binds]
+    web = ["config.webserver", *(f"--fd={fd}" for fd in fds)]
     beat = ["celery", "-A", "config.beat", "beat", f"--schedule={home.path / 'beat' / 'schedule'}", "--pidfile=",
             "--loglevel=WARNING"]  # fmt: skip
     return [

@@ -103,7 +103,7 @@ def test_every_variable_is_ours_and_every_secret_is_mounted(service: str) -> Non
     for name, value in SERVICES[service]["environment"].items():
         if name.endswith("_FILE"):
             assert str(value).removeprefix("/run/secrets/") in SERVICES[service]["secrets"]
-        assert name.removesuffix("_FILE") in NAMES | {"FORWARDED_ALLOW_IPS"}
+        assert name.removesuffix("_FILE") in NAMES
 
 
 def test_every_variable_from_outside_has_a_default_or_is_demanded() -> None:

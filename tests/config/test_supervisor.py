@@ -238,7 +238,7 @@ def test_one_life(start: Callable[..., Running]) -> None:
 
     # whoever dies comes back
     for words in (
-        "gunicorn",
+        "config.webserver",
         "celery -A config.celery worker",
         "celery -A config.beat beat",
         "valkey-server",
