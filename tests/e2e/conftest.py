@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from sandbox.app import Sandbox
 from sandbox.server import Server
@@ -62,6 +62,7 @@ def page(browser: Browser, vendors: dict[str, str]) -> Iterator[Page]:
     """A fresh window. Whatever the browser complains about on our pages (a blocked script, a broken file) fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)  # some parts of a page renew themselves every five seconds
     window = context.new_page()
     complaints: list[str] = []
 
