@@ -14,7 +14,8 @@ from sync.pipeline.run import LeaseHeld, run_pass, slice_seconds
 from tenants.tasks import TenantTask
 
 PROOF_SECONDS = 3600
-QUEUE, HINTS = "sync", 1000  # that wait at once: 100,000 companies, looked at every five minutes, are 333 a second
+HINTS = 1000  # that wait at once: 100,000 companies, looked at every five minutes, are 333 a second
+PROOFS = 200
 logger = structlog.get_logger(__name__)
 
 
@@ -25,17 +26,17 @@ def tick(*, most: int = HINTS) -> int:
     What is hinted at stays due until a worker takes it. So where they fall behind, only what they took is sent anew, and
     the queue does not grow with each tick.
     """
-    due = selectors.due_flows(limit=max(0, most - _waiting()))
+    due = selectors.due_flows(limit=_room("sync", most))
     for flow in due:
         run_slice.delay(tenant_id=flow.tenant_id, flow_id=flow.flow_id)
     return len(due)
 
 
-def _waiting() -> int:
-    """Hints that nobody has taken yet."""
+def _room(queue: str, most: int) -> int:
+    """How many more hints may wait there."""
     with run_slice.app.connection_or_acquire() as broker:
-        declared = run_slice.app.amqp.queues[QUEUE](broker.default_channel).queue_declare()
-    return int(declared.message_count)
+        declared = run_slice.app.amqp.queues[queue](broker.default_channel).queue_declare()
+    return max(0, most - int(declared.message_count))
 
 
 @shared_task(name="sync.tasks.run_slice", base=TenantTask, ignore_result=True)
@@ -65,8 +66,8 @@ def look_hourly() -> None:
 
 @shared_task(name="sync.tasks.prove_due", ignore_result=True)
 def prove_due() -> int:
-    """Each minute: a hint for every flow whose proof of the day is due, or was asked for by a person."""
-    due = selectors.due_proofs(limit=200)
+    """Each minute: a hint for every flow whose proof of the day is due, or was asked for by a person, as long as few wait."""
+    due = selectors.due_proofs(limit=_room("maintenance", PROOFS))
     for flow in due:
         prove.delay(tenant_id=flow.tenant_id, flow_id=flow.flow_id)
     return len(due)

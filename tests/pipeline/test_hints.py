@@ -11,7 +11,7 @@ import redis
 
 from config.broker import PREFIX
 from sync.models import Flow
-from sync.tasks import tick
+from sync.tasks import PROOFS, prove, prove_due, tick
 from tenants.scoping import tenant_scope
 from tenants.services import tenant_create
 
@@ -54,5 +54,14 @@ def test_an_emptied_broker_is_told_again(due: list[int], valkey: redis.Redis) ->
     tick()
     valkey.flushdb()
 
+    assert tick() == 5
+    assert hinted(valkey) == due
+
+
+def test_proofs_that_wait_are_not_hinted_at_again_and_keep_no_sync_waiting(due: list[int], valkey: redis.Redis) -> None:
+    for flow_id in range(PROOFS - 3):
+        prove.delay(tenant_id=1, flow_id=flow_id)
+
+    assert [prove_due(), prove_due()] == [3, 0]
     assert tick() == 5
     assert hinted(valkey) == due
