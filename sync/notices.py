@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest, Least, Now
 
 from connectors.models import Connection
 from sync.models import Flow
-from sync.pipeline.contact_changes import FRESH
+from sync.pipeline import contact_changes
 from tenants.scoping import platform_scope, tenant_scope
 
 GAP = timedelta(seconds=15)  # a company whose books change all the time is not read all the time
@@ -34,7 +34,8 @@ def _take(tenant_id: int, connection_id: int, newest: datetime) -> bool:
         if not unheard.update(told_until=Least(Value(newest), Now())):
             return False
         flows = Flow.objects.filter(destination_id=connection_id, state=Flow.State.ACTIVE)
-        flows.update(next_at=_soon(), contacts_read_at=Least("contacts_read_at", Now() - Value(FRESH)))
+        flows.update(next_at=_soon())
+        contact_changes.have_read(flows)
         return True
 
 

@@ -15,7 +15,7 @@ from sync.domain import deleted, reasons
 from sync.domain.invoices import DOUBTS
 from sync.domain.rule_format import parse_rule
 from sync.models import AccountMapping, Entry, EntryState, Flow, Incident, Record, RecordState, Rule
-from sync.pipeline import findings, pairs
+from sync.pipeline import contact_changes, contacts, findings, pairs
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -178,6 +178,8 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
         flows.update(lock_read_at=None)  # somebody opened the period and says so
     if codes & {"account_archived", "tracking_archived", "tracking_missing"}:
         flows.update(reference_read_at=None)  # or made or restored the account or the option
+    if contacts.ARCHIVED in codes:
+        contact_changes.have_read(flows)  # or the contact
     audit.record(
         "entry.accept" if accept else "entry.retry",
         target=targets(entries),

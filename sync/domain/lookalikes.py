@@ -52,7 +52,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    rank: tuple[bool, bool, int, str, int]  # best first
+    rank: tuple[bool, int, bool, int, str, int]  # best first
     wanted: int
     side: int
     document: MirrorDocument
@@ -117,8 +117,8 @@ def claims(
     `strays`: markers that no movement has; a document that carries one may be anybody's. `mapped`: the bank accounts of
     wallets, where every side of a document needs a movement. `other_days`: what else an entry may be dated, as a card
     purchase by its receipt; the nearest day counts. `declined`: the documents of which a person has said that they are
-    not this entry. `contacts`: whose money an entry is; a short number such as A1 names an invoice of the same contact, or
-    after a word such as "invoice".
+    not this entry. `contacts`: whose money an entry is: its document comes first, and a short number such as A1 names an
+    invoice of the same contact, or after a word such as "invoice".
     """
     index: dict[Side, list[MirrorDocument]] = {}
     for document in documents:
@@ -183,7 +183,14 @@ def _pairs(
             whole = set(sides) == set(effects(document))
             found.append(
                 _Pair(
-                    rank=(not (same or named), not whole, distance, document.document_id, key),
+                    rank=(
+                        not (same or named),
+                        _strangeness(contact_id, document.contact_id),
+                        not whole,
+                        distance,
+                        document.document_id,
+                        key,
+                    ),
                     wanted=key,
                     side=number,
                     document=document,
@@ -193,6 +200,13 @@ def _pairs(
                 )
             )
     return found
+
+
+def _strangeness(contact_id: str, whose: str) -> int:
+    """Of two equal payments to two payees the document is the one's whose contact it has."""
+    if not contact_id or not whose:
+        return 1
+    return 0 if contact_id == whose else 2
 
 
 def _named(entry: LedgerEntry, document: MirrorDocument, *, contact_id: str) -> str:

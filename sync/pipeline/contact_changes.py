@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Least, Now
+
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.records import DestinationContact
 from connectors.models import Reference
 from sync.domain.contacts import ContactIndex
-from sync.models import ContactLink, Record, RecordState
+from sync.models import ContactLink, Flow, Record, RecordState
 from sync.pipeline import contacts, findings
 from sync.pipeline.contacts import ARCHIVED
 from sync.pipeline.context import Context
@@ -29,6 +32,11 @@ def keep_fresh(ctx: Context) -> None:
         if not Record.objects.filter(flow=ctx.flow, state=RecordState.FETCHED).exists():
             return
     read_and_follow(ctx)
+
+
+def have_read(flows: QuerySet[Flow]) -> None:
+    """Let their next pass read the contacts, however short ago that was. Inside the tenant's scope."""
+    flows.update(contacts_read_at=Least("contacts_read_at", Now() - Value(FRESH)))
 
 
 def read_and_follow(ctx: Context) -> None:

@@ -59,13 +59,17 @@ def of_others(ctx: Context, rows: Sequence[Entry], entries: Mapping[int, LedgerE
     if not held:
         return others
     theirs = as_movements(held, {row.pk: documents.from_json(row.document) for row in held if row.document})
-    together = _competing(ctx, [*rows, *held], dict(sorted({**entries, **theirs}.items()))).only(was_ready)
+    parties = {row.party_id for row in rows if row.pk in was_ready}
+    wanted = dict(sorted({**entries, **theirs}.items()))
+    together = _competing(ctx, [*rows, *held], wanted, parties=parties).only(was_ready)
     first = others.only(entries.keys() - was_ready)
     return Others(claims={**first.claims, **together.claims}, parts={**first.parts, **together.parts})
 
 
-def _competing(ctx: Context, rows: Sequence[Entry], wanted: Mapping[int, LedgerEntry]) -> Others:
-    """Each document goes to one of these at most."""
+def _competing(
+    ctx: Context, rows: Sequence[Entry], wanted: Mapping[int, LedgerEntry], *, parties: Collection[int | None] = ()
+) -> Others:
+    """Each document goes to one of these at most. `parties`: whose twins may compete although they are held."""
     by_id = {row.pk: row for row in rows}
     if not wanted:
         return Others()
@@ -79,8 +83,11 @@ def _competing(ctx: Context, rows: Sequence[Entry], wanted: Mapping[int, LedgerE
     sides = {side for document in found for side in lookalikes.effects(document)}
     asked = [key for key in several if not sides.isdisjoint(lookalikes.wanted_effects(wanted[key]))]
     other_days = _days_of(ctx, {key: by_id[key].record_id for key in asked})
-    declined = {key: _declined(by_id[key], found) for key in wanted}
     contacts = {key: _contact_of(by_id[key], entry) for key, entry in wanted.items()}
+    declined = {
+        key: _declined(by_id[key], found, contact_id=contacts[key], is_twin=by_id[key].party_id in parties)
+        for key in wanted
+    }
     claims = lookalikes.claims(
         wanted,
         found,
@@ -105,14 +112,18 @@ def _offered_already(ctx: Context, document_ids: Collection[str]) -> list[Entry]
     return list(Entry.objects.filter(pk__in=held).select_related("contact", "record")) if held else []
 
 
-def _declined(row: Entry, found: Iterable[MirrorDocument]) -> frozenset[str]:
-    """The documents beside which a person let this pass; of what is held for those that it is offered, all others."""
+def _declined(row: Entry, found: Iterable[MirrorDocument], *, contact_id: str, is_twin: bool) -> frozenset[str]:
+    """The documents beside which a person let this pass. What is held competes for those only that it is offered, and with
+    another payee's movement only for those of its own contact: else a nearer day would take that one's document away."""
     named = findings.accepted_details(row.accepted, codes=(CODE, IN_PARTS))
     let_pass = frozenset(id_ for ids in named for id_ in ids.split("+"))
     if row.state != EntryState.REVIEW:
         return let_pass
     offered = {id_ for it in row.findings if it["code"] in (CODE, IN_PARTS) for id_ in it["detail"].split("+")}
-    return let_pass | {it.document_id for it in found if it.document_id not in offered}
+    is_its_own = {
+        it.document_id for it in found if it.document_id in offered and (is_twin or it.contact_id == contact_id != "")
+    }
+    return let_pass | ({it.document_id for it in found} - is_its_own)
 
 
 def _whole(row: Entry, entry: LedgerEntry, declined: frozenset[str]) -> list[Whole]:

@@ -289,3 +289,21 @@ def test_two_spellings_of_one_new_name_make_one_contact(world: World) -> None:
     world.settle()
 
     assert names(world) == ["Müller Söhne AG", "Müller Söhne AG", "Müller Söhne GmbH"]
+
+
+def test_who_restores_the_contact_and_tries_again_is_not_asked_again(world: World) -> None:
+    world.amnis.payout(amount="40.00", to="Probst Logistik AG", executed_on=MARCH)
+    world.settle()
+    people = world.sandbox.xero.people(ORGANISATION)
+    contact_id = link(world, "Probst Logistik AG").contact_id
+    people.archive_contact(contact_id)
+    world.amnis.payout(amount="50.00", to="Probst Logistik AG", executed_on=MARCH)
+    world.settle()
+    assert world.codes() == ["contact_archived"]
+
+    people.restore_contact(contact_id)
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[held.pk], actor=BOB)
+    world.settle()
+
+    assert world.states() == ["confirmed", "confirmed"]

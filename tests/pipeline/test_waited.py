@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import pytest
 
 from sync import services, store
 from tenants.scoping import tenant_scope
@@ -260,3 +261,47 @@ def test_of_twins_that_were_typed_both_meanwhile_both_are_offered_one(world: Wor
     told = [it for entry in world.entries() for it in entry.findings if it["severity"] == "review"]
     assert [it["code"] for it in told] == ["already_in_xero", "already_in_xero"]
     assert {it["detail"] for it in told} == documents
+
+
+def nobody_is_held_any_longer(world: World, *, next_try: str) -> None:
+    """The limit is over; the next try of what waits is not due before `next_try`."""
+    with tenant_scope(world.tenant.pk):
+        store.run_sql("UPDATE entry SET not_before = clock_timestamp() + %s::interval", [next_try])
+        store.run_sql("UPDATE connection SET paused_until = NULL")
+        store.run_sql("UPDATE flow SET held_until = NULL")
+
+
+@pytest.mark.parametrize(("limit", "day", "minutes"), [("day", 3, 180), ("minute", 4, 6)])
+def test_what_was_typed_for_its_payee_is_not_given_up_to_another_payees_movement(
+    world: World, limit: str, day: int, minutes: int
+) -> None:
+    """Beispiel AG's payment waits and is typed by hand; one to Andere AG, nearer to the typed day, gets it offered first."""
+    world.sandbox.xero.faults.rate_limit(limit, retry_after=1, times=1, **PUT)
+    world.amnis.payout(amount="41.15", to="Beispiel AG", executed_on=MARCH)
+    world.sync()
+    typed(world, "SPEND", "41.15", day=f"2026-03-0{day}")
+    nobody_is_held_any_longer(world, next_try="1 hour")
+    world.amnis.payout(amount="41.15", to="Andere AG", executed_on=MARCH.replace(day=day))
+    time.sleep(1)
+    world.sync()
+    minutes_later(world, minutes)
+
+    world.settle()
+
+    own = [it for it in world.books.bank_transactions() if it["Contact"]["Name"] == "Beispiel AG"]
+    assert len(own) == 1, "it was paid once"
+
+
+@pytest.mark.parametrize("payees", [("Andere AG", "Beispiel AG"), ("Beispiel AG", "Andere AG")])
+def test_of_equal_payments_to_two_payees_the_one_is_asked_about_whose_contact_was_typed(
+    world: World, payees: tuple[str, str]
+) -> None:
+    typed(world, "SPEND", "41.15")  # with Beispiel AG
+    for payee in payees:
+        world.amnis.payout(amount="41.15", to=payee, executed_on=MARCH)
+
+    waited_for_the_limit_of_the_day(world)
+    world.settle()
+
+    [held] = [entry for entry in world.entries() if entry.state == "review"]
+    assert held.record_id == world.records()[payees.index("Beispiel AG")].pk

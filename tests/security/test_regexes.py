@@ -122,7 +122,9 @@ def _grown(work: Callable[[str], object], piece: str, *, end: str = "!") -> floa
     if first < NOISE:
         return 0.0
     short = piece * (SHORT // len(piece)) + end
-    return first / max(seconds(lambda: work(short)), NOISE * SHORT / LONG)  # some machines' clocks count in larger steps
+    return first / max(
+        seconds(lambda: work(short)), NOISE * SHORT / LONG
+    )  # some machines' clocks count in larger steps
 
 
 def run(pattern: re.Pattern[Any], methods: frozenset[str] = ANY_METHOD) -> Callable[[str], object]:
