@@ -116,7 +116,8 @@ class Postgres:
             "unix_socket_directories": str(self.place.socket_dir),
             "listen_addresses": "",
             "port": str(PORT),
-            "shared_buffers": "64MB",
+            "shared_buffers": "256MB",
+            "autovacuum_naptime": "10s",  # a first sync fills tables within a minute: plans made for empty ones must not last
             "max_connections": "60",
             "checkpoint_timeout": "30s",  # little is left to write when the stack has to stop
             "timezone": "UTC",

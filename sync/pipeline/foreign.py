@@ -232,12 +232,13 @@ def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry], *, before: timed
     margin = timedelta(days=lookalikes.REFERENCE_DAYS)
     accounts = {account for entry in wanted.values() for account, _ in lookalikes.wanted_effects(entry)}
     owned = Entry.objects.filter(organisation_id=ctx.connection.external_id, marker=OuterRef("marker"))
-    found = MirrorRow.objects.filter(
+    near = MirrorRow.objects.filter(
         Q(account_id__in=accounts) | Q(other_account_id__in=accounts),
-        Q(marker="") | ~Exists(owned),
         connection=ctx.connection,
         date__range=(min(days) - before - margin, max(days) + margin),
-    ).values()
+    )
+    # Not one condition with OR: of that Postgres would ask for each document of ours, of which there are thousands.
+    found = near.filter(marker="").values().union(near.exclude(marker="").filter(~Exists(owned)).values(), all=True)
     rows = [dict(row) for row in found]
     ids = [str(row["document_id"]) for row in rows]
     linked = store_links.linked_documents(ids, organisation_id=ctx.connection.external_id) if ids else frozenset()
