@@ -30,6 +30,7 @@ UNIT = {"EUR": 1, "USD": 1, "JPY": 100}
 ASKS = {  # why a movement that could be posted is not, as the proof says it
     "period_locked": re.compile(r"lies in a period that is locked in Xero|^The books are closed up to "),
     "rate_missing": re.compile(r"^Your rate table has no "),
+    "original_held": re.compile(r"which is not in the books yet, because it is held"),  # for one of these two reasons
 }
 
 
@@ -152,6 +153,8 @@ def _is_right(agreed: Terms, why: str, leg: tuple[str, date, Decimal]) -> bool:
         deal = agreed.missing is not None and agreed.missing[0] == "EUR" and wallet == "USD"  # the half of a deal
         return agreed.table and agreed.missing is not None and (deal or wallet == agreed.missing[0])
     lock = agreed.lock
+    if why == "original_held":
+        return (lock is not None and not lock.redates) or (agreed.table and agreed.missing is not None)
     return lock is not None and not lock.redates and day <= max(lock.day, lock.moved_to)
 
 
