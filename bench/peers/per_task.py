@@ -22,6 +22,7 @@ def carry(tenant_id: int, flow_id: int) -> None:
     from sync.pipeline import push as pushing
     from sync.pipeline import transform as deciding
     from sync.pipeline.confirm import confirm
+    from sync.pipeline.dependents import release
     from sync.pipeline.run import hold_lease, opened
     from sync.pipeline.validate import validate
 
@@ -34,6 +35,9 @@ def carry(tenant_id: int, flow_id: int) -> None:
         validate(ctx, limit=1)
         pushing.push(ctx)
         confirm(ctx)
+        if release(ctx).moved:  # the second document of a deal, whose first one is in the books by now
+            pushing.push(ctx)
+            confirm(ctx)
 
 
 def main() -> int:
