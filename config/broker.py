@@ -49,9 +49,8 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "task_routes": {
             "notifications.*": {"queue": "notify"},
             "sync.*": {"queue": "sync"},
-            "sync.tasks.prove": {
-                "queue": "maintenance"
-            },  # many at one hour, and long: syncs have their turn between them
+            # Many at one hour, and long: syncs have their turn between them.
+            "sync.tasks.prove": {"queue": "maintenance"},
         },
         "task_publish_retry_policy": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
         "worker_concurrency": 2,

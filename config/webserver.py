@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import socket
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.conf import settings
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
+from config.supervisor.child import end_in_order
 from config.wsgi import application
 
 THREADS = 8
@@ -45,8 +45,7 @@ def main() -> None:
         channel_timeout=PATIENCE,
         cleanup_interval=5,
         max_request_header_size=HEAD,
-        max_request_body_size=4
-        * settings.LARGEST_BODY,  # up to here the application says in its own words that it is too much
+        max_request_body_size=4 * settings.LARGEST_BODY,  # below, the application refuses in its own words
         clear_untrusted_proxy_headers=False,  # the settings say which of them count, and when
         outbuf_high_watermark=1 << 30,  # an answer that is not read waits on the disk and not in a thread
         asyncore_use_poll=True,
@@ -55,7 +54,7 @@ def main() -> None:
     for each in servers.values():
         if isinstance(each, BaseWSGIServer):
             each.channel_class = Channel
-    signal.signal(signal.SIGTERM, _leave)
+    end_in_order()
     try:
         server.asyncore.loop(timeout=1, map=servers, use_poll=True)
     except (SystemExit, KeyboardInterrupt):
@@ -63,19 +62,21 @@ def main() -> None:
     os._exit(0)  # a thread that is still at work is not waited for any longer
 
 
-def _leave(*_: Any) -> None:
-    raise SystemExit
-
-
 def _sockets() -> list[socket.socket]:
     parser = argparse.ArgumentParser(prog="python -m config.webserver", description=__doc__)
-    parser.add_argument("--fd", type=int, action="append", default=[], help="a bound socket that was handed over")
-    parser.add_argument("--bind", metavar="ADDRESS:PORT", help="where there is none")
+    where = parser.add_mutually_exclusive_group(required=True)  # waitress would listen to the whole world
+    where.add_argument("--fd", type=int, action="append", help="a bound socket that was handed over")
+    where.add_argument("--bind", type=_bound, metavar="ADDRESS:PORT", help="where there is none")
     told = parser.parse_args()
-    if told.bind:
-        address, _, port = told.bind.rpartition(":")
-        return [socket.create_server((address, int(port)))]
-    return [socket.socket(fileno=fd) for fd in told.fd]
+    return [told.bind] if told.bind else [socket.socket(fileno=fd) for fd in told.fd]
+
+
+def _bound(text: str) -> socket.socket:
+    address, _, port = text.rpartition(":")
+    try:
+        return socket.create_server((address, int(port)))
+    except (OSError, ValueError, OverflowError) as problem:
+        raise argparse.ArgumentTypeError(f"{text[:50]!r} cannot be used: {problem}") from None
 
 
 if __name__ == "__main__":
