@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from sync import store
@@ -23,10 +25,14 @@ class DueFlow:
 
 
 def due_flows(*, limit: int) -> list[DueFlow]:
-    """Flows whose time has come and that nobody works on, longest due first; read in the dispatch role."""
+    """Flows whose time has come and that nobody works on, longest due first; read in the dispatch role.
+
+    A flow begins with the tick that is nearest to its time: one that is due a moment after a tick would wait for the whole
+    of the next.
+    """
     with platform_scope():
         rows = (
-            Flow.platform.filter(state=Flow.State.ACTIVE, next_at__lte=Now())
+            Flow.platform.filter(state=Flow.State.ACTIVE, next_at__lte=_about_now())
             .filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
             .order_by("next_at", "id")
             .values_list("tenant_id", "id")[:limit]
@@ -53,7 +59,12 @@ def due_proofs(*, limit: int) -> list[DueFlow]:
 
 def is_due(*, tenant_id: int, flow_id: int) -> bool:
     with tenant_scope(tenant_id):
-        return Flow.objects.filter(pk=flow_id, state=Flow.State.ACTIVE, next_at__lte=Now()).exists()
+        return Flow.objects.filter(pk=flow_id, state=Flow.State.ACTIVE, next_at__lte=_about_now()).exists()
+
+
+def _about_now() -> CombinedExpression:
+    """The database's time and half a tick."""
+    return Now() + timedelta(seconds=settings.ENV.tick_seconds / 2)
 
 
 def flow_totals(flow_id: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connection
 
+from connectors.contract.ports import Shown
 from sync.domain.reasons import BEFORE_CUTOFF
 
 JSONB = 3802  # Django leaves this type as text in a raw cursor
@@ -185,8 +186,8 @@ def count_backfill(backfill_id: int, *, read: int, new: int, changed: int) -> No
 def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
     """Fetched rows, oldest first, each with the partners of its unit (a unit is transformed as a whole).
 
-    A change of a row whose document may or may not stand in the books waits until that is known. (OFFSET 0: the entries of
-    each row by their index; as a join they would all be read for every row.)
+    A change of a row whose document may or may not stand in the books waits until that is known. (OFFSET 0: each row and its
+    entries by their index; as a join they would all be read.)
     """
     return rows(
         """WITH due AS (
@@ -204,9 +205,10 @@ def records_to_transform(*, flow_id: int, limit: int) -> list[dict[str, Any]]:
                 WHERE partner.flow_id = %(flow)s AND partner.unit <> ''
                   AND partner.unit IN (SELECT unit FROM due WHERE unit <> '')
            )
-           SELECT record.id, account_id, source_id, fingerprint, content_hash, payload, record.state, unit, revision,
-                  source_updated_at, source_contact, iban, iban_last4
-             FROM record JOIN picked USING (id) ORDER BY record.id""",
+           SELECT its.* FROM picked CROSS JOIN LATERAL (
+                      SELECT id, account_id, source_id, fingerprint, content_hash, payload, state, unit, revision,
+                             source_updated_at, source_contact, iban, iban_last4
+                        FROM record WHERE record.id = picked.id OFFSET 0) AS its ORDER BY its.id""",
         {"flow": flow_id, "limit": limit},
     )
 
@@ -321,13 +323,16 @@ def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> i
 
 
 def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what was read. (The count: a marker is looked up by its index; EXISTS might read every entry there is.)"""
     run_sql(
         """INSERT INTO mirror_document (tenant_id, connection_id, kind, document_id, account_id, other_account_id,
                    incoming, contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash,
-                   pays, by_account, tax_total, updated_at)
+                   pays, by_account, tax_total, updated_at, unclaimed)
            SELECT DISTINCT ON (document_id) %(tenant)s, %(connection)s, kind, document_id, account_id, other_account_id,
                   incoming, contact_id, date, total, currency, rate, reference, marker, status, reconciled, lines_hash,
-                  pays, by_account, tax_total, updated_at
+                  pays, by_account, tax_total, updated_at, marker = '' OR (SELECT count(*) FROM entry
+                   WHERE organisation_id = (SELECT external_id FROM connection WHERE id = %(connection)s)
+                     AND entry.marker = x.marker) = 0
              FROM jsonb_to_recordset(%(rows)s::jsonb) AS x(kind text, document_id text, account_id text,
                   other_account_id text, incoming boolean, contact_id text, date date, total numeric, currency text, rate numeric,
                   reference text, marker text, status text, reconciled boolean, lines_hash text, pays text,
@@ -340,10 +345,38 @@ def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Map
                   reference = EXCLUDED.reference, marker = EXCLUDED.marker, status = EXCLUDED.status,
                   reconciled = EXCLUDED.reconciled, lines_hash = EXCLUDED.lines_hash, pays = EXCLUDED.pays,
                   by_account = EXCLUDED.by_account, tax_total = EXCLUDED.tax_total, updated_at = EXCLUDED.updated_at,
-                  read_at = clock_timestamp()
+                  read_at = clock_timestamp(), unclaimed = EXCLUDED.unclaimed
             WHERE (mirror_document.updated_at, mirror_document.status, mirror_document.reconciled, mirror_document.lines_hash)
                   IS DISTINCT FROM (EXCLUDED.updated_at, EXCLUDED.status, EXCLUDED.reconciled, EXCLUDED.lines_hash)""",
         {"rows": json.dumps(list(documents)), "tenant": tenant_id, "connection": connection_id},
+    )
+
+
+def already_read(*, connection_id: int, shown: Sequence[Shown]) -> frozenset[str]:
+    """Of these documents those that stand in the mirror just so, lines and all: reading them again tells nothing."""
+    found = rows(
+        """SELECT x.document_id FROM unnest(%(ids)s::text[], %(stamps)s::timestamptz[], %(statuses)s::text[],
+                       %(reconciled)s::boolean[]) AS x(document_id, updated_at, status, reconciled)
+            CROSS JOIN LATERAL (SELECT updated_at, status, reconciled, lines_hash FROM mirror_document
+                                 WHERE connection_id = %(connection)s AND document_id = x.document_id OFFSET 0) AS its
+            WHERE (its.updated_at, its.status, its.reconciled) = (x.updated_at, x.status, x.reconciled)
+              AND its.lines_hash <> ''""",
+        {
+            "connection": connection_id,
+            "ids": [it.document_id for it in shown],
+            "stamps": [it.updated_at for it in shown],
+            "statuses": [it.status for it in shown],
+            "reconciled": [it.reconciled for it in shown],
+        },
+    )
+    return frozenset(row["document_id"] for row in found)
+
+
+def claim_documents(document_ids: Sequence[str], *, connection_id: int) -> None:
+    """An entry carries their marker after all."""
+    run_sql(
+        "UPDATE mirror_document SET unclaimed = false WHERE connection_id = %s AND document_id = ANY(%s) AND marker <> ''",
+        [connection_id, list(document_ids)],
     )
 
 

@@ -1,10 +1,11 @@
-"""The hand-written statements about the past: what a counterparty was paid before and to which accounts; known events."""
+"""The hand-written statements about the past: what a counterparty was paid before and to which accounts; known events; the
+rates that the books have shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sync.domain.anomalies import MOST
@@ -124,3 +125,24 @@ def told_before(entry_ids: Sequence[int]) -> dict[int, Earlier]:
         return {}
     found = rows(_TOLD_BEFORE, [list(entry_ids)])
     return {row["id"]: Earlier(source_id=row["source_id"], alike=bool(row["alike"])) for row in found}
+
+
+# By its index backwards, for each account and day: of all that a busy account has, the rows of one day are read.
+_RATES_SHOWN = """
+SELECT DISTINCT ON (shown.currency, asked.day) shown.currency, asked.day, shown.posted_rate
+  FROM unnest(%(days)s::date[]) AS asked(day) CROSS JOIN unnest(%(banks)s::text[]) AS bank(account_id)
+ CROSS JOIN LATERAL (SELECT id, currency, booking_date, posted_rate FROM entry
+                      WHERE flow_id = %(flow)s AND bank_account_id = bank.account_id
+                        AND booking_date BETWEEN asked.day - %(lately)s AND asked.day
+                        AND destination_type IN ('SPEND', 'RECEIVE') AND destination_id IS NOT NULL AND posted_rate > 0
+                      ORDER BY booking_date DESC, id DESC LIMIT 1) AS shown
+ ORDER BY shown.currency, asked.day, shown.booking_date DESC, shown.id DESC
+"""
+
+
+def rates_shown(
+    *, flow_id: int, banks: Iterable[str], days: Iterable[date], lately: timedelta
+) -> dict[tuple[str, date], Decimal]:
+    """By currency and day: the rate of the newest document of ours on these accounts up to that day, and not longer ago."""
+    found = rows(_RATES_SHOWN, {"flow": flow_id, "banks": sorted(banks), "days": sorted(days), "lately": lately.days})
+    return {(row["currency"], row["day"]): row["posted_rate"] for row in found}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from connectors.contract.money import FxRate
 from connectors.contract.records import (
@@ -31,6 +31,24 @@ from connectors.contract.records import (
     TrackingCategory,
     Writable,
 )
+
+
+class Shown(NamedTuple):
+    """What tells whether a document of a list changed since it was read."""
+
+    document_id: str
+    updated_at: datetime | None
+    status: str
+    reconciled: bool
+
+
+Known = Callable[
+    [Sequence[Shown]], Container[str]
+]  # a page's documents -> the ids of those that need not be read again
+
+
+def nothing_known(_page: Sequence[Shown]) -> Container[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +127,19 @@ class Destination(Protocol):
     def contact_by_number(self, number: str) -> DestinationContact | None: ...
 
     def changes(
-        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, lines_since: datetime = EVER
+        self,
+        endpoint: Endpoint,
+        *,
+        since: datetime | None,
+        from_date: date | None = None,
+        lines_since: datetime = EVER,
+        known: Known = nothing_known,
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         """Documents changed since, all statuses, to the last page; raises rather than end early.
 
         `from_date` bounds a first load by document date. Bank transfers appear once, as BANKTRANSFER; a payment that
         belongs to a batch appears once, as its BATCHPAYMENT. What has not changed at `lines_since` or later comes without
-        its lines (`lines_hash` "", `by_account` None): who only adds up saves them.
+        its lines (`lines_hash` "", `by_account` None): who only adds up saves them. What is `known` may be left out.
         """
 
     def open_items(self, *, since: datetime | None) -> Iterator[tuple[OpenItem, ...]]:

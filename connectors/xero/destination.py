@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from connectors.contract.errors import ConnectorError, ContractBroken
 from connectors.contract.money import FxRate
-from connectors.contract.ports import Health
+from connectors.contract.ports import Health, Known, nothing_known
 from connectors.contract.records import (
     EVER,
     Account,
@@ -82,12 +82,18 @@ class XeroDestination:
         return None if found is None else reading.contact(found)
 
     def changes(
-        self, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None, lines_since: datetime = EVER
+        self,
+        endpoint: Endpoint,
+        *,
+        since: datetime | None,
+        from_date: date | None = None,
+        lines_since: datetime = EVER,
+        known: Known = nothing_known,
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         query: dict[str, str | int] = {} if from_date is None else {"where": date_filter(from_date)}
         match endpoint:
             case Endpoint.BANK_TRANSACTIONS:
-                yield from self._bank_transactions(query, since, lines_since=lines_since)
+                yield from self._bank_transactions(query, since, lines_since=lines_since, known=known)
             case Endpoint.BANK_TRANSFERS:
                 # Not paged, and "modified" means created: a later deletion shows only when read by id.
                 found = self._client.all("BankTransfers", query={**query, "includeDeleted": "true"}, since=since)
@@ -153,14 +159,16 @@ class XeroDestination:
         return accounts
 
     def _bank_transactions(
-        self, query: Query, since: datetime | None, *, lines_since: datetime
+        self, query: Query, since: datetime | None, *, lines_since: datetime, known: Known
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         query = {**query, "unitdp": 4}
         for page in self._client.pages("BankTransactions", id_key="BankTransactionID", query=query, since=since):
+            left_out = known([reading.shown(element) for element in page])
             yield tuple(
                 reading.bank_transaction(element, lines_since=lines_since)
                 for element in page
                 if not (reading.is_transfer_side(element) or reading.is_beyond_us(element))
+                and reading.identifier(element, "BankTransactionID") not in left_out
             )
 
     def _readers(self) -> dict[DocumentKind, tuple[str, Callable[[reading.Wire], MirrorDocument]]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.contract.errors import ContractBroken
 from connectors.contract.money import MINOR_UNITS, ZERO, Money, MoneyError, decimal_of
+from connectors.contract.ports import Shown
 from connectors.contract.records import (
     EVER,
     DestinationContact,
@@ -72,6 +73,16 @@ def is_beyond_us(element: Wire) -> bool:
     return currency != "" and currency not in MINOR_UNITS and not find_marker(text(element, "Reference"))
 
 
+def shown(element: Wire) -> Shown:
+    """A spend or receive money transaction, as far as it tells whether it changed."""
+    return Shown(
+        document_id=identifier(element, "BankTransactionID"),
+        updated_at=instant_or_none(element.get("UpdatedDateUTC")),
+        status=_status(element),
+        reconciled=_is_reconciled(element),
+    )
+
+
 def bank_transaction(element: Wire, *, lines_since: datetime = EVER) -> MirrorDocument:
     """A spend or receive money transaction. Over- and prepayments count by their direction."""
     reference, changed = text(element, "Reference"), instant_or_none(element.get("UpdatedDateUTC"))
@@ -86,13 +97,21 @@ def bank_transaction(element: Wire, *, lines_since: datetime = EVER) -> MirrorDo
         rate=decimal_or_none(element.get("CurrencyRate")),
         reference=reference,
         marker=find_marker(reference),
-        status=text(element, "Status") or "AUTHORISED",
-        reconciled=element.get("IsReconciled") is True,
+        status=_status(element),
+        reconciled=_is_reconciled(element),
         lines_hash=_lines_hash(element) if with_lines else "",
         by_account=by_account(element) if with_lines else None,
         tax_total=tax_total(element),
         updated_at=changed,
     )
+
+
+def _status(element: Wire) -> str:
+    return text(element, "Status") or "AUTHORISED"
+
+
+def _is_reconciled(element: Wire) -> bool:
+    return element.get("IsReconciled") is True
 
 
 def bank_transaction_with_lines(element: Wire) -> MirrorDocument:

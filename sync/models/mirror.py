@@ -35,6 +35,9 @@ class MirrorDocument(OwnedModel):
     tax_total = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     updated_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(db_default=Now())
+    unclaimed = models.BooleanField(
+        default=True, db_default=True
+    )  # no entry of ours carried its marker when it was read, or the one that did has another one by now
 
     class Meta(OwnedModel.Meta):
         db_table = "mirror_document"
@@ -42,6 +45,7 @@ class MirrorDocument(OwnedModel):
             models.Index(fields=["connection", "marker"], name="mirror_marker", condition=~models.Q(marker="")),
             models.Index(fields=["connection", "account_id", "date", "total"], name="mirror_lookalike"),
             models.Index(fields=["connection", "read_at"], name="mirror_read"),
+            models.Index(fields=["connection", "date"], name="mirror_unclaimed", condition=models.Q(unclaimed=True)),
         ]
         constraints = [models.UniqueConstraint(fields=["connection", "document_id"], name="mirror_document_once")]
 

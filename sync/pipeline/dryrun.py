@@ -36,7 +36,11 @@ def dry_run(
             ctx.flow.cutoff, ctx.flow.mirror_watermarks = cutoff, {}  # of this look alone: the row stays as it is
         pages = _read_source(ctx) if window is None else _read_window(ctx, window)
         items = [] if ctx.books.policy("match_invoices") == "off" else list(invoices.pages(ctx))
-        changes = [page for endpoint in mirror.ALL_ENDPOINTS for page in mirror.read(ctx, endpoint, wide=True)]
+        changes = [
+            page
+            for endpoint in mirror.ALL_ENDPOINTS
+            for page in mirror.read(ctx, endpoint, overlap=mirror.Overlap.WIDE)
+        ]
         known = list(ctx.destination.contacts(since=None))
         with ctx.commit(), _taken_back():
             run = Run.objects.create(

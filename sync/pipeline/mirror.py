@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
+from connectors.contract.ports import Shown
 from connectors.contract.records import Endpoint, MirrorDocument
 from sync import store, store_intents
 from sync.domain import deleted
@@ -23,10 +25,24 @@ PAYMENTS = (Endpoint.PAYMENTS, Endpoint.BATCH_PAYMENTS)
 ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
 WIDE_EVERY = timedelta(minutes=5)
+SHORT_EVERY = timedelta(minutes=1)  # as often as a company is usually looked at
 SHORT_MARGIN = timedelta(minutes=2)  # clocks of one vendor's servers, and what becomes readable a little late
-SENT_MARGIN = timedelta(seconds=2)  # the answer told the document's own stamp; a reading asks by whole seconds
-WIDE_AT = "wide_at"  # among the flow's watermarks: when all was last read with the whole overlap
+LEAST_MARGIN = timedelta(seconds=2)  # a reading asks by whole seconds
+WIDE_AT, SHORT_AT = "wide_at", "short_at"  # among the flow's watermarks: when all was last read with that overlap
 SEEN = "seen:"  # with the endpoint behind it: the newest stamp that any reading saw
+
+
+class Overlap(StrEnum):
+    """How far a reading goes back before what is known."""
+
+    WIDE = "wide"
+    SHORT = "short"
+    LEAST = "least"
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The watermarks that say when all was last read so widely."""
+        return {Overlap.WIDE: (WIDE_AT, SHORT_AT), Overlap.SHORT: (SHORT_AT,), Overlap.LEAST: ()}[self]
 
 
 def uses_payments(ctx: Context) -> bool:
@@ -47,20 +63,22 @@ def read_changes(
     would be the same money twice. Returns the database's time from before the reading. A read that fails raises and proves
     nothing.
 
-    With the whole overlap every few minutes, and always where `since` asks for a proof of absence; in between from what was
-    seen last. Else a long first sync would read its last quarter of an hour again in each slice.
+    With the whole overlap every few minutes, and always where `since` asks for a proof of absence; in between from two
+    minutes before what was seen last, and within a minute of that from what was seen last. Else a long first sync would read
+    its last quarter of an hour again in each slice.
     """
     started = ctx.now()
-    wide = since is not None or _is_wide_due(ctx, started)
+    overlap = Overlap.WIDE if since is not None else _overlap_due(ctx, started)
     if is_stale(ctx, started):
         with ctx.commit():
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     read_now = ALL_ENDPOINTS if endpoints is None else tuple(endpoints)
     for endpoint in read_now:
-        _keep_pages(ctx, endpoint, read(ctx, endpoint, since, wide=wide))
-    moved = {endpoint.value: ctx.newest_seen[endpoint] for endpoint in read_now if wide and endpoint in ctx.newest_seen}
-    if wide and endpoints is None:
-        moved[WIDE_AT] = started.isoformat()
+        _keep_pages(ctx, endpoint, read(ctx, endpoint, since, overlap=overlap))
+    seen = [endpoint for endpoint in read_now if endpoint in ctx.newest_seen] if overlap is Overlap.WIDE else []
+    moved = {endpoint.value: ctx.newest_seen[endpoint] for endpoint in seen}
+    if endpoints is None:
+        moved |= {name: started.isoformat() for name in overlap.marks}
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_read_at=started, mirror_watermarks=_marks(ctx, moved))
@@ -72,13 +90,15 @@ def read_changes(
 def read_sent(ctx: Context) -> None:
     """What this slice has just sent, and little else: from the first stamp that the answers told on, so that each document
     is read once; without one, what is younger than all that was seen before. It proves no absence and moves no watermark."""
-    if _is_wide_due(ctx, ctx.now()):
+    if _overlap_due(ctx, ctx.now()) is Overlap.WIDE:
         read_changes(ctx)
         return
     for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
         since = ctx.sent_from.get(endpoint)
         pages = (
-            ctx.destination.changes(endpoint, since=since - SENT_MARGIN) if since else read(ctx, endpoint, wide=False)
+            ctx.destination.changes(endpoint, since=since - LEAST_MARGIN)
+            if since
+            else read(ctx, endpoint, overlap=Overlap.SHORT)
         )
         _keep_pages(ctx, endpoint, pages)
     with ctx.commit():
@@ -88,9 +108,15 @@ def read_sent(ctx: Context) -> None:
     ctx.sent_since_read = False
 
 
-def _is_wide_due(ctx: Context, now: datetime) -> bool:
-    read_at = ctx.flow.mirror_watermarks.get(WIDE_AT)
-    return read_at is None or now - datetime.fromisoformat(read_at) > WIDE_EVERY
+def _overlap_due(ctx: Context, now: datetime) -> Overlap:
+    if _is_over(ctx, WIDE_AT, now - WIDE_EVERY):
+        return Overlap.WIDE
+    return Overlap.SHORT if _is_over(ctx, SHORT_AT, now - min(SHORT_EVERY, ctx.timing.margin)) else Overlap.LEAST
+
+
+def _is_over(ctx: Context, mark: str, moment: datetime) -> bool:
+    read_at = ctx.flow.mirror_watermarks.get(mark)
+    return read_at is None or datetime.fromisoformat(read_at) < moment
 
 
 def _marks(ctx: Context, moved: Mapping[str, str]) -> dict[str, str]:
@@ -124,16 +150,27 @@ def is_stale(ctx: Context, now: datetime) -> bool:
 
 
 def read(
-    ctx: Context, endpoint: Endpoint, since: datetime | None = None, *, wide: bool
+    ctx: Context, endpoint: Endpoint, since: datetime | None = None, *, overlap: Overlap
 ) -> Iterator[tuple[MirrorDocument, ...]]:
     """Every page of changes since the watermark (or `since`, if that is earlier) with the whole overlap, or since the newest
-    stamp that was seen; all of the first time where none is known."""
+    stamp that was seen; all of the first time where none is known. What the mirror has just so is left out."""
     stored, seen = ctx.flow.mirror_watermarks.get(endpoint.value), _seen(ctx, endpoint)
-    mark = stored if wide else seen
+    mark = stored if overlap is Overlap.WIDE else seen
     if not mark:
         return ctx.destination.changes(endpoint, since=None, from_date=ctx.flow.cutoff - FIRST_LOAD)
-    start = datetime.fromisoformat(mark) - (ctx.timing.quarantine + ctx.timing.margin if wide else SHORT_MARGIN)
-    return ctx.destination.changes(endpoint, since=min(start, since or start), from_date=None)
+    start = datetime.fromisoformat(mark) - _margin(ctx, overlap)
+    return ctx.destination.changes(endpoint, since=min(start, since or start), known=lambda page: _known(ctx, page))
+
+
+def _margin(ctx: Context, overlap: Overlap) -> timedelta:
+    if overlap is Overlap.WIDE:
+        return ctx.timing.quarantine + ctx.timing.margin
+    return SHORT_MARGIN if overlap is Overlap.SHORT else LEAST_MARGIN
+
+
+def _known(ctx: Context, page: Sequence[Shown]) -> frozenset[str]:
+    with ctx.commit():
+        return store.already_read(connection_id=ctx.connection.pk, shown=page)
 
 
 def _newest(known: str | None, page: Sequence[MirrorDocument]) -> str | None:
@@ -180,6 +217,7 @@ def adopt(ctx: Context) -> int:
     found = store.entries_in_books(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
     if not found:
         return 0
+    store.claim_documents([row["document_id"] for row in found], connection_id=ctx.connection.pk)
     if renew(_deleted(found), connection_id=ctx.connection.pk, organisation_id=ctx.connection.external_id):
         return adopt(ctx)
     ctx.begin_run()

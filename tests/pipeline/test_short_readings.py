@@ -30,6 +30,11 @@ def known(world: World) -> int:
         return MirrorDocument.objects.count()
 
 
+def forget(world: World) -> None:
+    with tenant_scope(world.tenant.pk):
+        MirrorDocument.objects.all().delete()
+
+
 def marks(world: World) -> tuple[str, str]:
     """(when all was last read with the whole overlap, from where the next such reading of bank transactions begins)"""
     stored = world.flow().mirror_watermarks
@@ -75,7 +80,11 @@ def test_the_next_slice_begins_where_the_last_one_ended(world: World) -> None:
         typed(world, "SPEND", "13.00")
         mirror.read_changes(ctx)
         assert (known(world), marks(world)) == (3, before)
-        shown = [sum(map(len, mirror.read(ctx, Endpoint.BANK_TRANSACTIONS, wide=wide))) for wide in (False, True)]
+        forget(world)
+        shown = [
+            sum(map(len, mirror.read(ctx, Endpoint.BANK_TRANSACTIONS, overlap=overlap)))
+            for overlap in (mirror.Overlap.SHORT, mirror.Overlap.WIDE)
+        ]
         assert shown == [1, 3]
 
 
@@ -100,8 +109,7 @@ def test_a_proof_of_absence_reads_back_to_where_it_must(world: World) -> None:
     sent_at = ctx.opened_at
     with hold_lease(ctx):
         mirror.read_changes(ctx)
-        with tenant_scope(world.tenant.pk):
-            MirrorDocument.objects.all().delete()
+        forget(world)
         mirror.read_changes(ctx, endpoints=(Endpoint.BANK_TRANSACTIONS,), since=sent_at - timedelta(minutes=1))
     assert known(world) == 2
 
