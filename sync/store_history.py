@@ -3,7 +3,7 @@ rates that the books have shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -129,10 +129,10 @@ def told_before(entry_ids: Sequence[int]) -> dict[int, Earlier]:
 
 # By its index backwards, for each account and day: of all that a busy account has, the rows of one day are read.
 _RATES_SHOWN = """
-SELECT DISTINCT ON (shown.currency, asked.day) shown.currency, asked.day, shown.posted_rate
-  FROM unnest(%(days)s::date[]) AS asked(day) CROSS JOIN unnest(%(banks)s::text[]) AS bank(account_id)
+SELECT DISTINCT ON (shown.currency, asked.day) shown.currency, asked.day, shown.posted_rate AS rate, shown.booking_date AS of
+  FROM unnest(%(banks)s::text[], %(days)s::date[]) AS asked(account_id, day)
  CROSS JOIN LATERAL (SELECT id, currency, booking_date, posted_rate FROM entry
-                      WHERE flow_id = %(flow)s AND bank_account_id = bank.account_id
+                      WHERE flow_id = %(flow)s AND bank_account_id = asked.account_id
                         AND booking_date BETWEEN asked.day - %(lately)s AND asked.day
                         AND destination_type IN ('SPEND', 'RECEIVE') AND destination_id IS NOT NULL AND posted_rate > 0
                       ORDER BY booking_date DESC, id DESC LIMIT 1) AS shown
@@ -141,8 +141,12 @@ SELECT DISTINCT ON (shown.currency, asked.day) shown.currency, asked.day, shown.
 
 
 def rates_shown(
-    *, flow_id: int, banks: Iterable[str], days: Iterable[date], lately: timedelta
-) -> dict[tuple[str, date], Decimal]:
-    """By currency and day: the rate of the newest document of ours on these accounts up to that day, and not longer ago."""
-    found = rows(_RATES_SHOWN, {"flow": flow_id, "banks": sorted(banks), "days": sorted(days), "lately": lately.days})
-    return {(row["currency"], row["day"]): row["posted_rate"] for row in found}
+    *, flow_id: int, wanted: Sequence[tuple[str, date]], lately: timedelta
+) -> dict[tuple[str, date], tuple[Decimal, date]]:
+    """By currency and day: the rate of the newest document of ours up to that day on one of its accounts (`wanted`: accounts
+    and days), and that document's day, which is not longer ago. One statement; none for none."""
+    if not wanted:
+        return {}
+    banks, days = [account_id for account_id, _ in wanted], [day for _, day in wanted]
+    found = rows(_RATES_SHOWN, {"flow": flow_id, "banks": banks, "days": days, "lately": lately.days})
+    return {(row["currency"], row["day"]): (row["rate"], row["of"]) for row in found}

@@ -45,5 +45,15 @@ class Migration(migrations.Migration):
                 condition=models.Q(("unclaimed", True)), fields=["connection", "date"], name="mirror_unclaimed"
             ),
         ),
+        migrations.AddIndex(
+            model_name="entry",
+            index=models.Index(
+                condition=models.Q(
+                    ("destination_id", None), ("state__in", ["fetched", "ready", "waiting", "unconfirmed"])
+                ),
+                fields=["flow", "id"],
+                name="entry_not_sent",
+            ),
+        ),
         migrations.RunSQL([LET_GO, LETS_GO], "DROP FUNCTION marker_let_go() CASCADE"),
     ]

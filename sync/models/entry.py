@@ -139,6 +139,11 @@ class Entry(OwnedModel):
         # An entry is written five times on its way, and each time into every index that holds it: no two that one can serve.
         indexes = [
             models.Index(fields=["flow", "not_before", "id"], name="entry_due", condition=models.Q(state="ready")),
+            models.Index(
+                fields=["flow", "id"],
+                name="entry_not_sent",
+                condition=models.Q(destination_id=None, state__in=["fetched", "ready", "waiting", "unconfirmed"]),
+            ),  # whose documents may stand in the books unknown to us, among all that wait to be read back
             models.Index(fields=["flow", "unit"], name="entry_unit", condition=~models.Q(unit="")),
             models.Index(
                 fields=["flow", "state"], name="entry_payments", condition=models.Q(destination_type__in=PAYMENT_TYPES)

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -112,6 +113,7 @@ class Context:
     needs_options: bool = False  # entries wait for tracking options that may not exist yet
     items_fresh: bool = False  # open invoices and bills were read after the last payment was sent
     just_read: dict[str, tuple[str, SourceTransaction]] = field(default_factory=dict)  # see `sync.pipeline.coded`
+    shown_rates: dict[tuple[str, date], Decimal] = field(default_factory=dict)  # see `sync.pipeline.shown_rates`
     undecided: int = 0  # movements over which the program failed, in this slice
     contacts_stale: bool = False  # the destination knows a contact that our list does not
 

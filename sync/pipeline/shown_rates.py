@@ -26,10 +26,13 @@ class ShownRates:
 
 
 def read(ctx: Context, may_pay: Sequence[Planned]) -> ShownRates:
-    """For every foreign wallet, whoever of them pays, and the days of these movements. One statement, none without one."""
+    """For every foreign wallet, whoever of them pays, and the days of these movements. One statement, none without one, and
+    none for what a wallet has shown of a day itself earlier in this slice: that stays."""
     banks = [ctx.books.chart.account(wallet.bank_account_id) for wallet in ctx.books.wallets.values()]
-    foreign = {it.account_id for it in banks if it is not None and it.currency != ctx.books.base_currency}
+    foreign = {it.account_id: it.currency for it in banks if it is not None and it.currency != ctx.books.base_currency}
     days = {it.booking_date for it in may_pay if it.booking_date is not None}
-    if not foreign or not days:
-        return ShownRates()
-    return ShownRates(rates=store_history.rates_shown(flow_id=ctx.flow_id, banks=foreign, days=days, lately=LATELY))
+    kept = ctx.shown_rates
+    wanted = [(bank, day) for day in sorted(days) for bank, of in foreign.items() if (of, day) not in kept]
+    found = store_history.rates_shown(flow_id=ctx.flow_id, wanted=wanted, lately=LATELY)
+    kept |= {place: rate for place, (rate, day) in found.items() if day == place[1]}
+    return ShownRates(rates={**{place: rate for place, (rate, _) in found.items()}, **kept})
