@@ -103,8 +103,8 @@ class XeroDestination:
                     yield self._payments(page)
             case Endpoint.BATCH_PAYMENTS:
                 batches = self._client.all("BatchPayments", query=query, since=since)  # not paged
-                known = [element for element in batches if self._currency_of(payments.account_of(element))]
-                yield tuple(payments.batch_payment(element, currency_of=self._currency_of) for element in known)
+                banked = [element for element in batches if self._currency_of(payments.account_of(element))]
+                yield tuple(payments.batch_payment(element, currency_of=self._currency_of) for element in banked)
             case _:
                 raise ValueError(f"{endpoint} holds no documents")
 
@@ -163,12 +163,13 @@ class XeroDestination:
     ) -> Iterator[tuple[MirrorDocument, ...]]:
         query = {**query, "unitdp": 4}
         for page in self._client.pages("BankTransactions", id_key="BankTransactionID", query=query, since=since):
-            left_out = known([reading.shown(element) for element in page])
+            own = [it for it in page if not (reading.is_transfer_side(it) or reading.is_beyond_us(it))]
+            shown = [reading.shown(element) for element in own]
+            left_out = known(shown)
             yield tuple(
                 reading.bank_transaction(element, lines_since=lines_since)
-                for element in page
-                if not (reading.is_transfer_side(element) or reading.is_beyond_us(element))
-                and reading.identifier(element, "BankTransactionID") not in left_out
+                for element, it in zip(own, shown, strict=True)
+                if it.document_id not in left_out
             )
 
     def _readers(self) -> dict[DocumentKind, tuple[str, Callable[[reading.Wire], MirrorDocument]]]:

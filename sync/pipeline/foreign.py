@@ -239,7 +239,7 @@ def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry], *, before: timed
         unclaimed=True,  # by an index of few: in a busy company almost all that stands near is ours
         date__range=(min(days) - before - margin, max(days) + margin),
     )
-    rows = list(near.values())
+    rows = [dict(row) for row in near.values()]
     ids = [str(row["document_id"]) for row in rows]
     linked = store_links.linked_documents(ids, organisation_id=ctx.connection.external_id) if ids else frozenset()
     return [confirm.from_mirror(row) for row in rows if row["document_id"] not in linked]

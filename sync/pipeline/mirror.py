@@ -6,7 +6,7 @@ Presence is proof at any time: an entry without an id whose marker stands in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -157,20 +157,25 @@ def read(
     stored, seen = ctx.flow.mirror_watermarks.get(endpoint.value), _seen(ctx, endpoint)
     mark = stored if overlap is Overlap.WIDE else seen
     if not mark:
-        return ctx.destination.changes(endpoint, since=None, from_date=ctx.flow.cutoff - FIRST_LOAD)
+        return _asked(ctx, endpoint, since=None, from_date=ctx.flow.cutoff - FIRST_LOAD)
     start = datetime.fromisoformat(mark) - _margin(ctx, overlap)
-    return ctx.destination.changes(endpoint, since=min(start, since or start), known=lambda page: _known(ctx, page))
+    return _asked(ctx, endpoint, since=min(start, since or start))
+
+
+def _asked(
+    ctx: Context, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None
+) -> Iterator[tuple[MirrorDocument, ...]]:
+    def known(page: Sequence[Shown]) -> frozenset[str]:
+        with ctx.commit():
+            return store.already_read(connection_id=ctx.connection.pk, shown=page)
+
+    return ctx.destination.changes(endpoint, since=since, from_date=from_date, known=known)
 
 
 def _margin(ctx: Context, overlap: Overlap) -> timedelta:
     if overlap is Overlap.WIDE:
         return ctx.timing.quarantine + ctx.timing.margin
     return SHORT_MARGIN if overlap is Overlap.SHORT else LEAST_MARGIN
-
-
-def _known(ctx: Context, page: Sequence[Shown]) -> frozenset[str]:
-    with ctx.commit():
-        return store.already_read(connection_id=ctx.connection.pk, shown=page)
 
 
 def _newest(known: str | None, page: Sequence[MirrorDocument]) -> str | None:

@@ -16,7 +16,7 @@ from sync.pipeline.context import Context
 from sync.pipeline.run import hold_lease, opened
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
-from tests.pipeline.test_linking import MARCH, typed
+from tests.pipeline.test_linking import MARCH, people, typed
 
 D = Decimal
 
@@ -46,10 +46,10 @@ def post(world: World) -> None:
     world.settle()
 
 
-def age(ctx: Context) -> None:
-    """As if the last wide reading were older than it may be."""
-    before = ctx.now() - mirror.WIDE_EVERY - timedelta(seconds=1)
-    ctx.flow.mirror_watermarks = {**ctx.flow.mirror_watermarks, mirror.WIDE_AT: before.isoformat()}
+def age(ctx: Context, mark: str = mirror.WIDE_AT, *, by: timedelta = mirror.WIDE_EVERY) -> None:
+    """As if the last reading of this width were older than it may be."""
+    before = ctx.now() - by - timedelta(seconds=1)
+    ctx.flow.mirror_watermarks = {**ctx.flow.mirror_watermarks, mark: before.isoformat()}
 
 
 def test_a_short_reading_sees_what_was_sent_and_moves_no_watermark(world: World) -> None:
@@ -86,6 +86,47 @@ def test_the_next_slice_begins_where_the_last_one_ended(world: World) -> None:
             for overlap in (mirror.Overlap.SHORT, mirror.Overlap.WIDE)
         ]
         assert shown == [1, 3]
+
+
+def test_within_a_minute_a_reading_begins_where_the_last_one_ended(world: World) -> None:
+    """Else the slices of a long first sync would read its last two minutes again, three times a minute."""
+    post(world)
+    world.sandbox.clock.advance(timedelta(minutes=1))
+    ctx = context(world)
+    with hold_lease(ctx):
+        age(ctx, mirror.SHORT_AT, by=mirror.SHORT_EVERY)
+        mirror.read_changes(ctx)
+        short_at = world.flow().mirror_watermarks[mirror.SHORT_AT]
+        typed(world, "SPEND", "12.00")
+        mirror.read_changes(ctx)
+        assert (known(world), world.flow().mirror_watermarks[mirror.SHORT_AT]) == (2, short_at)
+        forget(world)
+        mirror.read_changes(ctx)
+        assert known(world) == 1
+        age(ctx, mirror.SHORT_AT, by=mirror.SHORT_EVERY)
+        mirror.read_changes(ctx)
+        assert known(world) == 2
+
+
+def test_what_the_mirror_has_just_so_is_not_read_again(world: World) -> None:
+    post(world)
+    theirs = typed(world, "SPEND", "12.00")
+    ctx = context(world)
+
+    def read() -> list[str]:
+        pages = mirror.read(ctx, Endpoint.BANK_TRANSACTIONS, overlap=mirror.Overlap.WIDE)
+        return [document.document_id for page in pages for document in page]
+
+    with hold_lease(ctx):
+        mirror.read_changes(ctx)
+        assert read() == []
+        people(world).reconcile(theirs)
+        assert read() == [theirs]
+        mirror.read_changes(ctx)
+        assert read() == []
+        with tenant_scope(world.tenant.pk):
+            MirrorDocument.objects.filter(document_id=theirs).update(lines_hash="")
+        assert read() == [theirs], "one that is known without its lines is read once with them"
 
 
 @pytest.mark.parametrize("reading", [mirror.read_changes, mirror.read_sent])
