@@ -12,8 +12,9 @@ Connection = psycopg.Connection[Any]
 FIRST = 1_000_000  # ids of copies begin here; nothing of the product's own reaches them
 
 
-def clone(inside: Connection, count: int, *, with_chart: bool) -> None:
-    """`count` more tenants, each with one active flow. Without the chart their flows can be found and claimed, not run."""
+def clone(inside: Connection, count: int, *, runnable: bool) -> None:
+    """`count` more tenants, each with one active flow. What is not runnable can be found and claimed; what is has the chart,
+    and knows what its source still shows: a look finds nothing new."""
     tenant, flow, source, destination = _template(inside)
     identity = f"{FIRST} + g"
     _copy(inside, "tenant", tenant, count, {"id": identity, "public_id": "'c' || g", "slug": "'c' || g"})
@@ -25,7 +26,9 @@ def clone(inside: Connection, count: int, *, with_chart: bool) -> None:
         "next_at": "now() + interval '1 day'",
     }  # fmt: skip
     _copy(inside, "flow", flow, count, columns)
-    if with_chart:
+    if runnable:
+        number = f"{FIRST} + g * {FIRST} + t.id"
+        _copy_all(inside, "record", "flow_id", flow, count, {"id": number, "flow_id": identity, "tenant_id": identity})
         _copy_all(inside, "account_mapping", "flow_id", flow, count, {"flow_id": identity, "tenant_id": identity})
         _copy_all(inside, "rule", "flow_id", flow, count, {"flow_id": identity, "tenant_id": identity})
         for connection, number in sides.items():
@@ -46,8 +49,8 @@ def _copy(inside: Connection, table: str, number: int, count: int, changes: Mapp
 
 
 def _copy_all(inside: Connection, table: str, key: str, value: int, count: int, changes: Mapping[str, str]) -> None:
-    """Every row that belongs to something, with ids of its own."""
-    names = [name for name in _columns(inside, table) if name != "id"]
+    """Every row that belongs to something, with ids of its own: new ones where `changes` names none."""
+    names = [name for name in _columns(inside, table) if name != "id" or name in changes]
     _insert(inside, table, names, changes, where=f"t.{key} = {value}", count=count)
 
 

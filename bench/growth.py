@@ -116,7 +116,7 @@ def _gigabytes(inside: psycopg.Connection[Any]) -> float:
 
 def _fill(inside: psycopg.Connection[Any], *, copies: int) -> None:
     """Whole copies of the first tenant's rows for as many other tenants as are needed; no trigger sees them."""
-    clones.clone(inside, copies, with_chart=False)
+    clones.clone(inside, copies, runnable=False)
     inside.execute("SET session_replication_role = replica")
     for table, changes in HISTORY.items():
         clones.copy_everything(inside, table, copies, {"tenant_id": TENANT, **changes}, below=STEP)

@@ -52,7 +52,7 @@ def measure_lag(made: Stage, *, tenants: int, poll: float, seconds: float) -> La
                 inside.execute("UPDATE flow SET next_at = now()")
                 ours.await_rest(inside, running, log=made.folder / "worker.log")
                 inside.execute("UPDATE flow SET next_at = now() + interval '1 day'")
-                clones.clone(inside, tenants, with_chart=True)
+                clones.clone(inside, tenants, runnable=True)
                 inside.execute(WATCH)
                 found = _watched(made, inside, running, poll=poll, seconds=seconds, tenants=tenants)
         made.drop(environ)

@@ -61,7 +61,7 @@ def _due_on_many(made: Stage) -> dict[str, Any]:
         environ = made.fresh_database(world)
         import_company(made, world, environ)
     with made.superuser(database_of(environ)) as inside:
-        clones.clone(inside, MANY, with_chart=False)
+        clones.clone(inside, MANY, runnable=False)
         inside.execute(
             "UPDATE flow SET next_at = now() - random() * interval '60 seconds' WHERE id >= %s", (clones.FIRST,)
         )
