@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from connectors.contract.ports import Shown
@@ -44,7 +45,8 @@ def run_sql(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int
 
 
 def as_json(value: Any) -> str:
-    return json.dumps(value)
+    """For a statement's jsonb: rows by the thousand. Only text may be a key; a Decimal must be text already."""
+    return orjson.dumps(value).decode()
 
 
 def now() -> datetime:
@@ -158,7 +160,7 @@ def upsert_records(
     """New rows and rows whose content hash changed become `fetched`, each with its event; equal ones are left alone. Entries
     remember what the source said when they were decided."""
     found = rows(
-        _UPSERT_RECORDS, {"rows": json.dumps(list(records)), "tenant": tenant_id, "flow": flow_id, "run": run_id}
+        _UPSERT_RECORDS, {"rows": as_json(list(records)), "tenant": tenant_id, "flow": flow_id, "run": run_id}
     )[0]
     return Fetched(new=found["new"], changed=found["changed"], unchanged=len(records) - found["new"] - found["changed"])
 
@@ -270,7 +272,7 @@ def write_entries(
     run_sql(
         _WRITE_ENTRIES,
         {
-            "rows": json.dumps(list(entries)),
+            "rows": as_json(list(entries)),
             "tenant": tenant_id,
             "flow": flow_id,
             "organisation": organisation_id,
@@ -316,7 +318,7 @@ def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> i
     """
     if not moves:
         return 0
-    return run_sql(MOVE_ENTRIES, {"moves": json.dumps(list(moves)), "run": run_id})
+    return run_sql(MOVE_ENTRIES, {"moves": as_json(list(moves)), "run": run_id})
 
 
 # ---------------------------------------------------------------------- mirror
@@ -348,26 +350,20 @@ def upsert_mirror(*, tenant_id: int, connection_id: int, documents: Sequence[Map
                   read_at = clock_timestamp(), unclaimed = EXCLUDED.unclaimed
             WHERE (mirror_document.updated_at, mirror_document.status, mirror_document.reconciled, mirror_document.lines_hash)
                   IS DISTINCT FROM (EXCLUDED.updated_at, EXCLUDED.status, EXCLUDED.reconciled, EXCLUDED.lines_hash)""",
-        {"rows": json.dumps(list(documents)), "tenant": tenant_id, "connection": connection_id},
+        {"rows": as_json(list(documents)), "tenant": tenant_id, "connection": connection_id},
     )
 
 
 def already_read(*, connection_id: int, shown: Sequence[Shown]) -> frozenset[str]:
     """Of these documents those that stand in the mirror just so, lines and all: reading them again tells nothing."""
     found = rows(
-        """SELECT x.document_id FROM unnest(%(ids)s::text[], %(stamps)s::timestamptz[], %(statuses)s::text[],
-                       %(reconciled)s::boolean[]) AS x(document_id, updated_at, status, reconciled)
+        """SELECT x.document_id FROM jsonb_to_recordset(%(shown)s::jsonb) AS x(document_id text, updated_at timestamptz,
+                       status text, reconciled boolean)
             CROSS JOIN LATERAL (SELECT updated_at, status, reconciled, lines_hash FROM mirror_document
                                  WHERE connection_id = %(connection)s AND document_id = x.document_id OFFSET 0) AS its
             WHERE (its.updated_at, its.status, its.reconciled) = (x.updated_at, x.status, x.reconciled)
               AND its.lines_hash <> ''""",
-        {
-            "connection": connection_id,
-            "ids": [it.document_id for it in shown],
-            "stamps": [it.updated_at for it in shown],
-            "statuses": [it.status for it in shown],
-            "reconciled": [it.reconciled for it in shown],
-        },
+        {"connection": connection_id, "shown": as_json([it._asdict() for it in shown])},
     )
     return frozenset(row["document_id"] for row in found)
 
@@ -397,7 +393,7 @@ def upsert_invoices(*, tenant_id: int, connection_id: int, invoices: Sequence[Ma
                   rate = EXCLUDED.rate, status = EXCLUDED.status, paid_by = EXCLUDED.paid_by,
                   updated_at = EXCLUDED.updated_at, read_at = clock_timestamp()
             WHERE mirror_invoice.updated_at IS NULL OR EXCLUDED.updated_at >= mirror_invoice.updated_at""",
-        {"rows": json.dumps(list(invoices)), "tenant": tenant_id, "connection": connection_id},
+        {"rows": as_json(list(invoices)), "tenant": tenant_id, "connection": connection_id},
     )
 
 

@@ -4,7 +4,6 @@ confirm and reconcile beside the claim and the settling (`store_intents`). As in
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,7 +80,7 @@ def keep_weighed(intents: Sequence[Mapping[str, Any]]) -> None:
                  FROM jsonb_to_recordset(%s::jsonb) AS x(id bigint, state text, probes int, absences int,
                       absent_seen_at timestamptz, next_probe timestamptz)
                 WHERE push_intent.id = x.id""",
-            [json.dumps(list(intents))],
+            [store.as_json(list(intents))],
         )
 
 
@@ -94,7 +93,7 @@ def move_links_left_behind(links: Sequence[Mapping[str, Any]]) -> None:
     """Contacts and options whose sender is gone. Keys: contact or option (the other is null), state."""
     if not links:
         return
-    listed = json.dumps(list(links))
+    listed = store.as_json(list(links))
     for table, name in (("contact_link", "contact"), ("tracking_link", "option")):
         store.run_sql(
             f"""UPDATE {table} SET state = x.state

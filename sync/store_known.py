@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sync.store import rows, run_sql
+from sync.store import as_json, rows, run_sql
 
 
 def without_number(*, flow_id: int, content_hashes: Sequence[str]) -> list[dict[str, Any]]:
@@ -41,5 +40,5 @@ def mark_shown(*, flow_id: int, reading: datetime, stamps: Iterable[tuple[str, s
         """UPDATE record SET shown_in = %s, source_updated_at = x.stamp
              FROM jsonb_to_recordset(%s::jsonb) AS x(fingerprint text, stamp timestamptz)
             WHERE record.flow_id = %s AND record.fingerprint = x.fingerprint""",
-        [reading, json.dumps([{"fingerprint": one, "stamp": stamp} for one, stamp in stamps]), flow_id],
+        [reading, as_json([{"fingerprint": one, "stamp": stamp} for one, stamp in stamps]), flow_id],
     )

@@ -65,19 +65,19 @@ class XeroClient:
     ) -> Generator[list[Wire], None, bool]:
         """Yields the pages; returns whether a record was seen twice."""
         seen: set[str] = set()
-        shifted = False
-        page = 1
-        while True:
+        shifted = is_last = False
+        page = 0
+        while not is_last:
+            page += 1
             answer = self.get(plural, query={**query, "page": page, "pageSize": PAGE_SIZE}, since=since)
             elements = [] if answer is None else elements_of(answer, plural)
             is_last = _is_last(answer, page=page, found=len(elements))
-            yield elements
             ids = {identifier(element, id_key) for element in elements}
+            yield elements
+            del answer, elements  # large: whoever took the page lets it go before the next one is read
             shifted = shifted or not seen.isdisjoint(ids)
-            if is_last:
-                return shifted
             seen |= ids
-            page += 1
+        return shifted
 
 
 def _is_last(answer: Any, *, page: int, found: int) -> bool:

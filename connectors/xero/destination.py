@@ -161,16 +161,17 @@ class XeroDestination:
     def _bank_transactions(
         self, query: Query, since: datetime | None, *, lines_since: datetime, known: Known
     ) -> Iterator[tuple[MirrorDocument, ...]]:
-        query = {**query, "unitdp": 4}
-        for page in self._client.pages("BankTransactions", id_key="BankTransactionID", query=query, since=since):
+        def read(page: Sequence[reading.Wire]) -> tuple[MirrorDocument, ...]:
             own = [it for it in page if not (reading.is_transfer_side(it) or reading.is_beyond_us(it))]
             shown = [reading.shown(element) for element in own]
             left_out = known(shown)
-            yield tuple(
-                reading.bank_transaction(element, lines_since=lines_since)
-                for element, it in zip(own, shown, strict=True)
-                if it.document_id not in left_out
-            )
+            wanted = (element for element, it in zip(own, shown, strict=True) if it.document_id not in left_out)
+            return tuple(reading.bank_transaction(element, lines_since=lines_since) for element in wanted)
+
+        query = {**query, "unitdp": 4}
+        yield from map(
+            read, self._client.pages("BankTransactions", id_key="BankTransactionID", query=query, since=since)
+        )
 
     def _readers(self) -> dict[DocumentKind, tuple[str, Callable[[reading.Wire], MirrorDocument]]]:
         """Where a document of the rarer kinds is read by id, and how."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -134,13 +135,19 @@ def _seen(ctx: Context, endpoint: Endpoint) -> str | None:
 def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]]) -> None:
     """Store page by page, so that a long history needs little memory, and note the largest change stamp."""
     newest = _seen(ctx, endpoint)
-    for page in pages:
-        if page:
-            with ctx.commit():
-                keep_documents(ctx, page)
-        newest = _newest(newest, page)
+    for stamp in map(partial(_keep_page, ctx), pages):
+        newest = max(filter(None, (newest, stamp)), key=datetime.fromisoformat, default=None)
     if newest:
         ctx.newest_seen[endpoint] = newest
+
+
+def _keep_page(ctx: Context, page: Sequence[MirrorDocument]) -> str | None:
+    """The largest change stamp on it."""
+    if page:
+        with ctx.commit():
+            keep_documents(ctx, page)
+    stamps = [document.updated_at for document in page if document.updated_at]
+    return max(stamps).isoformat() if stamps else None
 
 
 def is_stale(ctx: Context, now: datetime) -> bool:
@@ -176,14 +183,6 @@ def _margin(ctx: Context, overlap: Overlap) -> timedelta:
     if overlap is Overlap.WIDE:
         return ctx.timing.quarantine + ctx.timing.margin
     return SHORT_MARGIN if overlap is Overlap.SHORT else LEAST_MARGIN
-
-
-def _newest(known: str | None, page: Sequence[MirrorDocument]) -> str | None:
-    """The watermark after a page: the largest change stamp seen. It is stored once the reading has come to its end."""
-    stamps = [document.updated_at for document in page if document.updated_at]
-    if known:
-        stamps.append(datetime.fromisoformat(known))
-    return max(stamps).isoformat() if stamps else None
 
 
 def keep_documents(ctx: Context, documents: Sequence[MirrorDocument]) -> None:
