@@ -42,7 +42,7 @@ REWRITABLE = frozenset(
     }
 )
 DECIDED_HERE = frozenset({EntryState.FETCHED, EntryState.WAITING, EntryState.READY})
-SLICE = 600  # a round in two commits: the memory of a worker is that of its largest slice
+SLICE = 500  # a round in two commits: the memory of a worker is that of its largest slice
 
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:

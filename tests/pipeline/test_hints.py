@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 import redis
+from django.db.models.functions import Now
 
 from config.broker import PREFIX
+from sync import selectors
 from sync.models import Flow
 from sync.tasks import PROOFS, prove, prove_due, tick
 from tenants.scoping import tenant_scope
@@ -39,6 +43,21 @@ def hinted(valkey: redis.Redis) -> list[int]:
 def test_each_flow_that_is_due_gets_one(due: list[int], valkey: redis.Redis) -> None:
     assert tick() == 5
     assert hinted(valkey) == due
+
+
+def test_a_flow_begins_with_the_tick_that_is_nearest_to_its_time(
+    due: list[int], valkey: redis.Redis, settings: Any
+) -> None:
+    """The clock ticks each minute: what is due 20 s after a tick begins with it, what is due 40 s after it with the next."""
+    settings.ENV = replace(settings.ENV, tick_seconds=60.0)
+    tenants = {it.flow_id: it.tenant_id for it in selectors.due_flows(limit=5)}
+    for flow_id, later in zip(due, (20, 40), strict=False):
+        with tenant_scope(tenants[flow_id]):
+            Flow.objects.filter(pk=flow_id).update(next_at=Now() + timedelta(seconds=later))
+
+    assert tick() == 4
+    assert sorted(hinted(valkey)) == sorted([due[0], *due[2:]])
+    assert [selectors.is_due(tenant_id=tenants[it], flow_id=it) for it in due[:2]] == [True, False]
 
 
 def test_where_workers_fall_behind_only_what_they_took_is_sent_anew(due: list[int], valkey: redis.Redis) -> None:
