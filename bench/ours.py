@@ -41,6 +41,7 @@ class Programs:
     worker: Popen[bytes]
     beat: Popen[bytes]
     counts: Path
+    peak: float = 0.0  # MB: of the largest process of the pool so far; one that has ended counts
 
     @property
     def cpu(self) -> float:
@@ -54,10 +55,9 @@ class Programs:
                 raise BenchError(f"the worker did not get ready: {tail(log)}")
             time.sleep(LOOK)
 
-    @property
-    def peak(self) -> float:
-        """Of the pool's largest process."""
-        return max((measure.peak_megabytes(pid) for pid in measure.family(self.worker.pid)), default=0.0)
+    def note_peak(self) -> None:
+        """To be called often: a process that has grown is replaced by a new one."""
+        self.peak = max((self.peak, *(measure.peak_megabytes(pid) for pid in measure.family(self.worker.pid))))
 
 
 @contextmanager
@@ -148,6 +148,7 @@ def await_rest(inside: psycopg.Connection[Any], running: Programs, *, log: Path)
     looks = 0
     while True:
         looks += 1
+        running.note_peak()
         found = inside.execute(AT_END).fetchone()
         if found and found[0]:
             return looks

@@ -57,7 +57,7 @@ def broker_settings(env: Env) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_eta_task_limit": 100,
         "worker_max_tasks_per_child": 2000,
-        "worker_max_memory_per_child": 300_000,
+        "worker_max_memory_per_child": 144 * 1024,  # kB: what a large slice leaves behind is not given back otherwise
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,

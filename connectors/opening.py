@@ -98,7 +98,7 @@ def store_calls(tenant_id: int, calls: Sequence[MadeCall], *, run_id: int | None
     answered = {call.connection_id for call in calls if call.record.status == 200}
     if rows:
         with tenant_scope(tenant_id):
-            Call.objects.bulk_create(rows, batch_size=500)
+            Call.objects.bulk_create(rows, batch_size=100)
             well = Connection.objects.filter(pk__in=answered, status=Connection.Status.ACTIVE)
             well.update(last_ok_at=Now(), last_error="")
 

@@ -198,6 +198,7 @@ def _round(ctx: Context) -> tuple[bool, ConnectorError | None]:
 
 def _fetch_some(ctx: Context) -> ConnectorError | None:
     """A few slices of the source. One that cannot be read does not keep back what was already read from it."""
+    ctx.just_read.clear()  # what the last round made of it is made
     try:
         with ctx.timed("fetch"):
             for _ in range(FETCHES):

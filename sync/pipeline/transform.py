@@ -80,8 +80,6 @@ def _transform(ctx: Context, readings: Mapping[int, returned.Reading], *, limit:
         _write(ctx, records, outcomes, standing, markers, then)
         late.look_again(ctx, rows, standing)
         returned.keep(ctx, rows)
-    if len(records) < limit:
-        ctx.just_read.clear()
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
     ctx.counts.update(transformed=len(records), skipped=skipped)
     return Progress(moved=len(records), more=len(records) >= limit)
