@@ -6,7 +6,7 @@ Presence is proof at any time: an entry without an id whose marker stands in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import groupby
@@ -75,7 +75,7 @@ def read_changes(
             ctx.store_flow(held_until=started + ctx.timing.quarantine)
     read_now = ALL_ENDPOINTS if endpoints is None else tuple(endpoints)
     for endpoint in read_now:
-        _keep_pages(ctx, endpoint, read(ctx, endpoint, since, overlap=overlap))
+        _read_and_keep(ctx, endpoint, since, overlap=overlap)
     seen = [endpoint for endpoint in read_now if endpoint in ctx.newest_seen] if overlap is Overlap.WIDE else []
     moved = {endpoint.value: ctx.newest_seen[endpoint] for endpoint in seen}
     if endpoints is None:
@@ -95,13 +95,10 @@ def read_sent(ctx: Context) -> None:
         read_changes(ctx)
         return
     for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
-        since = ctx.sent_from.get(endpoint)
-        pages = (
-            ctx.destination.changes(endpoint, since=since - LEAST_MARGIN)
-            if since
-            else read(ctx, endpoint, overlap=Overlap.SHORT)
-        )
-        _keep_pages(ctx, endpoint, pages)
+        if since := ctx.sent_from.get(endpoint):
+            _keep(ctx, endpoint, ctx.destination.changes(endpoint, since=since - LEAST_MARGIN))
+        else:
+            _read_and_keep(ctx, endpoint, overlap=Overlap.SHORT)
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_watermarks=_marks(ctx, {}))
@@ -132,22 +129,33 @@ def _seen(ctx: Context, endpoint: Endpoint) -> str | None:
     return ctx.newest_seen.get(endpoint) or marks.get(SEEN + endpoint.value) or marks.get(endpoint.value)
 
 
-def _keep_pages(ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]]) -> None:
-    """Store page by page, so that a long history needs little memory, and note the largest change stamp."""
-    newest = _seen(ctx, endpoint)
-    for stamp in map(partial(_keep_page, ctx), pages):
-        newest = max(filter(None, (newest, stamp)), key=datetime.fromisoformat, default=None)
-    if newest:
-        ctx.newest_seen[endpoint] = newest
+def _read_and_keep(ctx: Context, endpoint: Endpoint, since: datetime | None = None, *, overlap: Overlap) -> None:
+    known: list[datetime] = []
+    _keep(ctx, endpoint, read(ctx, endpoint, since, overlap=overlap, known=known), known)
 
 
-def _keep_page(ctx: Context, page: Sequence[MirrorDocument]) -> str | None:
+def _keep(
+    ctx: Context, endpoint: Endpoint, pages: Iterable[tuple[MirrorDocument, ...]], known: Sequence[datetime] = ()
+) -> None:
+    """Store page by page, so that a long history needs little memory, and note the largest change stamp once all was read:
+    also of what was `known`, because a reading that was cut off kept its pages and noted nothing."""
+    read_now = [stamp for stamp in map(partial(_keep_page, ctx), pages) if stamp is not None]
+    seen = _seen(ctx, endpoint)
+    before = [datetime.fromisoformat(seen)] if seen else []
+    if stamps := [*read_now, *known, *before]:
+        ctx.newest_seen[endpoint] = max(stamps).isoformat()
+
+
+def _keep_page(ctx: Context, page: Sequence[MirrorDocument]) -> datetime | None:
     """The largest change stamp on it."""
     if page:
         with ctx.commit():
             keep_documents(ctx, page)
-    stamps = [document.updated_at for document in page if document.updated_at]
-    return max(stamps).isoformat() if stamps else None
+    return _largest(page)
+
+
+def _largest(documents: Iterable[MirrorDocument | Shown]) -> datetime | None:
+    return max((it.updated_at for it in documents if it.updated_at), default=None)
 
 
 def is_stale(ctx: Context, now: datetime) -> bool:
@@ -157,26 +165,30 @@ def is_stale(ctx: Context, now: datetime) -> bool:
 
 
 def read(
-    ctx: Context, endpoint: Endpoint, since: datetime | None = None, *, overlap: Overlap
+    ctx: Context,
+    endpoint: Endpoint,
+    since: datetime | None = None,
+    *,
+    overlap: Overlap,
+    known: list[datetime] | None = None,
 ) -> Iterator[tuple[MirrorDocument, ...]]:
     """Every page of changes since the watermark (or `since`, if that is earlier) with the whole overlap, or since the newest
-    stamp that was seen; all of the first time where none is known. What the mirror has just so is left out."""
-    stored, seen = ctx.flow.mirror_watermarks.get(endpoint.value), _seen(ctx, endpoint)
-    mark = stored if overlap is Overlap.WIDE else seen
-    if not mark:
-        return _asked(ctx, endpoint, since=None, from_date=ctx.flow.cutoff - FIRST_LOAD)
-    start = datetime.fromisoformat(mark) - _margin(ctx, overlap)
-    return _asked(ctx, endpoint, since=min(start, since or start))
+    stamp that was seen; all of the first time where none is known. What the mirror has just so is left out; its stamps are
+    appended to `known`."""
+    stamps = [] if known is None else known
 
-
-def _asked(
-    ctx: Context, endpoint: Endpoint, *, since: datetime | None, from_date: date | None = None
-) -> Iterator[tuple[MirrorDocument, ...]]:
-    def known(page: Sequence[Shown]) -> frozenset[str]:
+    def left_out(page: Sequence[Shown]) -> frozenset[str]:
+        stamps.extend(filter(None, [_largest(page)]))
         with ctx.commit():
             return store.already_read(connection_id=ctx.connection.pk, shown=page)
 
-    return ctx.destination.changes(endpoint, since=since, from_date=from_date, known=known)
+    stored, seen = ctx.flow.mirror_watermarks.get(endpoint.value), _seen(ctx, endpoint)
+    mark = stored if overlap is Overlap.WIDE else seen
+    if not mark:
+        first = ctx.flow.cutoff - FIRST_LOAD
+        return ctx.destination.changes(endpoint, since=None, from_date=first, known=left_out)
+    start = datetime.fromisoformat(mark) - _margin(ctx, overlap)
+    return ctx.destination.changes(endpoint, since=min(start, since or start), known=left_out)
 
 
 def _margin(ctx: Context, overlap: Overlap) -> timedelta:

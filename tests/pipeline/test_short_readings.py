@@ -108,6 +108,24 @@ def test_within_a_minute_a_reading_begins_where_the_last_one_ended(world: World)
         assert known(world) == 2
 
 
+def test_a_reading_that_was_cut_off_is_made_up_for_though_all_of_its_pages_are_known(world: World) -> None:
+    """Its pages are kept, what it saw is not noted: else every reading from then on would begin at the beginning."""
+    theirs = typed(world, "SPEND", "12.00")
+    ctx = context(world)
+    with hold_lease(ctx):
+        mirror.read_changes(ctx)
+    noted = world.flow().mirror_watermarks
+    world.set_flow(mirror_watermarks={})
+    ctx = context(world)
+    with hold_lease(ctx):
+        mirror.read_changes(ctx)
+    again = world.flow().mirror_watermarks
+    name = Endpoint.BANK_TRANSACTIONS.value
+    assert again[name] == noted[name] == again[mirror.SEEN + name]
+    with tenant_scope(world.tenant.pk):
+        assert MirrorDocument.objects.get().document_id == theirs
+
+
 def test_what_the_mirror_has_just_so_is_not_read_again(world: World) -> None:
     post(world)
     theirs = typed(world, "SPEND", "12.00")
