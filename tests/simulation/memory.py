@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.contract.ports import Shown
 from sync.domain.retry import LOOK_AGAIN_AFTER
 
 Row = dict[str, Any]
@@ -353,16 +354,33 @@ class Memory:
             other = newest.get(document["document_id"])
             if other is None or (document["updated_at"] or "") > (other["updated_at"] or ""):
                 newest[document["document_id"]] = document
+        ours = {row["marker"] for row in self.entries.values()}
         for key, document in newest.items():
             known = self.mirror.get(key)
             if self._seen.get(key) is document:
                 continue  # the very same reading
             self._note_seen(key, document)
+            told = {"read_at": self.now(), "unclaimed": document["marker"] not in ours}
             if known is None:
-                self._insert(self.mirror, key, {**document, "read_at": self.now()})
+                self._insert(self.mirror, key, {**document, **told})
             elif any(known[name] != document[name] for name in MIRRORED):
                 rate = document["rate"] if document["rate"] is not None else known["rate"]
-                self._change(known, **{**document, "rate": rate, "read_at": self.now()})
+                self._change(known, **{**document, "rate": rate, **told})
+
+    def already_read(self, *, connection_id: int, shown: Sequence[Shown]) -> frozenset[str]:
+        return frozenset(it.document_id for it in shown if self._has(it, self.mirror.get(it.document_id)))
+
+    @staticmethod
+    def _has(shown: Shown, row: Row | None) -> bool:
+        if row is None or row["updated_at"] is None or shown.updated_at is None or not row["lines_hash"]:
+            return False
+        told = (datetime.fromisoformat(row["updated_at"]), row["status"], row["reconciled"])
+        return told == (shown.updated_at, shown.status, shown.reconciled)
+
+    def claim_documents(self, document_ids: Sequence[str], *, connection_id: int) -> None:
+        for key in document_ids:
+            if self.mirror[key]["marker"]:
+                self._change(self.mirror[key], unclaimed=False)
 
     def _note_seen(self, key: str, document: Mapping[str, Any]) -> None:
         before = self._seen.get(key, {})

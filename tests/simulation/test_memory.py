@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
+from connectors.contract.ports import Shown
 from sync import store, store_evidence, store_intents
 from sync.models import EntryState
 from tenants.scoping import tenant_scope
@@ -39,7 +40,7 @@ INTENT = (
     "probes", "absences", "absent_seen_at", "closed_at",
 )  # fmt: skip
 ITEM = ("marker", "position", "open", "outcome")
-MIRROR = ("status", "reconciled", "lines_hash", "updated_at", "read_at", "total")
+MIRROR = ("status", "reconciled", "lines_hash", "updated_at", "read_at", "total", "unclaimed")
 
 
 @dataclass
@@ -355,14 +356,15 @@ def _reads(pair: Pair, dice: random.Random) -> None:
     for _ in range(dice.randrange(1, 4)):
         entry = pair.memory.entries[dice.choice(list(pair.memory.entries))]
         ours = dice.random() < 0.6
-        name = f"doc-{entry['marker']}" if ours else f"typed-{dice.randrange(5)}"
+        lost = f"MR-LOST-{dice.randrange(3)}" if dice.random() < 0.3 else ""
+        name = f"doc-{entry['marker']}" if ours else f"typed-{lost or dice.randrange(5)}"
         documents.append(
             {
                 "kind": "RECEIVE", "document_id": name, "account_id": entry["document"]["bank_account_id"],
                 "other_account_id": "", "incoming": False, "contact_id": "c", "date": DAY.isoformat(),
                 "total": entry["document"]["total"], "currency": "CHF", "rate": None, "reference": "",
-                "marker": entry["marker"] if ours else "", "status": dice.choice(("AUTHORISED", "AUTHORISED", "DELETED")),
-                "reconciled": dice.random() < 0.2, "lines_hash": dice.choice("ab"), "pays": "", "tax_total": None,
+                "marker": entry["marker"] if ours else lost, "status": dice.choice(("AUTHORISED", "AUTHORISED", "DELETED")),
+                "reconciled": dice.random() < 0.2, "lines_hash": dice.choice(("a", "b", "")), "pays": "", "tax_total": None,
                 "updated_at": (pair.now[0] - timedelta(minutes=10 * dice.randrange(5))).isoformat(),
             }
         )  # fmt: skip
@@ -373,6 +375,20 @@ def _reads(pair: Pair, dice: random.Random) -> None:
     pair.both(
         lambda: store.upsert_mirror(connection_id=connection_id, **told),
         lambda: pair.memory.upsert_mirror(connection_id=1, **told),
+    )
+    shown = [
+        Shown(it["document_id"], datetime.fromisoformat(it["updated_at"]), it["status"], dice.random() < 0.2)
+        for it in documents
+    ]
+    real, modelled = pair.both(
+        lambda: store.already_read(connection_id=connection_id, shown=shown),
+        lambda: pair.memory.already_read(connection_id=1, shown=shown),
+    )
+    assert real == modelled
+    some = [it["document_id"] for it in documents if dice.random() < 0.2]
+    pair.both(
+        lambda: store.claim_documents(some, connection_id=connection_id),
+        lambda: pair.memory.claim_documents(some, connection_id=1),
     )
 
 
