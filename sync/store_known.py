@@ -34,6 +34,18 @@ def under_other_keys(*, flow_id: int, own: Mapping[str, str]) -> dict[str, str]:
     return {row["source_id"]: row["key"] for row in found}
 
 
+def are_known(*, flow_id: int, said: Mapping[str, str]) -> bool:
+    """Is each of these, {fingerprint: content hash}, a movement that is known and said just this when it was last read?"""
+    found = rows(
+        """SELECT count(*) AS known FROM unnest(%s::text[], %s::text[]) AS x(fingerprint, content_hash)
+            CROSS JOIN LATERAL (SELECT content_hash FROM record WHERE record.flow_id = %s
+                                   AND record.fingerprint = x.fingerprint OFFSET 0) AS its
+            WHERE its.content_hash = x.content_hash""",
+        [list(said), list(said.values()), flow_id],
+    )
+    return bool(found[0]["known"] == len(said))
+
+
 def mark_shown(*, flow_id: int, reading: datetime, stamps: Iterable[tuple[str, str | None]]) -> None:
     """(fingerprint, moment of the last change) of each movement without a number that this reading showed."""
     run_sql(

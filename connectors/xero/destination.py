@@ -164,7 +164,7 @@ class XeroDestination:
         def read(page: Sequence[reading.Wire]) -> tuple[MirrorDocument, ...]:
             own = [it for it in page if not (reading.is_transfer_side(it) or reading.is_beyond_us(it))]
             shown = [reading.shown(element) for element in own]
-            left_out = known(shown)
+            left_out = known(shown) if shown else ()
             wanted = (element for element, it in zip(own, shown, strict=True) if it.document_id not in left_out)
             return tuple(reading.bank_transaction(element, lines_since=lines_since) for element in wanted)
 

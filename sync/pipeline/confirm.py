@@ -18,7 +18,7 @@ from sync.models import EntryState
 from sync.pipeline import findings, mirror
 from sync.pipeline.context import Context, Progress
 
-SLICE = 500
+SLICE = 1000
 ASK_SINGLY_AFTER = timedelta(seconds=30)  # a delta read should have shown it by then
 SINGLE_READS = 10
 LOOK_AGAIN_SECONDS = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,8 +29,10 @@ def fetch(ctx: Context) -> Progress:
     with ctx.commit():
         read = keyed(ctx, page, reading)
         rows = [row_of(ctx, row) for row in read]
-        found = store.Fetched(new=0, changed=0, unchanged=0)
-        if rows:
+        found = store.Fetched(new=0, changed=0, unchanged=len(rows))
+        if _tells_nothing_new(ctx, rows, reading):
+            _mark_shown(ctx, rows, reading)
+        else:
             ctx.begin_run()
             found = keep(ctx, rows, reading)
             keep_deals(ctx, [row.transaction for row in read])
@@ -57,10 +59,24 @@ def cursor_of(ctx: Context) -> Cursor:
 def keep(ctx: Context, rows: Sequence[dict[str, Any]], reading: Reading) -> store.Fetched:
     """Store what is new or changed, and which rows without a number this reading has shown. Inside `commit`."""
     found = store.upsert_records(tenant_id=ctx.tenant_id, flow_id=ctx.flow_id, run_id=ctx.run_id, records=rows)
+    _mark_shown(ctx, rows, reading)
+    return found
+
+
+def _tells_nothing_new(ctx: Context, rows: Sequence[Mapping[str, Any]], reading: Reading) -> bool:
+    """So do most looks, because each goes back by the overlap: no run is begun, nothing is written. Of one that takes several
+    parts it is not asked."""
+    if not rows:
+        return True
+    if not reading.whole or ctx.flow.fetched_at is None:
+        return False
+    return store_known.are_known(flow_id=ctx.flow_id, said={it["fingerprint"]: it["content_hash"] for it in rows})
+
+
+def _mark_shown(ctx: Context, rows: Sequence[Mapping[str, Any]], reading: Reading) -> None:
     unnumbered = [(row["fingerprint"], row["source_updated_at"]) for row in rows if not row["source_id"]]
     if unnumbered:
         store_known.mark_shown(flow_id=ctx.flow_id, reading=reading.began, stamps=unnumbered)
-    return found
 
 
 def _progress(ctx: Context, page: Page, reading: Reading) -> dict[str, Any]:

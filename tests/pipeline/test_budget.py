@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from math import ceil
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sandbox.amnis.bulk import add_random_movements
+from sync.models import Run
+from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 
 CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
@@ -37,3 +39,21 @@ def test_a_thousand_new_rows_stay_within_their_budget(committed_world: World) ->
     assert writes <= ceil(documents[0] / 50) + documents[1] + 1, calls
     assert others <= 30, calls
     assert len(statements) <= 260, Counter(sql[:90] for sql in statements).most_common(40)
+
+
+def test_a_look_at_what_is_known_writes_nothing_of_it_and_leaves_no_run(world: World) -> None:
+    """Each look goes back by a quarter of an hour: of one movement the list of runs would have fifteen more."""
+    row = world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=date(2026, 3, 2))
+    world.settle()
+    with tenant_scope(world.tenant.pk):
+        runs = Run.objects.count()
+    with CaptureQueriesContext(connection) as captured:
+        result = world.sync()
+    assert (result.run_id, result.counts["fetched"], result.counts["new"]) == (None, 1, 0)
+    assert not [it["sql"] for it in captured.captured_queries if "INSERT INTO record" in it["sql"]]
+
+    world.amnis.change_detail(row, debtorName="Beispiel & Sohn AG")
+    world.settle()
+    assert world.records()[0].revision == 2
+    with tenant_scope(world.tenant.pk):
+        assert Run.objects.count() > runs
