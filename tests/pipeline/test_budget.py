@@ -52,7 +52,7 @@ def test_a_look_at_what_is_known_writes_nothing_of_it_and_leaves_no_run(world: W
     assert (result.run_id, result.counts["fetched"], result.counts["new"]) == (None, 1, 0)
     assert not [it["sql"] for it in captured.captured_queries if "INSERT INTO record" in it["sql"]]
 
-    world.amnis.change_detail(row, debtorName="Beispiel & Sohn AG")
+    world.amnis.change_detail(row, payerName="Beispiel & Sohn AG")
     world.settle()
     assert world.records()[0].revision == 2
     with tenant_scope(world.tenant.pk):
