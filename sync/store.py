@@ -45,8 +45,11 @@ def run_sql(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> int
 
 
 def as_json(value: Any) -> str:
-    """For a statement's jsonb: rows by the thousand. Only text may be a key; a Decimal must be text already."""
-    return orjson.dumps(value).decode()
+    """For a statement's jsonb: rows by the thousand. A Decimal must be text already."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a number beyond 64 bits, or one for a key: slower, and it is kept as it came
+        return json.dumps(value)
 
 
 def now() -> datetime:
@@ -358,10 +361,11 @@ def already_read(*, connection_id: int, shown: Sequence[Shown]) -> frozenset[str
     """Of these documents those that stand in the mirror just so, lines and all: reading them again tells nothing."""
     found = rows(
         """SELECT x.document_id FROM jsonb_to_recordset(%(shown)s::jsonb) AS x(document_id text, updated_at timestamptz,
-                       status text, reconciled boolean)
-            CROSS JOIN LATERAL (SELECT updated_at, status, reconciled, lines_hash FROM mirror_document
+                       status text, reconciled boolean, total numeric)
+            CROSS JOIN LATERAL (SELECT updated_at, status, reconciled, total, lines_hash FROM mirror_document
                                  WHERE connection_id = %(connection)s AND document_id = x.document_id OFFSET 0) AS its
-            WHERE (its.updated_at, its.status, its.reconciled) = (x.updated_at, x.status, x.reconciled)
+            WHERE (its.updated_at, its.status, its.reconciled, its.total)
+                  = (x.updated_at, x.status, x.reconciled, x.total)
               AND its.lines_hash <> ''""",
         {"connection": connection_id, "shown": as_json([it._asdict() for it in shown])},
     )
@@ -373,6 +377,18 @@ def claim_documents(document_ids: Sequence[str], *, connection_id: int) -> None:
     run_sql(
         "UPDATE mirror_document SET unclaimed = false WHERE connection_id = %s AND document_id = ANY(%s) AND marker <> ''",
         [connection_id, list(document_ids)],
+    )
+
+
+def let_go_of_strays(*, connection_id: int, within: timedelta) -> int:
+    """Documents read `within` this time that were claimed by an entry which, at that very moment, took another marker."""
+    return run_sql(
+        """UPDATE mirror_document SET unclaimed = true
+            WHERE connection_id = %(connection)s AND read_at > clock_timestamp() - %(within)s AND NOT unclaimed
+              AND (SELECT count(*) FROM entry
+                    WHERE organisation_id = (SELECT external_id FROM connection WHERE id = %(connection)s)
+                      AND entry.marker = mirror_document.marker) = 0""",
+        {"connection": connection_id, "within": within},
     )
 
 

@@ -61,6 +61,7 @@ def look_hourly() -> None:
         watch.look_for_sleepers(tenant_id=tenant_id, flow_id=flow_id, grace=timedelta(minutes=15))
         watch.look_for_undecided(tenant_id=tenant_id, flow_id=flow_id)
         watch.look_for_twins(tenant_id=tenant_id, flow_id=flow_id)
+        watch.look_for_strays(tenant_id=tenant_id, flow_id=flow_id)
         watch.read_further_back(tenant_id=tenant_id, flow_id=flow_id)
 
 

@@ -11,6 +11,7 @@ from tenants.scoping import tenant_scope
 
 FURTHER_BACK = timedelta(days=14)
 WEEKLY = timedelta(days=35)
+TWO_LOOKS = timedelta(hours=2)
 
 
 def look_for_sleepers(*, tenant_id: int, flow_id: int, grace: timedelta) -> int:
@@ -90,6 +91,13 @@ def look_for_twins(*, tenant_id: int, flow_id: int) -> int:
                 action="transactions",
             )
         return len(twins)
+
+
+def look_for_strays(*, tenant_id: int, flow_id: int) -> int:
+    """Of what was read since the last look: documents whose entry took another marker while they were being read."""
+    with tenant_scope(tenant_id):
+        connection_id = Flow.objects.get(pk=flow_id).destination_id
+        return store.let_go_of_strays(connection_id=connection_id, within=TWO_LOOKS) if connection_id else 0
 
 
 def read_further_back(*, tenant_id: int, flow_id: int) -> bool:

@@ -40,6 +40,7 @@ class Shown(NamedTuple):
     updated_at: datetime | None
     status: str
     reconciled: bool
+    total: str  # a decimal number
 
 
 Known = Callable[

@@ -80,6 +80,7 @@ def shown(element: Wire) -> Shown:
         updated_at=instant_or_none(element.get("UpdatedDateUTC")),
         status=_status(element),
         reconciled=_is_reconciled(element),
+        total=str(_decimal(element.get("Total"))),
     )
 
 

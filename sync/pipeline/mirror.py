@@ -27,8 +27,9 @@ ALL_ENDPOINTS = (*ENDPOINTS, *PAYMENTS)
 FIRST_LOAD = timedelta(days=35)
 WIDE_EVERY = timedelta(minutes=5)
 SHORT_EVERY = timedelta(minutes=1)  # as often as a company is usually looked at
-SHORT_MARGIN = timedelta(minutes=2)  # clocks of one vendor's servers, and what becomes readable a little late
-LEAST_MARGIN = timedelta(seconds=2)  # a reading asks by whole seconds
+SHORT_MARGIN = SHORT_EVERY + timedelta(minutes=2)  # clocks of one vendor's servers; what becomes readable a little late
+LEAST_MARGIN = timedelta(seconds=10)
+SENT_MARGIN = timedelta(seconds=2)  # a reading asks by whole seconds
 WIDE_AT, SHORT_AT = "wide_at", "short_at"  # among the flow's watermarks: when all was last read with that overlap
 SEEN = "seen:"  # with the endpoint behind it: the newest stamp that any reading saw
 
@@ -64,8 +65,8 @@ def read_changes(
     would be the same money twice. Returns the database's time from before the reading. A read that fails raises and proves
     nothing.
 
-    With the whole overlap every few minutes, and always where `since` asks for a proof of absence; in between from two
-    minutes before what was seen last, and within a minute of that from what was seen last. Else a long first sync would read
+    With the whole overlap every few minutes, and always where `since` asks for a proof of absence; in between from some
+    minutes before what was seen last, and within a minute of that from seconds before it. Else a long first sync would read
     its last quarter of an hour again in each slice.
     """
     started = ctx.now()
@@ -89,14 +90,17 @@ def read_changes(
 
 
 def read_sent(ctx: Context) -> None:
-    """What this slice has just sent, and little else: from the first stamp that the answers told on, so that each document
-    is read once; without one, what is younger than all that was seen before. It proves no absence and moves no watermark."""
+    """What this slice has just sent, and little else: from where the last reading ended, because what others typed since then
+    lies before our own, or from the first stamp that the answers told, if that is earlier. So each document is read once. It
+    proves no absence and moves no watermark."""
     if _overlap_due(ctx, ctx.now()) is Overlap.WIDE:
         read_changes(ctx)
         return
     for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
-        if since := ctx.sent_from.get(endpoint):
-            _keep(ctx, endpoint, ctx.destination.changes(endpoint, since=since - LEAST_MARGIN))
+        since, seen = ctx.sent_from.get(endpoint), _seen(ctx, endpoint)
+        if since and seen:
+            start = min(since, datetime.fromisoformat(seen)) - SENT_MARGIN
+            _keep(ctx, endpoint, ctx.destination.changes(endpoint, since=start))
         else:
             _read_and_keep(ctx, endpoint, overlap=Overlap.SHORT)
     with ctx.commit():

@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from sync.models import Entry, Record
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
@@ -54,6 +56,16 @@ HELD: tuple[tuple[Callable[[World], int], str], ...] = (
     (detail_of_another, "CHF 50.00, the details of the same movement say CHF 9.90"),
 )
 NAMES = (LONG, TURNED, "<b>Spitz & Klammer</b> AG", "Null\x00Byte\u200b GmbH")
+
+
+@pytest.mark.parametrize("field", [10**30, [1, 2.25, 10**19], "NaN"], ids=str)
+def test_a_field_that_nobody_knows_is_kept_as_it_came(world: World, field: Any) -> None:
+    pay_in(world, sequence=field)
+    world.settle()
+    assert world.states() == ["confirmed"]
+    assert world.records()[0].payload["row"]["sequence"] == (
+        [1, "2.25", 10**19] if isinstance(field, list) else field
+    )
 
 
 def test_odd_rows_are_findings_in_words_and_their_neighbours_are_posted(

@@ -147,6 +147,63 @@ def test_what_the_mirror_has_just_so_is_not_read_again(world: World) -> None:
         assert read() == [theirs], "one that is known without its lines is read once with them"
 
 
+def test_what_is_typed_between_a_slices_reading_and_what_it_sends_is_read_with_that(world: World) -> None:
+    """It lies before our own document: else the next reading would begin behind it, and post the same money beside it."""
+    post(world)
+    world.sandbox.clock.advance(timedelta(minutes=1))
+    ctx = context(world)
+    with hold_lease(ctx):
+        typed(world, "SPEND", "1.00")
+        mirror.read_changes(ctx)
+        before = known(world)
+        typed(world, "RECEIVE", "77.00")
+        world.sandbox.clock.advance(timedelta(seconds=30))
+        ctx.sent_from[Endpoint.BANK_TRANSACTIONS] = world.sandbox.clock.now()
+        mirror.read_sent(ctx)
+    assert known(world) == before + 1
+
+
+def test_what_becomes_readable_almost_two_minutes_late_is_found_by_the_next_short_reading(world: World) -> None:
+    """Which comes a minute after the last one, and by then what is read has moved on."""
+    ctx = context(world)
+
+    def read_short() -> None:
+        age(ctx, mirror.SHORT_AT, by=mirror.SHORT_EVERY)
+        mirror.read_changes(ctx)
+
+    with hold_lease(ctx):
+        typed(world, "SPEND", "1.00")
+        mirror.read_changes(ctx)  # the wide one
+        late = typed(world, "RECEIVE", "77.00")
+        world.sandbox.clock.advance(timedelta(seconds=118))
+        typed(world, "SPEND", "2.00")
+        read_short()
+        with tenant_scope(world.tenant.pk):
+            MirrorDocument.objects.filter(document_id=late).delete()  # it was not readable yet
+        world.sandbox.clock.advance(timedelta(seconds=60))
+        typed(world, "SPEND", "3.00")
+        mirror.read_changes(ctx)
+        assert known(world) == 3
+        read_short()
+        assert known(world) == 4
+
+
+@pytest.mark.parametrize("forgets", ["an earlier first day", "a first reading that was killed"])
+def test_all_is_read_once_where_nothing_is_known_of_earlier_readings(world: World, forgets: str) -> None:
+    post(world)
+    if forgets == "an earlier first day":
+        cutoff_move(
+            tenant_id=world.tenant.pk, flow_id=world.flow_id, cutoff=date(2025, 12, 1), actor="anna@muster.example"
+        )
+    else:
+        world.set_flow(mirror_watermarks={}, mirror_read_at=None)
+    ctx = context(world)
+    with hold_lease(ctx):
+        assert Endpoint.BANK_TRANSACTIONS.value not in ctx.flow.mirror_watermarks
+        mirror.read_changes(ctx)
+        assert Endpoint.BANK_TRANSACTIONS.value in ctx.flow.mirror_watermarks
+
+
 @pytest.mark.parametrize("reading", [mirror.read_changes, mirror.read_sent])
 def test_after_some_minutes_the_reading_is_wide_again(world: World, reading: Callable[[Context], object]) -> None:
     post(world)

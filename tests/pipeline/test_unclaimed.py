@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
+from threading import Event
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from sync import store
 from sync.models import Entry, MirrorDocument
 from sync.pipeline import mirror
 from sync.pipeline.run import hold_lease
+from sync.tasks import look_hourly
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 from tests.pipeline.test_exactly_once import forget_everything_of_ours
@@ -91,3 +98,47 @@ def test_of_the_documents_near_a_movement_ours_are_not_even_read(world: World, t
         cursor.execute("EXPLAIN " + asked)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "mirror_unclaimed" in plan
+
+
+def test_a_marker_that_is_let_go_while_its_document_is_being_read_is_noticed_within_the_hour(
+    committed_world: World,
+) -> None:
+    """The reader saw the entry; the entry took another marker, and its trigger could not see what is not committed yet."""
+    world = committed_world
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    [entry] = world.entries()
+    with tenant_scope(world.tenant.pk):
+        [row] = MirrorDocument.objects.values()
+    twin = {name: value for name, value in row.items() if name not in ("id", "read_at", "unclaimed")}
+    twin |= {"document_id": "a-twin", "date": str(row["date"]), "total": str(row["total"]), "rate": None}
+    twin |= {"tax_total": None, "by_account": None}
+    with ThreadPoolExecutor(1) as reader, pause() as (written, go_on):
+        reading = reader.submit(_keep, world, row["connection_id"], twin, written, go_on)
+        assert written.wait(10)
+        with tenant_scope(world.tenant.pk):
+            Entry.objects.filter(pk=entry.pk).update(marker="MR-ANOTHER")
+        go_on.set()
+        reading.result(10)
+    assert "a-twin" not in unclaimed(world)
+    look_hourly()
+    assert unclaimed(world) == {"a-twin", entry.destination_id}
+
+
+@contextmanager
+def pause() -> Iterator[tuple[Event, Event]]:
+    written, go_on = Event(), Event()
+    try:
+        yield written, go_on
+    finally:
+        go_on.set()
+
+
+def _keep(world: World, connection_id: int, document: Mapping[str, Any], written: Event, go_on: Event) -> None:
+    try:
+        with tenant_scope(world.tenant.pk):
+            store.upsert_mirror(tenant_id=world.tenant.pk, connection_id=connection_id, documents=[document])
+            written.set()
+            go_on.wait(10)
+    finally:
+        connection.close()

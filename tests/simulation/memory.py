@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from connectors.contract.ports import Shown
@@ -374,8 +375,8 @@ class Memory:
     def _has(shown: Shown, row: Row | None) -> bool:
         if row is None or row["updated_at"] is None or shown.updated_at is None or not row["lines_hash"]:
             return False
-        told = (datetime.fromisoformat(row["updated_at"]), row["status"], row["reconciled"])
-        return told == (shown.updated_at, shown.status, shown.reconciled)
+        told = (datetime.fromisoformat(row["updated_at"]), row["status"], row["reconciled"], Decimal(row["total"]))
+        return told == (shown.updated_at, shown.status, shown.reconciled, Decimal(shown.total))
 
     def claim_documents(self, document_ids: Sequence[str], *, connection_id: int) -> None:
         for key in document_ids:

@@ -377,7 +377,9 @@ def _reads(pair: Pair, dice: random.Random) -> None:
         lambda: pair.memory.upsert_mirror(connection_id=1, **told),
     )
     shown = [
-        Shown(it["document_id"], datetime.fromisoformat(it["updated_at"]), it["status"], dice.random() < 0.2)
+        Shown(
+            it["document_id"], datetime.fromisoformat(it["updated_at"]), it["status"], dice.random() < 0.2, it["total"]
+        )
         for it in documents
     ]
     real, modelled = pair.both(
