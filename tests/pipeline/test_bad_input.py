@@ -63,9 +63,7 @@ def test_a_field_that_nobody_knows_is_kept_as_it_came(world: World, field: Any) 
     pay_in(world, sequence=field)
     world.settle()
     assert world.states() == ["confirmed"]
-    assert world.records()[0].payload["row"]["sequence"] == (
-        [1, "2.25", 10**19] if isinstance(field, list) else field
-    )
+    assert world.records()[0].payload["row"]["sequence"] == ([1, "2.25", 10**19] if isinstance(field, list) else field)
 
 
 def test_odd_rows_are_findings_in_words_and_their_neighbours_are_posted(
