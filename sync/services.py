@@ -172,10 +172,9 @@ def reopen(entries: Sequence[Entry], *, actor: str, reason: str = "", accept: bo
     }
     Record.objects.filter(pk__in=records).update(state=RecordState.FETCHED, reason="")
     flows = Flow.objects.filter(pk__in={entry.flow_id for entry in entries})
-    flows.update(next_at=store.now())
+    # Somebody may have opened the period as well: what was held for a rate would be held for the lock, as it was known before.
+    flows.update(next_at=store.now(), lock_read_at=None)
     codes = {finding["code"] for entry in entries for finding in entry.findings}
-    if "period_locked" in codes:
-        flows.update(lock_read_at=None)  # somebody opened the period and says so
     if codes & {"account_archived", "tracking_archived", "tracking_missing"}:
         flows.update(reference_read_at=None)  # or made or restored the account or the option
     if contacts.ARCHIVED in codes:

@@ -308,3 +308,24 @@ def test_a_date_that_amnis_changes_itself_follows_the_policy(world: World) -> No
 
     [document] = world.books.bank_transactions()
     assert (document["DateString"][:10], "booked" in document["Reference"]) == ("2026-04-07", False)
+
+
+def test_whoever_tries_again_what_was_held_for_something_else_has_opened_the_period_too(world: World) -> None:
+    """The lock is read once in ten minutes; the second answer to the same click must not be "open the period"."""
+    world.set_flow(policies={"rate": "table"})
+    lock(world)
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    world.amnis.pay_in(amount="70.00", payer="Beispiel AG", executed_on=MARCH, account=2)
+    world.settle()
+    held = {entry.currency: entry for entry in world.entries()}
+    assert {currency: it.findings[0]["code"] for currency, it in held.items()} == {
+        "CHF": "period_locked",
+        "EUR": "rate_missing",
+    }
+
+    world.set_flow(policies={"rate": "xero_day"})
+    world.sandbox.xero.people(ORGANISATION).set_lock_dates()
+    services.entry_retry(tenant_id=world.tenant.pk, entry_ids=[held["EUR"].pk], actor="anna@muster.example")
+    world.settle()
+
+    assert {entry.currency: entry.state for entry in world.entries()} == {"CHF": "review", "EUR": "confirmed"}
