@@ -62,7 +62,7 @@ def simulate(load: Load, house: House, *, seconds: float, seed: int = 1) -> Outc
     while now < seconds:
         now += house.tick
         for _ in range(house.hints - len(waiting)):
-            if not due or due[0][0] > now:
+            if not due or due[0][0] > now + house.tick / 2:  # a look begins with the nearest tick
                 break
             waiting.append(heapq.heappop(due))
         while waiting and free[0] < now + house.tick:
