@@ -43,9 +43,8 @@ class Shown(NamedTuple):
     total: str  # a decimal number
 
 
-Known = Callable[
-    [Sequence[Shown]], Container[str]
-]  # a page's documents -> the ids of those that need not be read again
+# A page's documents -> the ids of those that need not be read again.
+Known = Callable[[Sequence[Shown]], Container[str]]
 
 
 def nothing_known(_page: Sequence[Shown]) -> Container[str]:

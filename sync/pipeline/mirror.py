@@ -28,7 +28,7 @@ FIRST_LOAD = timedelta(days=35)
 WIDE_EVERY = timedelta(minutes=5)
 SHORT_EVERY = timedelta(minutes=1)  # as often as a company is usually looked at
 SHORT_MARGIN = SHORT_EVERY + timedelta(minutes=2)  # clocks of one vendor's servers; what becomes readable a little late
-LEAST_MARGIN = timedelta(seconds=10)
+LEAST_MARGIN = timedelta(seconds=10)  # what shows later than that waits for the next short reading
 SENT_MARGIN = timedelta(seconds=2)  # a reading asks by whole seconds
 WIDE_AT, SHORT_AT = "wide_at", "short_at"  # among the flow's watermarks: when all was last read with that overlap
 SEEN = "seen:"  # with the endpoint behind it: the newest stamp that any reading saw

@@ -42,9 +42,7 @@ REWRITABLE = frozenset(
     }
 )
 DECIDED_HERE = frozenset({EntryState.FETCHED, EntryState.WAITING, EntryState.READY})
-SLICE = (
-    520  # a round of a thousand in two commits, the last not full: the memory of a worker is that of its largest slice
-)
+SLICE = 520  # a thousand in two commits, the last not full; a worker's memory is that of its largest slice
 
 
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:

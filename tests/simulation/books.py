@@ -13,6 +13,7 @@ from typing import Any
 from connectors.contract import wire
 from connectors.contract.errors import RetryLater
 from connectors.contract.records import Answer, Prepared, Transport
+from connectors.xero.text import find_marker
 
 KEY_SECONDS = 360.0
 PAGE = 20
@@ -215,8 +216,18 @@ class Line:
         return self._rearranged(prepared, key, lambda elements: elements[1:] + elements[:1])
 
     def _dropped_element(self, prepared: Prepared, key: str) -> Answer:
-        self._world.failed(prepared.markers[:1])  # of this one, nothing is known
-        return self._rearranged(prepared, key, lambda elements: elements[1:])
+        """Of the one that is missing nothing is known. Nor is a refusal beside it heard: an answer that does not fit what was
+        sent is no verdict, only presence counts (docs/exactly-once.md)."""
+
+        def dropped(elements: list[Wire]) -> list[Wire]:
+            left = elements[1:]
+            self._world.failed(
+                tuple(find_marker(it["Reference"]) for it in left if it.get("StatusAttributeString") == "ERROR")
+            )
+            return left
+
+        self._world.failed(prepared.markers[:1])
+        return self._rearranged(prepared, key, dropped)
 
     def _unmarked(self, prepared: Prepared, key: str) -> Answer:
         """The echo has lost its references; the documents themselves carry them."""
