@@ -90,10 +90,11 @@ def read_changes(
 
 
 def read_sent(ctx: Context) -> None:
-    """What this slice has just sent, and little else: from where the last reading ended, because what others typed since then
-    lies before our own, or from the first stamp that the answers told, if that is earlier. So each document is read once. It
-    proves no absence and moves no watermark."""
-    if _overlap_due(ctx, ctx.now()) is Overlap.WIDE:
+    """What this slice has sent since the last reading, and little else: from where that ended, because what others typed since
+    then lies before our own, or from the first stamp that the answers told, if that is earlier. So each document is read once.
+    It proves no absence and moves no watermark. What an earlier slice has sent is among all that a slice reads first."""
+    overlap = _overlap_due(ctx, ctx.now())
+    if not ctx.mirror_fresh or overlap is Overlap.WIDE:
         read_changes(ctx)
         return
     for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
@@ -102,7 +103,7 @@ def read_sent(ctx: Context) -> None:
             start = min(since, datetime.fromisoformat(seen)) - SENT_MARGIN
             _keep(ctx, endpoint, ctx.destination.changes(endpoint, since=start))
         else:
-            _read_and_keep(ctx, endpoint, overlap=Overlap.SHORT)
+            _read_and_keep(ctx, endpoint, overlap=overlap)
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_watermarks=_marks(ctx, {}))

@@ -301,3 +301,16 @@ def test_the_trigger_that_tells_of_moves_compares_no_pairs(db: None) -> None:
     thousand rows a million comparisons. A migration that replaces the function forgets the setting."""
     [found] = store.rows("SELECT proconfig FROM pg_proc WHERE proname = 'entry_moved'")
     assert found["proconfig"] == ["enable_nestloop=off"]
+
+
+def test_what_grows_is_analysed_from_a_small_sample(db: None) -> None:
+    """One column with Postgres' own target and all of its table is read and sorted five times as long, each ten seconds of a
+    first sync. A column that is added later says its own."""
+    told = import_module("sync.migrations.0035_small_samples")
+    wide = store.rows(
+        """SELECT attrelid::regclass::text || '.' || attname AS name FROM pg_attribute
+            WHERE attrelid = ANY (%s::regclass[]) AND attnum > 0 AND NOT attisdropped
+              AND coalesce(attstattarget, -1) NOT BETWEEN 0 AND %s""",
+        [list(told.TABLES), told.TARGET],
+    )
+    assert wide == []

@@ -188,6 +188,23 @@ def test_what_becomes_readable_almost_two_minutes_late_is_found_by_the_next_shor
         assert known(world) == 4
 
 
+def test_what_an_earlier_slice_sent_is_read_back_with_the_first_reading_of_all(world: World) -> None:
+    """From seconds before the end of the last reading, not from minutes before it, and not again before anything is sent."""
+    post(world)
+    world.sandbox.clock.advance(timedelta(minutes=1))
+    ctx = context(world)
+    with hold_lease(ctx):
+        typed(world, "SPEND", "12.00")
+        mirror.read_changes(ctx)
+        forget(world)
+        world.sandbox.clock.advance(timedelta(seconds=30))
+        typed(world, "SPEND", "13.00")
+    ctx = context(world)
+    with hold_lease(ctx):
+        mirror.read_sent(ctx)
+        assert (known(world), ctx.mirror_fresh, ctx.sent_since_read) == (2, True, False)
+
+
 @pytest.mark.parametrize("forgets", ["an earlier first day", "a first reading that was killed"])
 def test_all_is_read_once_where_nothing_is_known_of_earlier_readings(world: World, forgets: str) -> None:
     post(world)
