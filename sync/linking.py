@@ -21,7 +21,7 @@ from sync.domain.rests import UNIT
 from sync.models import AccountMapping, Entry, EntryState, Leg, Record
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import foreign, rests, returned
-from sync.pipeline.confirm import from_mirror
+from sync.pipeline.mirror import from_row
 from sync.services import NotPossible
 from tenants import audit
 from tenants.scoping import tenant_scope
@@ -110,7 +110,7 @@ def _linkable(entry_ids: Sequence[int]) -> list[Entry]:
 def _documents(entries: Sequence[Entry], names: Iterable[str]) -> dict[str, MirrorDocument]:
     flows = {entry.flow_id for entry in entries}
     rows = MirrorRow.objects.filter(connection__in=_connections(flows), document_id__in=set(names)).values()
-    return {row["document_id"]: from_mirror(dict(row)) for row in rows}
+    return {row["document_id"]: from_row(dict(row)) for row in rows}
 
 
 def _connections(flow_ids: Iterable[int]) -> list[int]:

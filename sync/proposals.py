@@ -19,7 +19,7 @@ from sync.models.amendment import ON_THE_WAY
 from sync.pipeline import findings, gone
 from sync.pipeline.afresh import Wanted, read_afresh
 from sync.pipeline.amend import other_leg
-from sync.pipeline.confirm import from_mirror
+from sync.pipeline.mirror import from_row
 from sync.pipeline.result import NotConnected
 from sync.undoing import can_be_posted_again, refuse_paused
 from tenants import audit
@@ -197,7 +197,7 @@ def _stands_otherwise(entries: Sequence[Entry]) -> dict[int, list[dict[str, Any]
     what is read after a document is confirmed."""
     named = {entry.destination_id: entry for entry in entries if entry.destination_id}
     rows = MirrorRow.objects.filter(document_id__in=list(named)).values()
-    found = {named[row["document_id"]]: from_mirror(dict(row)) for row in rows}
+    found = {named[row["document_id"]]: from_row(dict(row)) for row in rows}
     judged = {entry: [deleted.gone(it.status)] if not it.is_live else _edited(entry, it) for entry, it in found.items()}
     return {entry.pk: findings.as_json(told) for entry, told in judged.items() if told}
 

@@ -25,7 +25,7 @@ from sync.domain import documents, statement
 from sync.domain.match import signed
 from sync.domain.statement import Since, StatementLine
 from sync.models import AccountMapping, Flow, StatementExport
-from sync.pipeline.confirm import from_mirror
+from sync.pipeline.mirror import from_row
 from tenants import audit
 from tenants.scoping import tenant_scope
 
@@ -184,7 +184,7 @@ def _next_month(month: date) -> date:
 
 
 def _line(row: Mapping[str, Any], bank_account_id: str) -> StatementLine:
-    found = from_mirror(dict(row["found"]))
+    found = from_row(dict(row["found"]))
     payee, description = _texts(documents.from_json(dict(row["document"]))) if row["document"] else ("", "")
     return StatementLine(
         marker=row["marker"],

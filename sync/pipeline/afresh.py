@@ -12,7 +12,7 @@ from connectors.contract.ports import Destination
 from connectors.contract.records import DocumentKind, Endpoint, MirrorDocument
 from sync.models import Flow
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline.confirm import from_mirror
+from sync.pipeline.mirror import from_row
 from tenants.scoping import tenant_scope
 
 SINGLY = 10  # so many documents are read by id, with their lines; more of them by what changed since the last reading
@@ -64,7 +64,7 @@ def _laid_over(destination: Destination, flow: Flow, wanted: Sequence[Wanted]) -
 def _known(flow: Flow, ids: Iterable[str]) -> dict[str, MirrorDocument]:
     with tenant_scope(flow.tenant_id):
         rows = MirrorRow.objects.filter(connection_id=flow.destination_id or 0, document_id__in=list(ids)).values()
-        return {row["document_id"]: from_mirror(dict(row)) for row in rows}
+        return {row["document_id"]: from_row(dict(row)) for row in rows}
 
 
 def _changed(destination: Destination, endpoint: Endpoint, since: datetime, ids: set[str]) -> dict[str, MirrorDocument]:

@@ -18,8 +18,8 @@ from sync.models import Amendment, EntryState
 from sync.models import MirrorDocument as MirrorRow
 from sync.models.amendment import ON_THE_WAY
 from sync.pipeline import findings, gone
-from sync.pipeline.confirm import from_mirror
 from sync.pipeline.context import Context
+from sync.pipeline.mirror import from_row
 
 Old = Mapping[str, Any]  # an entry as it stands
 ASKED = frozenset({gone.CHANGED, gone.WITHDREW, gone.UNLIKE_ORIGINAL})
@@ -41,7 +41,7 @@ def shown(ctx: Context, olds: Sequence[Old]) -> dict[int, MirrorDocument]:
     moving = Amendment.objects.filter(entry__in=asked.values(), state__in=ON_THE_WAY)
     busy = set(moving.values_list("entry_id", flat=True))
     rows = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=list(asked)).values()
-    found = {asked[row["document_id"]]: from_mirror(dict(row)) for row in rows}
+    found = {asked[row["document_id"]]: from_row(dict(row)) for row in rows}
     return {pk: it for pk, it in found.items() if it.is_live and pk not in busy}
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from connectors import faults
 from connectors.contract.errors import Severity
-from connectors.contract.money import Money
-from connectors.contract.records import DocumentKind, MirrorDocument
+from connectors.contract.records import MirrorDocument
 from sync import store, store_evidence
 from sync.domain import amending, deleted, documents, match
 from sync.domain.tax_amounts import tax_difference
@@ -18,40 +17,56 @@ from sync.models import EntryState
 from sync.pipeline import findings, mirror
 from sync.pipeline.context import Context, Progress
 
-SLICE = 1000
+SLICE = 500
 ASK_SINGLY_AFTER = timedelta(seconds=30)  # a delta read should have shown it by then
 SINGLE_READS = 10
 LOOK_AGAIN_SECONDS = 10
 
 
 def confirm(ctx: Context) -> Progress:
-    """Read the changes once, then compare every sent entry with the document that stands in the books."""
+    """Compare the first sent entries with their documents as they stand in the books; these are read where they were not yet.
+
+    What was sent after the last reading stays as it is until its turn comes: a long first sync reads once for thousands.
+    """
     with ctx.commit():
-        if not store_evidence.any_to_confirm(flow_id=ctx.flow_id):
-            return Progress.nothing()
-    if ctx.sent_since_read:
+        is_shown = store_evidence.is_first_shown(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
+    if is_shown is None:
+        return Progress.nothing()
+    if not is_shown and ctx.sent_since_read:
         mirror.read_sent(ctx)
-    moved = 0
     with ctx.commit():
         rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)
         seen = [row for row in rows if row["found"] is not None]
         unseen = [row for row in rows if row["found"] is None]
-        moves = [verdict(row, from_mirror(row["found"])) for row in seen]
-        if moves:
-            ctx.begin_run()
-        faults.point("before_confirm_commit")
-        moved = store.move_entries(moves, run_id=ctx.run_id)
-        # A reading may lag behind the writing: look again soon, but not at once. (Still locked: nobody else has moved them.)
-        again = [{"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": LOOK_AGAIN_SECONDS} for row in unseen]
-        store.move_entries(again, run_id=None)
+        moves = [verdict(row, mirror.from_row(row["found"])) for row in seen]
+        moved = _move(ctx, moves)
+        if not ctx.sent_since_read:
+            _look_again(unseen)
     ctx.counts["confirmed"] += sum(move["state"] == EntryState.CONFIRMED for move in moves)
-    return Progress(moved=moved + _ask_singly(ctx, unseen), more=len(rows) >= SLICE and not unseen)
+    if not unseen or not ctx.sent_since_read:
+        return Progress(moved=moved + _ask_singly(ctx, unseen), more=len(rows) >= SLICE and not unseen)
+    if not seen:
+        mirror.read_sent(ctx)
+    return Progress(moved=moved, more=True)
+
+
+def _move(ctx: Context, moves: Sequence[dict[str, Any]]) -> int:
+    if moves:
+        ctx.begin_run()
+    faults.point("before_confirm_commit")
+    return store.move_entries(moves, run_id=ctx.run_id)
+
+
+def _look_again(unseen: Sequence[dict[str, Any]]) -> None:
+    """A reading may lag behind the writing: soon, but not at once. Inside `commit`: nobody else has moved them."""
+    again = [{"id": row["id"], "state": EntryState.UNCONFIRMED, "wait": LOOK_AGAIN_SECONDS} for row in unseen]
+    store.move_entries(again, run_id=None)
 
 
 def is_overdue(ctx: Context) -> bool:
     """Does a document wait longer for its confirmation than it should?"""
     with ctx.commit():
-        return store_evidence.any_to_confirm(flow_id=ctx.flow_id, waiting=ctx.timing.read_back)
+        return store_evidence.waits_to_confirm(flow_id=ctx.flow_id, since=ctx.timing.read_back)
 
 
 def verdict(row: dict[str, Any], found: MirrorDocument, *, compare_tax: bool = True) -> dict[str, Any]:
@@ -87,28 +102,6 @@ def verdict(row: dict[str, Any], found: MirrorDocument, *, compare_tax: bool = T
     if found.marker != row["marker"]:
         note["finding"] = "The reference in Xero no longer carries our marker; everything else agrees."
     return {**move, "note": note}
-
-
-def from_mirror(row: dict[str, Any]) -> MirrorDocument:
-    """A row of the mirror table (as JSON) as a record."""
-    return MirrorDocument(
-        kind=DocumentKind(row["kind"]),
-        document_id=row["document_id"],
-        account_id=row["account_id"],
-        other_account_id=row["other_account_id"],
-        incoming=row["incoming"],
-        contact_id=row["contact_id"],
-        date=date.fromisoformat(str(row["date"])),
-        total=Money(amount=Decimal(str(row["total"])), currency=row["currency"]),
-        rate=None if row["rate"] is None else Decimal(str(row["rate"])),
-        reference=row["reference"],
-        marker=row["marker"],
-        status=row["status"],
-        reconciled=row["reconciled"],
-        lines_hash=row["lines_hash"],
-        pays=row["pays"],
-        tax_total=None if row["tax_total"] is None else Decimal(str(row["tax_total"])),
-    )
 
 
 def _ask_singly(ctx: Context, rows: Sequence[dict[str, Any]]) -> int:

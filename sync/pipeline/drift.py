@@ -17,8 +17,9 @@ from sync import store
 from sync.domain import deleted
 from sync.models import EntryState, Flow, Record, RecordState
 from sync.pipeline import deals, findings, gone, linked, mirror
-from sync.pipeline.confirm import from_mirror, verdict
+from sync.pipeline.confirm import verdict
 from sync.pipeline.context import Context
+from sync.pipeline.mirror import from_row
 
 HOURLY = timedelta(minutes=55)
 RECONCILED = "reconciled_in_xero"
@@ -83,7 +84,7 @@ def _is_old(ctx: Context, now: datetime) -> bool:
 
 
 def _verdict(row: dict[str, Any]) -> dict[str, Any]:
-    found = from_mirror(row["found"])
+    found = from_row(row["found"])
     if not found.is_live:
         return gone.move(row, status=found.status)
     judged = verdict(row, found, compare_tax=False)  # another coding is a note below
@@ -104,7 +105,7 @@ def _seen(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stands(row: dict[str, Any]) -> bool:
-    return from_mirror(row["found"]).is_live
+    return from_row(row["found"]).is_live
 
 
 def _still_asked(row: dict[str, Any]) -> dict[str, Any]:

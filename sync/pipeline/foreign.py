@@ -19,7 +19,7 @@ from sync.domain.lookalikes import Claim
 from sync.domain.match import PAYMENTS, account_of, signed
 from sync.models import Entry, EntryState, Record
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import coded, confirm, findings
+from sync.pipeline import coded, findings, mirror
 from sync.pipeline.context import Context
 from sync.pipeline.rests import as_movements
 
@@ -242,4 +242,4 @@ def _of_others(ctx: Context, wanted: Mapping[int, LedgerEntry], *, before: timed
     rows = [dict(row) for row in near.values()]
     ids = [str(row["document_id"]) for row in rows]
     linked = store_links.linked_documents(ids, organisation_id=ctx.connection.external_id) if ids else frozenset()
-    return [confirm.from_mirror(row) for row in rows if row["document_id"] not in linked]
+    return [mirror.from_row(row) for row in rows if row["document_id"] not in linked]

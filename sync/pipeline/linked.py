@@ -21,8 +21,8 @@ from sync.domain.rests import UNIT
 from sync.models import Entry, EntryState
 from sync.models import MirrorDocument as MirrorRow
 from sync.pipeline import findings, foreign, pairs
-from sync.pipeline.confirm import from_mirror
 from sync.pipeline.context import Context
+from sync.pipeline.mirror import from_row
 
 LINK_GONE, CHANGED = "link_deleted", "link_changed"
 OFFER_GONE = "offer_deleted"
@@ -89,7 +89,7 @@ def still_there(ctx: Context, rows: Sequence[Entry], claimed: Mapping[int, Claim
     ids = [one for row in asked.values() for one in row.lost_link.split("+")]
     owned = store_links.linked_documents(ids, organisation_id=ctx.connection.external_id)
     known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids).values()
-    there = {row["document_id"]: from_mirror(dict(row)) for row in known if row["document_id"] not in owned}
+    there = {row["document_id"]: from_row(dict(row)) for row in known if row["document_id"] not in owned}
     told = {}
     for pk, row in asked.items():
         live = [there[one] for one in row.lost_link.split("+") if one in there and there[one].is_live]
@@ -132,7 +132,7 @@ def let_go(ctx: Context, retold: Sequence[Retold]) -> list[dict[str, Any]]:
         return []
     ids = [one for old, *_ in retold for one in (old["destination_id"], old["other_destination_id"]) if one]
     known = MirrorRow.objects.filter(connection=ctx.connection, document_id__in=ids).values()
-    there = {row["document_id"]: from_mirror(dict(row)) for row in known}
+    there = {row["document_id"]: from_row(dict(row)) for row in known}
     over = [it for it in retold if not _still_is(it[0], it[1], it[3], there)]
     if over:
         store_links.lose([old["id"] for old, *_ in over])
@@ -199,7 +199,7 @@ def _asked_anew(
 
 
 def _judged(row: Mapping[str, Any]) -> Finding | None:
-    there = [from_mirror(one) for one in (row["found"], row["other"]) if one is not None]
+    there = [from_row(one) for one in (row["found"], row["other"]) if one is not None]
     detail = "+".join(document.document_id for document in there)
     dead = next((document for document in there if not document.is_live), None)
     if dead is not None:

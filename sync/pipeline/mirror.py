@@ -6,14 +6,16 @@ Presence is proof at any time: an entry without an id whose marker stands in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from itertools import groupby
 from typing import Any
 
+from connectors.contract.money import Money
 from connectors.contract.ports import Shown
-from connectors.contract.records import Endpoint, MirrorDocument
+from connectors.contract.records import DocumentKind, Endpoint, MirrorDocument
 from sync import store, store_intents
 from sync.domain import deleted
 from sync.models import EntryState, MirrorInvoice
@@ -231,6 +233,35 @@ def as_row(document: MirrorDocument) -> dict[str, Any]:
         "tax_total": None if document.tax_total is None else str(document.tax_total),
         "updated_at": document.updated_at.isoformat() if document.updated_at else None,
     }
+
+
+def from_row(row: Mapping[str, Any]) -> MirrorDocument:
+    """A row of the mirror table, as JSON or as it is, as the record that it was made of (`as_row`); its lines are not kept."""
+    by_account, updated_at = row["by_account"], row["updated_at"]
+    return MirrorDocument(
+        kind=DocumentKind(row["kind"]),
+        document_id=row["document_id"],
+        account_id=row["account_id"],
+        other_account_id=row["other_account_id"],
+        incoming=row["incoming"],
+        contact_id=row["contact_id"],
+        date=date.fromisoformat(str(row["date"])),
+        total=Money(amount=Decimal(str(row["total"])), currency=row["currency"]),
+        rate=_decimal(row["rate"]),
+        reference=row["reference"],
+        marker=row["marker"],
+        status=row["status"],
+        reconciled=row["reconciled"],
+        lines_hash=row["lines_hash"],
+        pays=row["pays"],
+        by_account=None if by_account is None else {name: Decimal(str(net)) for name, net in by_account.items()},
+        tax_total=_decimal(row["tax_total"]),
+        updated_at=None if updated_at is None else datetime.fromisoformat(str(updated_at)),
+    )
+
+
+def _decimal(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 def adopt(ctx: Context) -> int:

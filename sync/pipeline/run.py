@@ -222,9 +222,11 @@ def _fill_back(ctx: Context) -> tuple[bool, ConnectorError | None]:
 
 
 def _drain(ctx: Context, steps: tuple[Step, ...]) -> None:
-    """Repeat these steps until none of them finds anything due, or the slice's time is over."""
-    while ctx.may_continue() and _each(ctx, steps).more:
-        ctx.renew_lease()
+    """Each of these steps until it finds no more that is due, or the slice's time is over: what one makes in parts the next
+    takes up as a whole."""
+    for step in steps:
+        while ctx.may_continue() and _each(ctx, (step,)).more:
+            ctx.renew_lease()
 
 
 def _each(ctx: Context, steps: tuple[Step, ...]) -> Progress:

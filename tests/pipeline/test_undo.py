@@ -16,7 +16,7 @@ from django.core.management import call_command
 from connectors.contract.records import RawRecord
 from sync import undoing
 from sync.domain.fingerprint import marker, natural_keys
-from sync.models import Amendment, Event
+from sync.models import Amendment, Event, MirrorDocument
 from sync.proving import flow_prove
 from sync.undoing import NothingThere, Selection
 from tenants.models import AuditEvent
@@ -175,6 +175,32 @@ def test_a_period_locked_after_the_preview_refuses_in_words(world: World) -> Non
     assert (refused.state, refused.code) == ("refused", "period_locked")
     assert "31 Mar 2026" in refused.note
     assert len(world.books.bank_transactions()) == 1
+
+
+def test_what_is_read_for_many_removals_stays_in_the_mirror_as_it_was(world: World) -> None:
+    """More than ten are judged by what was read before. With a total on no account and no stamp, the proof of the clearing
+    account would count the document by what was planned, and nobody would see it deleted."""
+    for number in range(12):
+        world.amnis.pay_in(amount=f"{100 + number}.00", payer="Beispiel AG", executed_on=MARCH)
+    world.settle()
+    world.sandbox.clock.advance(timedelta(hours=1))
+    world.set_flow(mirror_watermarks={"BankTransactions": world.sandbox.clock.now().isoformat()})  # read since, to its end
+    before = mirrored(world)
+    undo(world, day=MARCH)
+    world.sandbox.xero.faults.lose_answer(after_commit=False, path="BankTransactions", methods={"POST"})
+
+    world.sync()
+
+    assert len(before) == len(world.books.bank_transactions()) == 12
+    assert all(it["by_account"] and it["updated_at"] for it in before)
+    assert mirrored(world) == before
+
+
+def mirrored(world: World) -> list[dict[str, Any]]:
+    """What the mirror says of each document, but for when it was read."""
+    with tenant_scope(world.tenant.pk):
+        found = list(MirrorDocument.objects.order_by("document_id").values())
+    return [{name: value for name, value in row.items() if name != "read_at"} for row in found]
 
 
 def test_an_edited_document_goes_only_where_a_person_names_it(world: World) -> None:

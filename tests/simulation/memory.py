@@ -415,19 +415,26 @@ class Memory:
 
     # ----------------------------------------------------------------- confirm
 
-    def any_to_confirm(self, *, flow_id: int, waiting: timedelta = timedelta()) -> bool:
+    def is_first_shown(self, *, flow_id: int, connection_id: int) -> bool | None:
         now = self.now()
-        sent = (
-            row for row in self.entries.values() if row["state"] == "unconfirmed" and row["destination_id"] is not None
-        )
-        return any(row["not_before"] <= now and row["changed_at"] <= now - waiting for row in sent)
+        due = (row for row in self._sent() if row["not_before"] <= now)
+        first = next(due, None)
+        return None if first is None else first["destination_id"] in self.mirror
+
+    def waits_to_confirm(self, *, flow_id: int, since: timedelta) -> bool:
+        now = self.now()
+        return any(row["not_before"] <= now and row["changed_at"] <= now - since for row in self._sent()[:100])
+
+    def _sent(self) -> list[Row]:
+        """In the order of their numbers."""
+        sent = [row for row in self.entries.values() if row["state"] == "unconfirmed" and row["destination_id"]]
+        return sorted(sent, key=lambda row: row["id"])
 
     def entries_to_confirm(self, *, flow_id: int, connection_id: int, limit: int) -> list[Row]:
         names = ("id", "marker", "document", "destination_id", "changed_at", "posted_rate", "findings")
-        sent = [row for row in self.entries.values() if row["state"] == "unconfirmed" and row["destination_id"]]
         return [
             {**{name: row[name] for name in names}, "found": self.mirror.get(row["destination_id"])}
-            for row in sent[:limit]
+            for row in self._sent()[:limit]
         ]
 
     # -------------------------------------------------------------------- rest

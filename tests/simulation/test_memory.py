@@ -416,10 +416,22 @@ def _adopts(pair: Pair, dice: random.Random) -> None:
 
 def _confirms(pair: Pair, dice: random.Random) -> None:
     flow, connection_id = pair.world.flow_id, _connection(pair)
-    real, modelled = pair.both(
-        lambda: store_evidence.any_to_confirm(flow_id=flow), lambda: pair.memory.any_to_confirm(flow_id=1)
-    )
-    assert real == modelled
+    asked = [
+        (
+            lambda: store_evidence.is_first_shown(flow_id=flow, connection_id=connection_id),
+            lambda: pair.memory.is_first_shown(flow_id=1, connection_id=1),
+        ),
+        *(
+            (
+                lambda since=since: store_evidence.waits_to_confirm(flow_id=flow, since=since),
+                lambda since=since: pair.memory.waits_to_confirm(flow_id=1, since=since),
+            )
+            for since in (timedelta(), timedelta(seconds=60))
+        ),
+    ]
+    for real_ask, modelled_ask in asked:
+        real, modelled = pair.both(real_ask, modelled_ask)
+        assert real == modelled
     real, modelled = pair.both(
         lambda: store.entries_to_confirm(flow_id=flow, connection_id=connection_id, limit=4),
         lambda: pair.memory.entries_to_confirm(flow_id=1, connection_id=1, limit=4),
