@@ -184,7 +184,9 @@ def test_what_is_read_for_many_removals_stays_in_the_mirror_as_it_was(world: Wor
         world.amnis.pay_in(amount=f"{100 + number}.00", payer="Beispiel AG", executed_on=MARCH)
     world.settle()
     world.sandbox.clock.advance(timedelta(hours=1))
-    world.set_flow(mirror_watermarks={"BankTransactions": world.sandbox.clock.now().isoformat()})  # read since, to its end
+    world.set_flow(
+        mirror_watermarks={"BankTransactions": world.sandbox.clock.now().isoformat()}
+    )  # read since, to its end
     before = mirrored(world)
     undo(world, day=MARCH)
     world.sandbox.xero.faults.lose_answer(after_commit=False, path="BankTransactions", methods={"POST"})
