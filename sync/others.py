@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from connectors import services as connector_services
-from sync import store, store_links
+from sync import store_links, store_mirror
 from sync.models import Flow, MirrorDocument
 from sync.pipeline import mirror
 from sync.proving import others_said
@@ -51,6 +51,8 @@ def look(*, tenant_id: int, flow_id: int, today: date) -> None:
                 if page:
                     with tenant_scope(tenant_id):
                         rows = [mirror.as_row(document) for document in page]
-                        store.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=rows)
+                        store_mirror.upsert_mirror(
+                            tenant_id=tenant_id, connection_id=flow.destination.pk, documents=rows
+                        )
     finally:
         connector_services.store_calls(tenant_id, connector_services.take_calls(destination))

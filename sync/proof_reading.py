@@ -15,7 +15,7 @@ from django.db.models import Min, Q
 from connectors.contract.money import ZERO
 from connectors.contract.ports import Destination, Source
 from connectors.contract.records import NEVER, DocumentKind, Execution, MirrorDocument
-from sync import store
+from sync import store_figures
 from sync.domain import plan
 from sync.domain.booking import booking_date, possible_days
 from sync.domain.fingerprint import content_hash, fingerprint, marker, natural_keys
@@ -87,7 +87,7 @@ class Reader:
         books = legs(_counted(standing, "books", documents, self.told))
         rows = list(_counted(self._rows(self.start, self.span.until), "source", records, self.told))
         with tenant_scope(self.flow.tenant_id):
-            known = store.posted_by_fingerprint(self.flow.pk, since=self.began)
+            known = store_figures.posted_by_fingerprint(self.flow.pk, since=self.began)
         organisation = self.flow.destination.external_id if self.flow.destination else ""
         ours = {_key(row): _ours(row, organisation) for row in known}
         named = named_as_ours(rows, known)

@@ -10,7 +10,7 @@ from typing import Any
 from connectors import selectors as connector_selectors
 from connectors import services as connector_services
 from connectors.contract.records import NEVER, Endpoint
-from sync import incidents, store, store_deals, store_links, store_proofs
+from sync import incidents, store, store_deals, store_figures, store_links, store_mirror, store_proofs
 from sync.domain import clearing
 from sync.domain.pairing import Span
 from sync.domain.proof import Acceptance, Wallet, prove, report
@@ -42,7 +42,7 @@ def flow_prove(
         flow = Flow.objects.select_related("source__grant", "destination__grant").get(pk=flow_id)
         wallets, began = _wallets(flow), store.now()
         start = max(since or flow.cutoff, flow.cutoff)
-        records, documents = store.known_sizes(flow_id=flow_id, connection_id=flow.destination_id or 0)
+        records, documents = store_figures.known_sizes(flow_id=flow_id, connection_id=flow.destination_id or 0)
     assert flow.source is not None
     assert flow.destination is not None
     told = progress or (lambda _step, _done, _total: None)
@@ -74,7 +74,7 @@ def flow_prove(
         name_repeated(flow, balance.unexpected, read.books)
         if read.changed:
             afresh = [mirror.as_row(document) for document in read.changed]
-            store.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=afresh)
+            store_mirror.upsert_mirror(tenant_id=tenant_id, connection_id=flow.destination.pk, documents=afresh)
         result = _with_clearing(report(balance, wallets), flow, span=span)
         kept = Proof.objects.create(
             tenant_id=tenant_id, flow=flow, balanced=result["balanced"], result=result, since=start, until=until,

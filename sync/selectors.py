@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
-from sync import store
+from sync import store_figures
 from sync.models import Amendment, Entry, EntryState, Flow, Incident
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import AT_REST
@@ -69,7 +69,7 @@ def _about_now() -> CombinedExpression:
 
 def flow_totals(flow_id: int) -> dict[str, Any]:
     """Where the flow's entries stand. Inside the tenant's scope."""
-    counts = store.state_counts(flow_id)
+    counts = store_figures.state_counts(flow_id)
     return {
         "review": counts.get(EntryState.REVIEW, 0),
         "failed": counts.get(EntryState.FAILED, 0),
@@ -91,7 +91,7 @@ def open_incidents() -> list[Incident]:
 
 def freshness_p95(flow_id: int) -> float | None:
     """Seconds from the first sight of a movement to its confirmation, 95th percentile of those confirmed last."""
-    return store.freshness(flow_id, percentile=0.95)
+    return store_figures.freshness(flow_id, percentile=0.95)
 
 
 def last_success(flow_id: int) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sync import incidents, store, store_amend
+from sync import incidents, store, store_amend, store_figures, store_mirror
 from sync.models import Entry, EntryState, Flow, Incident
 from sync.pipeline.findings import NOT_DECIDED
 from tenants.scoping import tenant_scope
@@ -18,7 +18,7 @@ def look_for_sleepers(*, tenant_id: int, flow_id: int, grace: timedelta) -> int:
     """Entries that are neither at rest nor due to wake up, and changes of posted documents likewise. Must be none."""
     with tenant_scope(tenant_id):
         flow = Flow.objects.get(pk=flow_id)
-        entries = [row for row in store.sleepers(grace=grace) if row["flow_id"] == flow_id]
+        entries = [row for row in store_figures.sleepers(grace=grace) if row["flow_id"] == flow_id]
         changes = store_amend.sleepers(flow_id=flow_id, grace=grace)
         _tell(
             flow,
@@ -73,7 +73,7 @@ def look_for_twins(*, tenant_id: int, flow_id: int) -> int:
     """Two live documents with one marker: a request that arrived too late. A person decides which one stays."""
     with tenant_scope(tenant_id):
         flow = Flow.objects.get(pk=flow_id)
-        twins = store.twins(connection_id=flow.destination_id) if flow.destination_id else []
+        twins = store_figures.twins(connection_id=flow.destination_id) if flow.destination_id else []
         gone = Incident.objects.filter(flow=flow, closed_at=None, cause__startswith="twin:").exclude(
             cause__in=[f"twin:{row['marker']}" for row in twins]
         )
@@ -97,7 +97,7 @@ def look_for_strays(*, tenant_id: int, flow_id: int) -> int:
     """Of what was read since the last look: documents whose entry took another marker while they were being read."""
     with tenant_scope(tenant_id):
         connection_id = Flow.objects.get(pk=flow_id).destination_id
-        return store.let_go_of_strays(connection_id=connection_id, within=TWO_LOOKS) if connection_id else 0
+        return store_mirror.let_go_of_strays(connection_id=connection_id, within=TWO_LOOKS) if connection_id else 0
 
 
 def read_further_back(*, tenant_id: int, flow_id: int) -> bool:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from connectors.contract.errors import Finding, Severity
 from connectors.contract.money import ZERO, Money, round_half_up
 from connectors.contract.records import Account, Allocation, BankTransaction, Movement, OpenItem
-from sync import store
+from sync import store_mirror
 from sync.domain import invoices, payments, plan, rests
 from sync.domain.coding_case import DecidedBy, Decision
 from sync.domain.fingerprint import identity_digest
@@ -95,7 +95,7 @@ def keep(ctx: Context, page: Sequence[OpenItem]) -> None:
     """Write what was read. From the first item on, payments may be sent. Inside `commit`."""
     if not page:
         return
-    store.upsert_invoices(
+    store_mirror.upsert_invoices(
         tenant_id=ctx.tenant_id, connection_id=ctx.connection.pk, invoices=[_as_row(item) for item in page]
     )
     ctx.uses_payments = True

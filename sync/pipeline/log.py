@@ -8,7 +8,7 @@ import structlog
 
 from connectors import services as connector_services
 from connectors.contract.errors import ActionRequired, BudgetUsedUp, ConnectorError, ContractBroken, RetryLater
-from sync import incidents, store
+from sync import incidents, store, store_figures
 from sync.models import Flow, Run
 from sync.pipeline import deals
 from sync.pipeline.context import Context, Timing
@@ -162,5 +162,5 @@ def _next_wake(ctx: Context, finished: bool, failure: ConnectorError | None) -> 
         return min(failure.wait or ctx.timing.schedule.first, poll)
     if not finished and failure is None:
         return timedelta()
-    wake = store.seconds_to_next_wake(ctx.flow_id)
+    wake = store_figures.seconds_to_next_wake(ctx.flow_id)
     return poll if wake is None else max(timedelta(), min(poll, timedelta(seconds=wake)))

@@ -16,7 +16,7 @@ from typing import Any
 from connectors.contract.money import Money
 from connectors.contract.ports import Shown
 from connectors.contract.records import DocumentKind, Endpoint, MirrorDocument
-from sync import store, store_intents
+from sync import store, store_intents, store_mirror
 from sync.domain import deleted
 from sync.models import EntryState, MirrorInvoice
 from sync.pipeline import findings
@@ -187,7 +187,7 @@ def read(
     def left_out(page: Sequence[Shown]) -> frozenset[str]:
         stamps.extend(filter(None, [_largest(page)]))
         with ctx.commit():
-            return store.already_read(connection_id=ctx.connection.pk, shown=page)
+            return store_mirror.already_read(connection_id=ctx.connection.pk, shown=page)
 
     stored, seen = ctx.flow.mirror_watermarks.get(endpoint.value), _seen(ctx, endpoint)
     mark = stored if overlap is Overlap.WIDE else seen
@@ -206,7 +206,7 @@ def _margin(ctx: Context, overlap: Overlap) -> timedelta:
 
 def keep_documents(ctx: Context, documents: Sequence[MirrorDocument]) -> None:
     """Write what was read into the mirror table. Inside `commit`."""
-    store.upsert_mirror(
+    store_mirror.upsert_mirror(
         tenant_id=ctx.tenant_id, connection_id=ctx.connection.pk, documents=[as_row(document) for document in documents]
     )
 
@@ -266,10 +266,10 @@ def _decimal(value: object) -> Decimal | None:
 
 def adopt(ctx: Context) -> int:
     """Entries without an id whose marker stands in the books take that document's id. Inside `commit`."""
-    found = store.entries_in_books(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
+    found = store_mirror.entries_in_books(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
     if not found:
         return 0
-    store.claim_documents([row["document_id"] for row in found], connection_id=ctx.connection.pk)
+    store_mirror.claim_documents([row["document_id"] for row in found], connection_id=ctx.connection.pk)
     if renew(_deleted(found), connection_id=ctx.connection.pk, organisation_id=ctx.connection.external_id):
         return adopt(ctx)
     ctx.begin_run()

@@ -105,7 +105,7 @@ _LIST = (
     Bug(
         name="settle-without-marker",
         what="an unknown request is settled by any document of the same account, day and amount",
-        module="sync.store",
+        module="sync.store_mirror",
         old="marker <> '' AND marker = entry.marker OFFSET 0",
         new="account_id = entry.bank_account_id AND date = entry.booking_date AND total = abs(entry.amount) OFFSET 0",
         rig=MODEL,

@@ -11,7 +11,7 @@ import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
 from config.database import as_owner
-from sync import selectors, store, undoing
+from sync import selectors, store, store_figures, undoing
 from sync.models import DailyStat, Entry, Event, PushIntentItem
 from sync.proving import flow_prove
 from tenants.scoping import tenant_scope
@@ -280,7 +280,7 @@ def test_freshness_is_of_what_was_confirmed_last_whatever_came_in_last(world: Wo
         store.run_sql("UPDATE record SET fetched_at = now() - interval '2 hours' WHERE id = %s", [late.record_id])
         store.run_sql("UPDATE entry SET confirmed_at = now() - interval '1 minute' WHERE id <> %s", [late.pk])
         store.run_sql("UPDATE entry SET confirmed_at = now() WHERE id = %s", [late.pk])
-        assert store.freshness(world.flow_id, percentile=0.95, newest=1) == pytest.approx(7200, abs=1)
+        assert store_figures.freshness(world.flow_id, percentile=0.95, newest=1) == pytest.approx(7200, abs=1)
         assert (selectors.freshness_p95(world.flow_id) or 0) > 3600
         store.run_sql("UPDATE entry SET confirmed_at = now() - interval '2 days'")
         assert selectors.freshness_p95(world.flow_id) is None

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from sandbox.xero.books import TRACKING
 from sandbox.xero.wire import new_id
-from sync import services, store
+from sync import services, store, store_figures
 from sync.models import PushIntent, PushIntentItem, TrackingLink
 from sync.pipeline.dryrun import dry_run
 from tenants.scoping import tenant_scope
@@ -175,7 +175,7 @@ def test_an_option_that_waits_for_its_look_does_not_keep_the_flow_awake(creating
     creating.sync()
 
     with tenant_scope(creating.tenant.pk):
-        wake = store.seconds_to_next_wake(creating.flow_id)
+        wake = store_figures.seconds_to_next_wake(creating.flow_id)
         due = PushIntent.objects.get(state="open").next_probe
         assert due is not None
         assert wake == pytest.approx((due - store.now()).total_seconds(), abs=0.05)

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sync import store
+from sync import store_mirror
 from sync.models import Entry, MirrorDocument
 from sync.pipeline import mirror
 from sync.pipeline.run import hold_lease
@@ -137,7 +137,7 @@ def pause() -> Iterator[tuple[Event, Event]]:
 def _keep(world: World, connection_id: int, document: Mapping[str, Any], written: Event, go_on: Event) -> None:
     try:
         with tenant_scope(world.tenant.pk):
-            store.upsert_mirror(tenant_id=world.tenant.pk, connection_id=connection_id, documents=[document])
+            store_mirror.upsert_mirror(tenant_id=world.tenant.pk, connection_id=connection_id, documents=[document])
             written.set()
             go_on.wait(10)
     finally:

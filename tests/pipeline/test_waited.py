@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sync import services, store
+from sync import services, store, store_figures
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
 from tests.pipeline.test_linking import people, typed, typed_in_parts
@@ -96,7 +96,7 @@ def test_what_never_leaves_stays_in_the_watchdogs_sight(world: World) -> None:
         world.sync()
 
     with tenant_scope(world.tenant.pk):
-        assert [row["state"] for row in store.sleepers(grace=timedelta(minutes=15))] == ["ready"]
+        assert [row["state"] for row in store_figures.sleepers(grace=timedelta(minutes=15))] == ["ready"]
 
 
 def minutes_later(world: World, minutes: int) -> None:

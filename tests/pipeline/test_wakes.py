@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sync import store
+from sync import store, store_figures
 from sync.models import Flow, Run
 from sync.pipeline.result import NotConnected
 from sync.services import flow_sync_now
@@ -78,7 +78,7 @@ def test_an_unknown_contact_wakes_the_flow_when_it_may_be_looked_for_and_not_eac
 
     assert world.states() == ["ready"]
     with tenant_scope(world.tenant.pk):
-        wake = store.seconds_to_next_wake(world.flow_id)
+        wake = store_figures.seconds_to_next_wake(world.flow_id)
     assert wake is not None
     time.sleep(0.1)
     for _ in range(20):

@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from connectors import faults
 from connectors.models import Connection, Grant
 from sandbox.xero.people import People
-from sync import services, store, undoing
+from sync import services, store, store_figures, undoing
 from sync.models import Amendment, Entry, Event, Flow, PushIntent, PushIntentItem
 from sync.models.amendment import ON_THE_WAY
 from sync.models.entry import AT_REST
@@ -319,7 +319,7 @@ class FlowMachine(RuleBasedStateMachine):
             )
             forgotten = [pk for pk in sent.values_list("pk", flat=True) if pk not in open_items]
             endless = PushIntent.objects.filter(state="open", next_probe=None, lease_until=None).count()
-            asleep = store.sleepers(grace=timedelta(minutes=5))
+            asleep = store_figures.sleepers(grace=timedelta(minutes=5))
         assert not [entry for entry, times in open_items.items() if times > 1]
         assert {move for move in moves if move[0] != move[1]} <= MOVES | PERSONS, moves - MOVES - PERSONS
         assert (forgotten, endless, asleep) == ([], 0, [])

@@ -16,7 +16,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from connectors.contract.ports import Shown
-from sync import store, store_evidence, store_intents
+from sync import store, store_evidence, store_intents, store_mirror
 from sync.models import EntryState
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import ORGANISATION, World, kept_company, sandbox, world
@@ -373,7 +373,7 @@ def _reads(pair: Pair, dice: random.Random) -> None:
     with pair.scope:
         connection_id = _connection(pair)
     pair.both(
-        lambda: store.upsert_mirror(connection_id=connection_id, **told),
+        lambda: store_mirror.upsert_mirror(connection_id=connection_id, **told),
         lambda: pair.memory.upsert_mirror(connection_id=1, **told),
     )
     shown = [
@@ -383,13 +383,13 @@ def _reads(pair: Pair, dice: random.Random) -> None:
         for it in documents
     ]
     real, modelled = pair.both(
-        lambda: store.already_read(connection_id=connection_id, shown=shown),
+        lambda: store_mirror.already_read(connection_id=connection_id, shown=shown),
         lambda: pair.memory.already_read(connection_id=1, shown=shown),
     )
     assert real == modelled
     some = [it["document_id"] for it in documents if dice.random() < 0.2]
     pair.both(
-        lambda: store.claim_documents(some, connection_id=connection_id),
+        lambda: store_mirror.claim_documents(some, connection_id=connection_id),
         lambda: pair.memory.claim_documents(some, connection_id=1),
     )
 
@@ -397,7 +397,7 @@ def _reads(pair: Pair, dice: random.Random) -> None:
 def _adopts(pair: Pair, dice: random.Random) -> None:
     flow, connection_id = pair.world.flow_id, _connection(pair)
     real, modelled = pair.both(
-        lambda: store.entries_in_books(flow_id=flow, connection_id=connection_id),
+        lambda: store_mirror.entries_in_books(flow_id=flow, connection_id=connection_id),
         lambda: pair.memory.entries_in_books(flow_id=1, connection_id=1),
     )
     names = ("document_id", "status", "state", "attempts")

@@ -491,7 +491,7 @@ def given(world: World) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (module, name, getattr(module, name))
         for module in modules
-        for name in ("store", "store_intents", "store_evidence")
+        for name in ("store", "store_intents", "store_evidence", "store_mirror")
         if hasattr(module, name)
     ]
     for module, name, _ in replaced:

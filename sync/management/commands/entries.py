@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from sync import store
+from sync import store_figures
 from sync.management.base import WRONG_USE, TenantCommand
 from sync.models import Flow
 from tenants.models import Tenant
@@ -32,7 +32,7 @@ class Command(TenantCommand):
     def act(self, tenant: Tenant, flow: Flow, **_options: Any) -> tuple[int, dict[str, Any]]:
         assert flow.source is not None
         with tenant_scope(tenant.pk):
-            lines = store.entry_lines(flow.pk, source_kind=flow.source.kind)
+            lines = store_figures.entry_lines(flow.pk, source_kind=flow.source.kind)
         writer = csv.DictWriter(self.stdout, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(_shown(line) for line in lines)
