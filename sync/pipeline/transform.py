@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -190,6 +190,16 @@ class _Markers(dict[tuple[int, str], str]):
 # -------------------------------------------------------------------- writing
 
 
+@dataclass(slots=True)
+class _Sorted:
+    """What is planned, by what becomes of its entry: written anew, looked at as a change of what stands in the books, or as what
+    a linked document may be no longer."""
+
+    fresh: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
+    retold: list[linked.Retold] = field(default_factory=list)
+
+
 def _write(
     ctx: Context,
     records: Sequence[Mapping[str, Any]],
@@ -202,37 +212,20 @@ def _write(
     planned = [outcome for outcome in outcomes if isinstance(outcome, Planned)]
     by_record = {record["id"]: record for record in records}
     revisions = _revisions(records)
-    named = {_place(it): (_who(it, by_record), _counterparty(it, by_record)) for it in planned}
-    of_documents = {who for who, _ in named.values() if who}
-    links = links_for(ctx, (who for pair in named.values() for who in pair if who), asked=of_documents)
-    fresh: list[dict[str, Any]] = []
-    changed, moves, retold = [], [], []
+    links = _links(ctx, planned, by_record)
+    its = _Sorted()
     for outcome in sorted(planned, key=lambda it: it.leg == plan.REST):
-        if not rests.belongs(fresh, standing, outcome):
-            continue
-        place = _place(outcome)
-        old, pair = standing.get(place), [links.get(who) if who is not None else None for who in named[place]]
-        row: dict[str, Any] = {
-            **_entry_row(ctx, outcome, pair, by_record, options),
-            "record_revision": revisions[_unit_of(by_record[outcome.part.record_id])],
-            "marker": markers[place],
-        }
-        if old is not None and linked.is_outdated(old, row):
-            if not since.same_said(said := then.of(outcome), outcome):
-                reads, _ = since.carried(ctx, old, row, outcome, said)
-                retold.append((old, reads, row, outcome.part.transaction.amount))
-        elif old is None or _may_rewrite(old, row):
-            row["accepted"] = since.still_accepted(ctx, old, by_record) if old is not None else []
-            asked = linked.asked_again() if old is not None and linked.is_put_aside(old) else []
-            fresh.append({**row, "findings": [*asked, *row["findings"]]})
-        elif old["destination_id"] is not None or old["held_back"]:
-            row["decided_from"] = _said_now(outcome.part.record_id, by_record)
-            changed.append(_changed(ctx, old, row, outcome, then))
-    fresh += linked.let_go(ctx, retold)
-    moves += linked.withdrawn(
-        standing.values(), {it.part.record_id: it.reason for it in outcomes if isinstance(it, Skipped)}
-    )
-    moves += amendments(ctx, changed, links.values())
+        if rests.belongs(its.fresh, standing, outcome):
+            row: dict[str, Any] = {
+                **_entry_row(ctx, outcome, links[_place(outcome)], by_record, options),
+                "record_revision": revisions[_unit_of(by_record[outcome.part.record_id])],
+                "marker": markers[_place(outcome)],
+            }
+            _sort(ctx, its, outcome, row, standing.get(_place(outcome)), by_record, then)
+    fresh = its.fresh + linked.let_go(ctx, its.retold)
+    left_out = {it.part.record_id: it.reason for it in outcomes if isinstance(it, Skipped)}
+    moves = linked.withdrawn(standing.values(), left_out)
+    moves += amendments(ctx, its.changed, [link for pair in links.values() for link in pair if link is not None])
     moves += withdrawn(ctx, standing, outcomes, left_over=rests.left_behind(standing, planned))
     moves += taken_in(standing, planned)
     if fresh:
@@ -240,6 +233,38 @@ def _write(
     returned.decide_anew(returned.coded_otherwise(fresh, standing))
     store.move_entries(_with_revisions(moves, standing, by_record, revisions), run_id=ctx.run_id)
     store.settle_records(_record_states(outcomes))
+
+
+def _links(
+    ctx: Context, planned: Sequence[Planned], records: Mapping[int, Mapping[str, Any]]
+) -> dict[tuple[int, str], list[ContactLink | None]]:
+    """By place: of whom the document is with, and of whom the movement is with."""
+    named = {_place(it): (_who(it, records), _counterparty(it, records)) for it in planned}
+    of_documents = {who for who, _ in named.values() if who}
+    found = links_for(ctx, (who for pair in named.values() for who in pair if who), asked=of_documents)
+    return {place: [found.get(who) if who is not None else None for who in pair] for place, pair in named.items()}
+
+
+def _sort(
+    ctx: Context,
+    its: _Sorted,
+    outcome: Planned,
+    row: dict[str, Any],
+    old: dict[str, Any] | None,
+    records: Mapping[int, Mapping[str, Any]],
+    then: since.Then,
+) -> None:
+    if old is not None and linked.is_outdated(old, row):
+        if not since.same_said(said := then.of(outcome), outcome):
+            reads, _ = since.carried(ctx, old, row, outcome, said)
+            its.retold.append((old, reads, row, outcome.part.transaction.amount))
+    elif old is None or _may_rewrite(old, row):
+        row["accepted"] = since.still_accepted(ctx, old, records) if old is not None else []
+        asked = linked.asked_again() if old is not None and linked.is_put_aside(old) else []
+        its.fresh.append({**row, "findings": [*asked, *row["findings"]]})
+    elif old["destination_id"] is not None or old["held_back"]:
+        row["decided_from"] = _said_now(outcome.part.record_id, records)
+        its.changed.append(_changed(ctx, old, row, outcome, then))
 
 
 def _place(outcome: Planned) -> tuple[int, str]:
