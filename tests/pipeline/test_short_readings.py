@@ -145,6 +145,10 @@ def test_what_the_mirror_has_just_so_is_not_read_again(world: World) -> None:
         with tenant_scope(world.tenant.pk):
             MirrorDocument.objects.filter(document_id=theirs).update(lines_hash="")
         assert read() == [theirs], "one that is known without its lines is read once with them"
+        mirror.read_changes(ctx)
+        with tenant_scope(world.tenant.pk):
+            MirrorDocument.objects.filter(document_id=theirs).update(total="11.00")
+        assert read() == [theirs], "another total under the same stamp is another document"
 
 
 def test_what_is_typed_between_a_slices_reading_and_what_it_sends_is_read_with_that(world: World) -> None:
