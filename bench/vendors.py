@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bench.books import AnswerBooks, Shelf, first_day
-from bench.pages import RowPages, lean
+from bench.ledger import RowPages, lean
 from sandbox.amnis.bulk import add_random_movements
 from sandbox.app import Sandbox
 from sandbox.faults import ConnectionCut, Environ, server_error
