@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import browsing, faults, growth, lag, ours, realistic, rivals, scale
+from bench import browsing, faults, growth, lag, ours, race, realistic, scale
 from bench.company import COMPANY, first_day
 from bench.figures import Figures, Target
 from bench.packages import NotInstalled
@@ -176,7 +176,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=count, default=ROWS, help="ledger rows of each run")
     parser.add_argument("--runs", type=counted_to(100), default=RUNS)
     parser.add_argument(
-        "--only", action="append", default=[], choices=["ours", "a1", "a2", "b", "c", "d"], help="may be repeated"
+        "--only", action="append", default=[], choices=[_short(name) for name in race.NAMES], help="may be repeated"
     )
     parser.add_argument("--full", action="store_true", help="everything, with the sizes of the targets: hours")
     parser.add_argument("--realistic", action="store_true", help="slow vendors with call limits alone: 10 minutes")
@@ -193,30 +193,35 @@ def _arguments() -> argparse.Namespace:
 
 
 def _race(made: Stage, options: argparse.Namespace) -> list[list[Figures]]:
-    """Every competitor in turn in one world, run after run, so that a ratio compares neighbours in time."""
+    """Ours and every peer in turn in one world, run after run, so that a ratio compares neighbours in time."""
     runs: list[list[Figures]] = []
     for number in range(1, options.runs + 1):
         runs.append([])
         with vendors(made, {COMPANY: options.rows}, seed=number, first=first_day()) as world:
-            for name, compete in _competitors(made, world, options.rows).items():
-                if options.only and name.split()[0] not in options.only:
+            for name, measure in _in_turn(made, world, options.rows).items():
+                if options.only and _short(name) not in options.only:
                     continue
                 print(f"run {number} of {options.runs}: {name}", file=sys.stderr, flush=True)
                 try:
-                    runs[-1].append(compete())
+                    runs[-1].append(measure())
                 except NotInstalled as reason:
                     print(f"{name}: not installed here: {reason}", flush=True)
     return runs
 
 
-def _competitors(made: Stage, world: Vendors, rows: int) -> dict[str, Callable[[], Figures]]:
+def _in_turn(made: Stage, world: Vendors, rows: int) -> dict[str, Callable[[], Figures]]:
     """Ours first: peers make contacts in the world that ours would have to find."""
     few = max(100, rows // TASKS_SHARE)
     return {
         "ours": partial(ours.run, made, world),
-        **{rival.name: partial(rivals.run, made, world, rival) for rival in rivals.RIVALS},
-        "d a task for each": partial(rivals.run_per_task, made, rows=few),
+        **{peer.name: partial(race.run, made, world, peer) for peer in race.PEERS},
+        race.PER_TASK: partial(race.run_per_task, made, rows=few),
     }
+
+
+def _short(name: str) -> str:
+    """As `--only` takes it."""
+    return name.split()[0]
 
 
 def _targets_of_race(runs: list[list[Figures]]) -> list[Target]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench import ours, rivals
+from bench import ours, race
 from bench.company import COMPANY, ORGANISATION, SLUG, first_day, import_company, manage
 from bench.judge import Verdict
 from bench.packages import NotInstalled
@@ -32,7 +32,7 @@ COMPRESSED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survived:
-    """What one competitor made of the weather."""
+    """What ours or a peer made of the weather."""
 
     name: str
     struck: Mapping[str, int]
@@ -45,16 +45,16 @@ def measure_faults(made: Stage, *, rows: int, kills: int) -> list[Survived]:
     found: list[Survived] = []
     with vendors(made, {COMPANY: rows}, first=first_day()) as world:
         found.append(_ours(made, world, kills))
-        for rival in rivals.RIVALS:
+        for peer in race.PEERS:
             world.ask("weather", seed=1, **WEATHER)
             try:
-                trouble = rivals.Trouble(kills=kills)
-                verdict = rivals.run(made, world, rival, trouble=trouble).verdict
+                trouble = race.Trouble(kills=kills)
+                verdict = race.run(made, world, peer, trouble=trouble).verdict
             except NotInstalled as reason:
-                print(f"{rival.name}: not installed here: {reason}", flush=True)
+                print(f"{peer.name}: not installed here: {reason}", flush=True)
                 continue
             struck = dict(world.ask("figures")["struck"])
-            found.append(Survived(name=rival.name, struck=struck, kills=kills, verdict=verdict))
+            found.append(Survived(name=peer.name, struck=struck, kills=kills, verdict=verdict))
         world.ask("weather", lost=0.0, broken=0.0, refused=0.0)
     return found
 

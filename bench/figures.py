@@ -1,4 +1,4 @@
-"""What is measured of one run of one competitor, and of everything else that has a target."""
+"""What is measured of one run of ours or of a peer, and of everything else that has a target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.judge import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One run of one competitor. CPU in seconds; the vendors' and the broker's are told apart."""
+    """One run of ours or of a peer. CPU in seconds; the vendors' and the broker's are told apart."""
 
     name: str
     rows: int

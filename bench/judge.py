@@ -1,6 +1,6 @@
 """What became of every executed row at Amnis in Xero's books: posted once, twice or not at all, and the cents. Pure.
 
-The same judge for every competitor; it reads the vendors' side alone. A row is recognised by what a bank account saw:
+The same judge for ours and for every peer; it reads the vendors' side alone. A row is recognised by what a bank account saw:
 account, day, signed amount. Where several rows look the same, their number counts.
 """
 

@@ -1,4 +1,4 @@
-"""The product itself among the competitors: a worker and a clock as `./run` starts them, one company, from the first row at
+"""The product itself beside the peers: a worker and a clock as `./run` starts them, one company, from the first row at
 Amnis to the last document read back from Xero; then the proof."""
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench import ours, rivals
+from bench import ours, race
 from bench.company import COMPANY, first_day
 from bench.figures import Figures
 from bench.packages import NotInstalled
@@ -21,23 +21,23 @@ KNOWN = {"XERO_LIMIT_MINUTE": str(CALLS_A_MINUTE)}
 
 def measure_realistic(made: Stage, *, rows: int) -> list[Figures]:
     """Ours first, then every peer; each begins with a whole minute's calls. Who calls for each row gets a tenth of them."""
-    found = _measured(made, rows, [rival for rival in rivals.RIVALS if not rival.one_a_call], with_ours=True)
-    return found + _measured(made, rows // 10, [rival for rival in rivals.RIVALS if rival.one_a_call])
+    found = _measured(made, rows, [peer for peer in race.PEERS if not peer.one_a_call], with_ours=True)
+    return found + _measured(made, rows // 10, [peer for peer in race.PEERS if peer.one_a_call])
 
 
-def _measured(made: Stage, rows: int, peers: Sequence[rivals.Rival], *, with_ours: bool = False) -> list[Figures]:
+def _measured(made: Stage, rows: int, peers: Sequence[race.Peer], *, with_ours: bool = False) -> list[Figures]:
     found: list[Figures] = []
     with vendors(made, {COMPANY: rows}, first=first_day()) as world:
         world.ask("weather", seed=1, **WEATHER)
         world.ask("limits", minute=CALLS_A_MINUTE)
         if with_ours:
             found.append(ours.run(made, world, **KNOWN))
-        for rival in peers:
+        for peer in peers:
             world.ask("limits", minute=CALLS_A_MINUTE)
             try:
-                found.append(rivals.run(made, world, rival))
+                found.append(race.run(made, world, peer))
             except NotInstalled as reason:
-                print(f"{rival.name}: not installed here: {reason}", flush=True)
+                print(f"{peer.name}: not installed here: {reason}", flush=True)
     return found
 
 

@@ -1,6 +1,6 @@
 """Database, broker and vendors for one benchmark, in a folder of its own that is gone afterwards.
 
-The database has the settings that `./run` gives it (it does sync to disk), the same for every competitor.
+The database has the settings that `./run` gives it (it does sync to disk), the same for ours and for every peer.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def race_table(runs: Sequence[Sequence[Figures]]) -> list[str]:
-    """One line for each competitor; `runs` holds the figures of all competitors of each run."""
+    """One line for ours and for each peer; `runs` holds the figures of all of them, run by run."""
     names = list(dict.fromkeys(figures.name for run in runs for figures in run))
     heads = ["", *(head for head, _, _ in COLUMNS), "ours : it", "duplicates", "losses", "difference"]
     return aligned([heads, *(_line(name, runs) for name in names)])
@@ -62,7 +62,7 @@ def _cell(values: Sequence[float], form: str) -> str:
 
 
 def ratio_to(name: str, runs: Sequence[Sequence[Figures]]) -> list[float]:
-    """Ours divided by this competitor, transactions per second of two cores, both of the same run."""
+    """Ours divided by this peer, transactions per second of two cores, both of the same run."""
     found: list[float] = []
     for run in runs:
         speed = {figures.name: figures.per_second for figures in run}

@@ -45,7 +45,7 @@ class Weather:
     """What stands between a client and the vendor: the time a call takes, and how often one goes wrong.
 
     `lost`: kept, then the connection is cut. `broken`: kept, then a 500. `refused`: a 500, nothing kept. All are drawn
-    for writes only, from one dice with a seed, so that every competitor meets the same weather.
+    for writes only, from one dice with a seed, so that ours and every peer meet the same weather.
     """
 
     latency: float = 0.0
@@ -244,7 +244,7 @@ class Control:
         self._xero.calls.clear()
 
     def do_clear_books(self, org: str) -> None:
-        """Empty books for the next competitor."""
+        """Empty books for whoever is next."""
         self._xero.forget(self._org(org))
 
     def do_source(self, company: str) -> list[list[Any]]:

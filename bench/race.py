@@ -29,7 +29,7 @@ PATIENCE = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rival:
+class Peer:
     """`module` is run with the product's own packages, or with the peers' where `foreign`."""
 
     name: str
@@ -41,8 +41,8 @@ class Rival:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-RIVALS = (
-    Rival(
+PEERS = (
+    Peer(
         name="a1 xero-python, 1 a call",
         module="bench.peers.naive",
         foreign=True,
@@ -50,16 +50,18 @@ RIVALS = (
         one_a_call=True,
         variables={"BENCH_BATCH": "1"},
     ),
-    Rival(
+    Peer(
         name="a2 xero-python, 50 a call",
         module="bench.peers.naive",
         foreign=True,
         without_database=True,
         variables={"BENCH_BATCH": "50"},
     ),
-    Rival(name="b ORM row by row", module="bench.peers.orm", counted=True, one_a_call=True),
-    Rival(name="c dlt, 50 a call", module="bench.peers.dlt_push", foreign=True),
+    Peer(name="b ORM row by row", module="bench.peers.orm", counted=True, one_a_call=True),
+    Peer(name="c dlt, 50 a call", module="bench.peers.dlt_push", foreign=True),
 )
+PER_TASK = "d a task for each"
+NAMES = ("ours", *(peer.name for peer in PEERS), PER_TASK)  # in this order they run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +72,14 @@ class Trouble:
     seed: int = 1
 
 
-def run(made: Stage, world: Vendors, rival: Rival, *, trouble: Trouble | None = None) -> Figures:
+def run(made: Stage, world: Vendors, peer: Peer, *, trouble: Trouble | None = None) -> Figures:
     """From an empty database to the peer's own end. Raises NotInstalled, and BenchError where it fails without trouble."""
     world.ask("clear_books", org=ORGANISATION)
     world.ask("forget")
-    environ = _environ(made, world, rival)
+    environ = _environ(made, world, peer)
     counts = Path(environ["BENCH_FOLDER"])
-    python = str(peers_python()) if rival.foreign else sys.executable
-    argv = [python, "-m", *(["bench.counted", str(counts)] if rival.counted else []), rival.module]
+    python = str(peers_python()) if peer.foreign else sys.executable
+    argv = [python, "-m", *(["bench.counted", str(counts)] if peer.counted else []), peer.module]
     database = database_of(environ)
     with made.superuser() as looking:
         vendors_cpu, postgres_cpu = measure.cpu_seconds(world.process.pid), measure.cpu_seconds(made.postgres_pid)
@@ -90,12 +92,12 @@ def run(made: Stage, world: Vendors, rival: Rival, *, trouble: Trouble | None = 
         commits = measure.done_in(looking, database).since(done).commits
     figures = _judged(
         world,
-        name=rival.name,
+        name=peer.name,
         wall=wall,
         cpu_worker=cpu,
         cpu_postgres=postgres_cpu,
         cpu_vendors=vendors_cpu,
-        statements=measure.statements(counts) if rival.counted else (0 if rival.without_database else None),
+        statements=measure.statements(counts) if peer.counted else (0 if peer.without_database else None),
         commits=commits,
         peak_megabytes=peak,
     )
@@ -121,8 +123,8 @@ def _judged(world: Vendors, **measured: Any) -> Figures:
     )
 
 
-def _environ(made: Stage, world: Vendors, rival: Rival) -> dict[str, str]:
-    environ = made.fresh_database(world, **rival.variables)
+def _environ(made: Stage, world: Vendors, peer: Peer) -> dict[str, str]:
+    environ = made.fresh_database(world, **peer.variables)
     folder = made.folder / f"peer-{made.made}"
     folder.mkdir()
     organisation = next(iter(world.ask("organisations")))
@@ -204,7 +206,7 @@ def _tasks(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures:
         commits = measure.done_in(looking, database).since(done).commits - looks
     return _judged(
         world,
-        name="d a task for each",
+        name=PER_TASK,
         wall=wall,
         cpu_worker=cpu,
         cpu_postgres=postgres_cpu,
