@@ -26,6 +26,7 @@ class Figures:
     commits: int
     peak_megabytes: float
     verdict: Verdict
+    kills: int = 0  # that it was killed and started again
     balanced: bool | None = None
     proof_seconds: float | None = None
 

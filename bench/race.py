@@ -26,6 +26,7 @@ from config.supervisor.environment import ROOT
 
 LOOK = 0.1
 PATIENCE = 3600.0
+KILLED_AFTER = (0.5, 4.0)  # seconds after its start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ NAMES = ("ours", *(peer.name for peer in PEERS), PER_TASK)  # in this order they
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """`kills` processes are killed at moments drawn by `seed`, and started again."""
+    """Up to `kills` times it is killed at a moment drawn by `seed`, and started again: not where it ends before that."""
 
     kills: int = 0
     seed: int = 1
@@ -85,7 +86,7 @@ def run(made: Stage, world: Vendors, peer: Peer, *, trouble: Trouble | None = No
         vendors_cpu, postgres_cpu = measure.cpu_seconds(world.process.pid), measure.cpu_seconds(made.postgres_pid)
         done, began = measure.done_in(looking, database), time.monotonic()
         cpu = _children_cpu()
-        peak = _until_it_ends(argv, environ, made.folder / "peers.log", trouble)
+        peak, kills = _until_it_ends(argv, environ, made.folder / "peers.log", trouble)
         cpu, wall = _children_cpu() - cpu, time.monotonic() - began
         postgres_cpu = measure.cpu_seconds(made.postgres_pid) - postgres_cpu
         vendors_cpu = measure.cpu_seconds(world.process.pid) - vendors_cpu
@@ -100,6 +101,7 @@ def run(made: Stage, world: Vendors, peer: Peer, *, trouble: Trouble | None = No
         statements=measure.statements(counts) if peer.counted else (0 if peer.without_database else None),
         commits=commits,
         peak_megabytes=peak,
+        kills=kills,
     )
     made.drop(environ)
     return figures
@@ -139,21 +141,23 @@ def _environ(made: Stage, world: Vendors, peer: Peer) -> dict[str, str]:
     }
 
 
-def _until_it_ends(argv: list[str], environ: Mapping[str, str], log: Path, trouble: Trouble | None) -> float:
-    """Start it until it ends well; killed as often as the trouble says. The largest memory that was seen."""
-    dice, kills, peak = random.Random(trouble.seed if trouble else 0), trouble.kills if trouble else 0, 0.0
+def _until_it_ends(
+    argv: list[str], environ: Mapping[str, str], log: Path, trouble: Trouble | None
+) -> tuple[float, int]:
+    """Start it until it ends well. The largest memory that was seen, and how often it was killed."""
+    dice, asked, kills, peak = random.Random(trouble.seed if trouble else 0), trouble.kills if trouble else 0, 0, 0.0
     for _ in range(200):
         process = child.spawn(argv, environ=environ, log=log, cwd=ROOT)
-        deadline = time.monotonic() + (dice.uniform(0.5, 4.0) if kills else PATIENCE)
+        deadline = time.monotonic() + (dice.uniform(*KILLED_AFTER) if kills < asked else PATIENCE)
         while process.poll() is None and time.monotonic() < deadline:
             peak = max(peak, measure.peak_megabytes(process.pid))
             time.sleep(LOOK)
         if process.poll() is None:
-            kills -= 1
+            kills += 1
             child.kill_group(process)
         code = process.wait()
         if code == 0:
-            return peak
+            return peak, kills
         if trouble is None:
             raise BenchError(f"{argv[-1]} ended with {code}: {tail(log)}")
     raise BenchError(f"{argv[-1]} never came to its end: {tail(log)}")
