@@ -25,10 +25,6 @@ class Verdict:
     waiting: int
     cents: Decimal
 
-    @property
-    def is_clean(self) -> bool:
-        return not (self.duplicates or self.losses or self.cents)
-
 
 def judge(
     *,

@@ -6,7 +6,6 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -57,23 +56,11 @@ def _own_ticks(pid: int) -> int:
     return sum(int(value) for value in stat.rpartition(")")[2].split()[11:15])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What the database did for one database's clients so far."""
-
-    commits: int
-    rollbacks: int
-
-    def since(self, earlier: Done) -> Done:
-        return Done(commits=self.commits - earlier.commits, rollbacks=self.rollbacks - earlier.rollbacks)
-
-
-def done_in(connection: psycopg.Connection[tuple[int, int]], database: str) -> Done:
-    """Read on a connection to another database, so that the reading is not among what it counts."""
-    query = "SELECT xact_commit, xact_rollback FROM pg_stat_database WHERE datname = %s"
-    row = connection.execute(query, (database,)).fetchone()
+def commits(connection: psycopg.Connection[tuple[int]], database: str) -> int:
+    """Of one database's clients so far. Read on a connection to another one, so that the reading is not among what it counts."""
+    row = connection.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = %s", (database,)).fetchone()
     assert row is not None
-    return Done(commits=int(row[0]), rollbacks=int(row[1]))
+    return int(row[0])
 
 
 def statements(folder: Path) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 
 
@@ -45,7 +45,6 @@ class Outcome:
     busy_share: float  # of the workers' time
     most_calls: int  # in one minute
     put_off: int  # busy slices that had to wait for the application's limit
-    lags: tuple[float, ...] = field(repr=False, default=())
 
 
 def simulate(load: Load, house: House, *, seconds: float, seed: int = 1) -> Outcome:
@@ -88,7 +87,6 @@ def simulate(load: Load, house: House, *, seconds: float, seed: int = 1) -> Outc
         busy_share=busy / (house.workers * seconds),
         most_calls=max(minutes.values(), default=0),
         put_off=put_off,
-        lags=tuple(lags),
     )
 
 

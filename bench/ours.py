@@ -99,7 +99,7 @@ def measured(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures
             vendors_cpu = measure.cpu_seconds(world.process.pid)
             postgres_cpu, broker_cpu = measure.cpu_seconds(made.postgres_pid), measure.cpu_seconds(made.valkey_pid)
             booted, counted = running.cpu, measure.statements(running.counts)
-            done, began = measure.done_in(looking, database), time.monotonic()
+            commits, began = measure.commits(looking, database), time.monotonic()
             inside.execute(f"UPDATE flow SET next_at = now() WHERE {OWN}")
             looks = await_rest(inside, running, log=made.folder / "worker.log")
             wall = time.monotonic() - began
@@ -108,7 +108,7 @@ def measured(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures
             postgres_cpu = measure.cpu_seconds(made.postgres_pid) - postgres_cpu
             broker_cpu = measure.cpu_seconds(made.valkey_pid) - broker_cpu
         inside.execute("SELECT pg_stat_clear_snapshot()")
-        commits = measure.done_in(looking, database).since(done).commits - looks
+        commits = measure.commits(looking, database) - commits - looks
     vendors_cpu = measure.cpu_seconds(world.process.pid) - vendors_cpu
     calls = world.ask("figures")["xero"]
     verdict, balanced, proof_seconds = _judged(made, world, environ)

@@ -84,13 +84,13 @@ def run(made: Stage, world: Vendors, peer: Peer, *, trouble: Trouble | None = No
     database = database_of(environ)
     with made.superuser() as looking:
         vendors_cpu, postgres_cpu = measure.cpu_seconds(world.process.pid), measure.cpu_seconds(made.postgres_pid)
-        done, began = measure.done_in(looking, database), time.monotonic()
+        commits, began = measure.commits(looking, database), time.monotonic()
         cpu = _children_cpu()
         peak, kills = _until_it_ends(argv, environ, made.folder / "peers.log", trouble)
         cpu, wall = _children_cpu() - cpu, time.monotonic() - began
         postgres_cpu = measure.cpu_seconds(made.postgres_pid) - postgres_cpu
         vendors_cpu = measure.cpu_seconds(world.process.pid) - vendors_cpu
-        commits = measure.done_in(looking, database).since(done).commits
+        commits = measure.commits(looking, database) - commits
     figures = _judged(
         world,
         name=peer.name,
@@ -193,7 +193,7 @@ def _tasks(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures:
         try:
             booted = _await_idle(process)
             vendors_cpu, postgres_cpu = measure.cpu_seconds(world.process.pid), measure.cpu_seconds(made.postgres_pid)
-            done, began = measure.done_in(looking, database), time.monotonic()
+            commits, began = measure.commits(looking, database), time.monotonic()
             before = _children_cpu()
             sender = [*argv, "bench.peers.per_task", *(str(part) for part in found)]
             with log.open("ab") as output:
@@ -207,7 +207,7 @@ def _tasks(made: Stage, world: Vendors, environ: Mapping[str, str]) -> Figures:
         wall = time.monotonic() - began
         postgres_cpu = measure.cpu_seconds(made.postgres_pid) - postgres_cpu
         vendors_cpu = measure.cpu_seconds(world.process.pid) - vendors_cpu
-        commits = measure.done_in(looking, database).since(done).commits - looks
+        commits = measure.commits(looking, database) - commits - looks
     return _judged(
         world,
         name=PER_TASK,

@@ -125,6 +125,4 @@ def _line(name: str, outcome: Outcome) -> list[str]:
 
 def as_json(found: Scale) -> dict[str, Any]:
     outcomes = {name: asdict(getattr(found, name)) for name in ("few", "too_few", "enough")}
-    for outcome in outcomes.values():
-        outcome.pop("lags")
     return {"measured": asdict(found.measured), "due": found.due, "workers": found.workers, **outcomes}
