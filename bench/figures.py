@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 from bench.judge import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One run of ours or of a peer. CPU in seconds; the vendors' and the broker's are told apart."""
+    """One run of ours or of a peer. CPU in seconds; the vendors' and the broker's are told apart. nan: not measured there."""
 
     name: str
     rows: int
@@ -17,18 +18,18 @@ class Figures:
     cpu_worker: float
     cpu_postgres: float
     cpu_vendors: float
-    cpu_broker: float = 0.0
+    cpu_broker: float = nan
     write_calls: int
     read_calls: int
-    documents: int  # of those that 50 fit into a call, and contacts
-    single_calls: int = 0  # writes that Xero takes one at a time
+    documents: int  # of those that 50 fit into a call
+    single_calls: int = 0  # transfers, which Xero takes one at a time, and calls that create contacts
     statements: int | None  # None: cannot be counted there
     commits: int
     peak_megabytes: float
     verdict: Verdict
     kills: int = 0  # that it was killed and started again
     balanced: bool | None = None
-    proof_seconds: float | None = None
+    proof_seconds: float = nan
 
     @property
     def per_second(self) -> float:
