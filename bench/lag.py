@@ -92,7 +92,7 @@ def _watched(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
-    """Seconds from due to confirmed of a small tenant's movement, alone and beside a giant back-fill."""
+    """Seconds from due to confirmed of a small tenant's movement, alone and beside a giant's first sync."""
 
     idle: tuple[float, ...]
     beside: tuple[float, ...]
@@ -104,7 +104,10 @@ class Neighbour:
 
 
 def measure_neighbour(made: Stage, *, giant: int, trials: int) -> Neighbour:
-    """Two companies in one worker of two processes; the giant's rows are all new."""
+    """Two companies in one worker of two processes; the giant's rows are all new, and read from an empty cursor.
+
+    So what the figures call a back-fill is a first sync: `sync.pipeline.backfill` has no part in it.
+    """
     with vendors(made, {COMPANY: 20, SMALL: 0}, first=first_day()) as world:
         environ = made.fresh_database(world, POLL_SECONDS="86400")
         import_company(made, world, environ)
