@@ -38,7 +38,10 @@ class Flow(TenantModel):
 
     cursor = models.JSONField(default=dict)  # since, page, high of the source
     fetched_at = models.DateTimeField(null=True)  # the source was last read to its end
-    mirror_watermarks = models.JSONField(default=dict)  # endpoint -> newest UpdatedDateUTC seen
+    # `pipeline.mirror`: by endpoint the newest change stamp of the last wide reading, by "seen:" and the endpoint that of any
+    # reading, and in "wide_at" and "short_at" when all was last read with that overlap. `pipeline.invoices`: in "Invoices" the
+    # newest stamp, in "PaidInvoices" since when those that are settled were read.
+    mirror_watermarks = models.JSONField(default=dict)
     mirror_read_at = models.DateTimeField(null=True)
     drift_looked_at = models.DateTimeField(null=True)  # what the mirror showed by then was compared with what we posted
     contacts_read_at = models.DateTimeField(null=True)
