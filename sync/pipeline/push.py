@@ -31,7 +31,7 @@ from sync import incidents, store, store_evidence, store_intents, store_tracking
 from sync.domain import documents
 from sync.domain.payments import PAYMENT_TYPES
 from sync.models import EntryState
-from sync.pipeline import awaited, contact_changes, contacts, drift, findings, locks, mirror, tracking
+from sync.pipeline import awaited, contact_changes, contacts, drift, findings, locks, mirror, tracking, transform
 from sync.pipeline.context import Context, Progress
 from sync.pipeline.settle import FAILURES_THAT_HOLD, Called, Claim, is_connection_failure, settle
 
@@ -42,7 +42,6 @@ TYPES = {
     Endpoint.BATCH_PAYMENTS: ("BATCHPAYMENT",),
 }
 ALL_TYPES = tuple(kind for kinds in TYPES.values() for kind in kinds)
-LOOKED_AT_AGAIN = 600  # movements that waited, in one round: as many as `transform` takes up at once
 SINGLES = 10  # calls of one document that are claimed together; they must leave within the send deadline
 BATCHES = 5  # the same for calls of many documents: fewer commits, and what leaves too late surely does not leave
 CAUTION_AFTER = 2
@@ -61,9 +60,9 @@ def push(ctx: Context) -> Progress:
 
 def _decide_anew_what_waited(ctx: Context) -> None:
     """What waited for a limit, an outage or an answer that got lost is not sent as it is: meanwhile somebody may have booked
-    it by hand, or taken the other half of its deal out. No more at once than the next round sends."""
+    it by hand, or taken the other half of its deal out. No more at once than the next round decides together."""
     with ctx.commit():
-        records = store_intents.waited(flow_id=ctx.flow_id, types=ALL_TYPES, limit=LOOKED_AT_AGAIN)
+        records = store_intents.waited(flow_id=ctx.flow_id, types=ALL_TYPES, limit=transform.SLICE)
     if records:
         drift.look(ctx)
         with ctx.commit():
