@@ -13,7 +13,7 @@ from tenants.models import OwnedModel
 
 
 class EntryState(models.TextChoices):
-    """See the diagram in docs/exactly-once.md; a trigger holds the white list of moves."""
+    """See the diagram in docs/exactly-once.md; a trigger holds the white list of moves, last written in migration 0032."""
 
     FETCHED = "fetched"  # made, not yet validated
     WAITING = "waiting"  # for its partner row, or for the entry it depends on
