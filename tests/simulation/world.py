@@ -497,7 +497,7 @@ def given(world: World) -> Iterator[None]:
     for module, name, _ in replaced:
         setattr(module, name, world.memory)
     replaced += [(push, "incidents", incidents), (push, "drift", drift), (mirror, "renew", renew)]
-    replaced += [(mirror, name, getattr(mirror, name)) for name in ("uses_payments", "ALL_ENDPOINTS")]
+    replaced += [(mirror, "ALL_ENDPOINTS", mirror.ALL_ENDPOINTS)]
     replaced += [(contacts, "hold_undecided", contacts.hold_undecided)]
     replaced += [(reading, "bank_transaction", reading.bank_transaction), (mirror, "as_row", mirror.as_row)]
     reading.bank_transaction = remembered(reading.bank_transaction)
@@ -505,8 +505,7 @@ def given(world: World) -> Iterator[None]:
     vars(push)["incidents"] = SimpleNamespace(open=lambda **told: None)
     vars(push)["drift"] = SimpleNamespace(look=lambda ctx: 0)  # what people did to other documents is no part of it
     vars(mirror)["renew"] = lambda ids, **options: 0  # nothing is ever posted again here
-    mirror.uses_payments = lambda ctx: False  # a company without invoices, and nobody pays one by hand
-    vars(mirror)["ALL_ENDPOINTS"] = mirror.ENDPOINTS
+    vars(mirror)["ALL_ENDPOINTS"] = mirror.ENDPOINTS  # a company without invoices, and nobody pays one by hand
     contacts.hold_undecided = lambda ctx: None  # nobody is asked about a contact
     try:
         yield
