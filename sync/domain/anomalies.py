@@ -141,9 +141,13 @@ def measure(amount: Decimal, history: Sequence[Decimal]) -> Unusual:
 
 
 def is_near(amount: Decimal, history: Sequence[Decimal], *, score: int) -> bool:
-    """Below this score by the spread that is always granted, so by any: most movements are, and need no measuring."""
-    middle = _median([_log(value) for value in _middle(sorted(history))])
-    return abs(_log(amount) - middle) < score * _LEAST_SPREAD
+    """Below this score by the spread that is always granted, so by any: most movements are, and need no measuring.
+
+    The distance of the logarithms as a ratio: that of the squares, because the middle may be that of two.
+    """
+    around, reach = _middle(sorted(history)), _reach(score)
+    middle, size = around[0] * around[-1], amount * amount
+    return size < middle * reach and middle < size * reach
 
 
 def _unusual(case: Case, limits: Limits) -> Finding | None:
@@ -177,9 +181,15 @@ def _middle(ordered: Sequence[Decimal]) -> Sequence[Decimal]:
     return ordered[half : half + 1] if len(ordered) % 2 else ordered[half - 1 : half + 1]
 
 
-@lru_cache(maxsize=8192)  # the counterparties of a slice with what they are compared with
+@lru_cache(maxsize=1024)  # of one counterparty's movements in a row, which are compared with nearly the same
 def _log(amount: Decimal) -> Decimal:
     return amount.ln(_ROUGH)
+
+
+@lru_cache(maxsize=64)
+def _reach(score: int) -> Decimal:
+    """How many times as large as the other the larger of two squares may be, to be nearer than this score."""
+    return (2 * score * _LEAST_SPREAD).exp(_ROUGH)
 
 
 # ------------------------------------------------------- twice, and odd hours

@@ -19,7 +19,7 @@ import re2
 
 from connectors.contract.money import decimal_of
 from connectors.contract.records import Movement, SourceTransaction
-from sync.domain.references import fold
+from sync.domain.references import fold, folded
 
 MAX_SEEN_TEXT = 2_000  # of a movement's text, for comparing
 
@@ -224,10 +224,10 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text[:MAX_SEEN_TEXT]).encode("utf-8", "replace").decode("utf-8")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=512)  # each rule asks for the texts of one movement; those of the next are others
 def _comparable(name: str, text: str) -> str:
-    folded = fold(text[:MAX_SEEN_TEXT])
-    return folded.replace(" ", "") if name == Field.IBAN.value else folded
+    found = folded(text[:MAX_SEEN_TEXT])
+    return found.replace(" ", "") if name == Field.IBAN.value else found
 
 
 def _card(transaction: SourceTransaction) -> tuple[str, ...]:

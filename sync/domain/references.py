@@ -24,10 +24,12 @@ class _HasStatus(Protocol):
 T = TypeVar("T", bound=_HasStatus)
 
 
-@lru_cache(maxsize=8192)  # a company's accounts, rates and options are asked for with every movement
-def fold(text: str) -> str:
+def folded(text: str) -> str:
     """How names, codes and ids are compared: NFKC, case-folded, spaces collapsed."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
+
+
+fold = lru_cache(maxsize=8192)(folded)  # a company's accounts, rates and options are asked for with every movement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
