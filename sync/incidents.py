@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from sync import store
 from sync.models import Flow, Incident
@@ -46,4 +47,4 @@ def close_causes(*, tenant_id: int, flow: Flow | None, prefixes: Sequence[str], 
 
 def _closed(causes: Q, *, tenant_id: int, flow: Flow | None, resolution: str) -> int:
     standing = Incident.objects.filter(causes, tenant_id=tenant_id, flow=flow, closed_at=None)
-    return standing.update(closed_at=store.now(), resolution=resolution)
+    return standing.update(closed_at=Now(), resolution=resolution)

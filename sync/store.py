@@ -327,12 +327,13 @@ def move_entries(moves: Sequence[Mapping[str, Any]], *, run_id: int | None) -> i
 
 
 def entries_to_confirm(*, flow_id: int, connection_id: int, limit: int) -> list[dict[str, Any]]:
-    """Sent entries with an id, each beside the document as last read back (null where it was not seen yet)."""
+    """Sent entries with an id that should be read back, each beside its document as last read (null where it was not seen)."""
     return rows(
         """SELECT entry.id, entry.marker, entry.document, entry.destination_id, entry.changed_at, entry.posted_rate,
                   entry.findings, to_jsonb(mirror) AS found
              FROM (SELECT id, marker, document, destination_id, changed_at, posted_rate, findings FROM entry
                     WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL
+                      AND not_before <= clock_timestamp()
                     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS entry
              LEFT JOIN LATERAL (SELECT * FROM mirror_document WHERE connection_id = %(connection)s
                                    AND document_id = entry.destination_id OFFSET 0) AS mirror ON true

@@ -10,25 +10,14 @@ from typing import Any
 
 from sync import store, store_returns
 
-_SENT = "entry WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL"
-
-
-def is_first_shown(*, flow_id: int, connection_id: int) -> bool | None:
-    """Has the document of the first entry that should be read back been read? None where there is no such entry."""
-    found = store.rows(
-        f"""SELECT EXISTS (SELECT FROM mirror_document WHERE connection_id = %(connection)s
-                              AND document_id = destination_id) AS shown
-             FROM (SELECT destination_id FROM {_SENT} AND not_before <= clock_timestamp() ORDER BY id LIMIT 1) AS first""",
-        {"flow": flow_id, "connection": connection_id},
-    )
-    return found[0]["shown"] if found else None
-
 
 def waits_to_confirm(*, flow_id: int, since: timedelta) -> bool:
-    """Does an entry with an id wait so long already for its document to be read back? The first ones tell: thousands may wait."""
+    """Does an entry that should be read back wait so long for it already? The first ones tell: thousands may wait."""
     [found] = store.rows(
-        f"""SELECT coalesce(bool_or(not_before <= clock_timestamp() AND changed_at <= clock_timestamp() - %(since)s), false)
-                AS overdue FROM (SELECT not_before, changed_at FROM {_SENT} ORDER BY id LIMIT 100) AS first""",
+        """SELECT coalesce(bool_or(changed_at <= clock_timestamp() - %(since)s), false) AS overdue
+             FROM (SELECT changed_at FROM entry
+                    WHERE flow_id = %(flow)s AND state = 'unconfirmed' AND destination_id IS NOT NULL
+                      AND not_before <= clock_timestamp() ORDER BY id LIMIT 100) AS first""",
         {"flow": flow_id, "since": since},
     )
     return bool(found["overdue"])

@@ -24,35 +24,33 @@ LOOK_AGAIN_SECONDS = 10
 
 
 def confirm(ctx: Context) -> Progress:
-    """Compare the first sent entries with their documents as they stand in the books; these are read where they were not yet.
+    """Compare the first sent entries with their documents as they stand in the books. These are read where this slice has not
+    yet, so that what a person did before is seen, and where the first of them was sent after its last reading.
 
-    What was sent after the last reading stays as it is until its turn comes: a long first sync reads once for thousands.
+    What else was sent after that stays as it is until its turn comes: a long first sync reads once for thousands.
     """
-    with ctx.commit():
-        is_shown = store_evidence.is_first_shown(flow_id=ctx.flow_id, connection_id=ctx.connection.pk)
-    if is_shown is None:
-        return Progress.nothing()
-    if not is_shown and ctx.sent_since_read:
-        mirror.read_sent(ctx)
     with ctx.commit():
         rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)
         seen = [row for row in rows if row["found"] is not None]
         unseen = [row for row in rows if row["found"] is None]
-        moves = [verdict(row, mirror.from_row(row["found"])) for row in seen]
+        is_behind = ctx.sent_since_read and bool(rows) and (not ctx.mirror_read or rows[0]["found"] is None)
+        moves = [] if is_behind else [verdict(row, mirror.from_row(row["found"])) for row in seen]
         moved = _move(ctx, moves)
         if not ctx.sent_since_read:
             _look_again(unseen)
-    ctx.counts["confirmed"] += sum(move["state"] == EntryState.CONFIRMED for move in moves)
-    if not unseen or not ctx.sent_since_read:
-        return Progress(moved=moved + _ask_singly(ctx, unseen), more=len(rows) >= SLICE and not unseen)
-    if not seen:
+    if is_behind:
         mirror.read_sent(ctx)
-    return Progress(moved=moved, more=True)
+        return confirm(ctx)
+    ctx.counts["confirmed"] += sum(move["state"] == EntryState.CONFIRMED for move in moves)
+    if unseen and ctx.sent_since_read:
+        return Progress(moved=moved, more=True)
+    return Progress(moved=moved + _ask_singly(ctx, unseen), more=len(rows) >= SLICE and not unseen)
 
 
 def _move(ctx: Context, moves: Sequence[dict[str, Any]]) -> int:
-    if moves:
-        ctx.begin_run()
+    if not moves:
+        return 0
+    ctx.begin_run()
     faults.point("before_confirm_commit")
     return store.move_entries(moves, run_id=ctx.run_id)
 

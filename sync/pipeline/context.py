@@ -104,7 +104,8 @@ class Context:
     amend_prepared: bool = False  # lock dates were read anew in this slice
     push_prepared: bool = False  # books and lock dates were read, so that sending may begin
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
-    mirror_fresh: bool = False
+    mirror_read: bool = False  # all of it, in this slice
+    mirror_fresh: bool = False  # read on since the source was read: what is decided now is compared with it
     newest_seen: dict[Endpoint, str] = field(default_factory=dict)  # the largest change stamps, ISO, in this slice
     sent_from: dict[Endpoint, datetime] = field(default_factory=dict)  # first stamp of what was sent, not yet read
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet

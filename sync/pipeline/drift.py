@@ -32,10 +32,10 @@ def look(ctx: Context) -> int:
     posted."""
     now = ctx.now()
     is_hourly = _is_old(ctx, now)
-    if not ctx.mirror_fresh and _is_due(ctx, now):
+    if not ctx.mirror_read and _is_due(ctx, now):
         mirror.read_changes(ctx)
         is_hourly = True
-    if not ctx.mirror_fresh:
+    if not ctx.mirror_read:
         return 0
     with ctx.commit():
         rows = store.touched_since_confirmed(

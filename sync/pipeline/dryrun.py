@@ -56,7 +56,7 @@ def dry_run(
             for listed in known:
                 contacts.keep(ctx, listed)
             mirror.adopt(ctx)
-            ctx.mirror_fresh = ctx.items_fresh = True
+            ctx.mirror_read = ctx.mirror_fresh = ctx.items_fresh = True
             if window is not None:
                 store.wake_before_cutoff(flow_id=flow_id, since=window.since, until=window.until)
             while transform(ctx) or release(ctx) or validate(ctx):

@@ -34,7 +34,7 @@ def read_standing(ctx: Context) -> None:
         stand = Entry.objects.filter(alone | linked, flow=ctx.flow, destination_id__isnull=False)
         anything = stand.exclude(unit="").exists()
     if anything:
-        mirror.read_changes(ctx)
+        mirror.read_on(ctx)
 
 
 def booked(ctx: Context, standing: Iterable[Row]) -> dict[int, Booked]:

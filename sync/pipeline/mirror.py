@@ -86,31 +86,37 @@ def read_changes(
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_read_at=started, mirror_watermarks=_marks(ctx, moved))
-    ctx.mirror_fresh, ctx.sent_since_read = ctx.mirror_fresh or endpoints is None, False
+    if endpoints is None:
+        ctx.mirror_read = ctx.mirror_fresh = True
+    ctx.sent_since_read = False
     ctx.sent_from.clear()
     return started
 
 
-def read_sent(ctx: Context) -> None:
-    """What this slice has sent since the last reading, and little else: from where that ended, because what others typed since
+def read_on(ctx: Context, endpoints: Sequence[Endpoint] | None = None) -> None:
+    """What was written since this slice's last reading, and little else: from where that ended, because what others typed since
     then lies before our own, or from the first stamp that the answers told, if that is earlier. So each document is read once.
-    It proves no absence and moves no watermark. What an earlier slice has sent is among all that a slice reads first."""
-    overlap = _overlap_due(ctx, ctx.now())
-    if not ctx.mirror_fresh or overlap is Overlap.WIDE:
+    It proves no absence and moves no watermark. The first time in a slice, and once a minute, all changes are read."""
+    if not ctx.mirror_read or _overlap_due(ctx, ctx.now()) is not Overlap.LEAST:
         read_changes(ctx)
         return
-    for endpoint in ALL_ENDPOINTS if ctx.pays else ENDPOINTS:
+    for endpoint in ALL_ENDPOINTS if endpoints is None else endpoints:
         since, seen = ctx.sent_from.get(endpoint), _seen(ctx, endpoint)
         if since and seen:
             start = min(since, datetime.fromisoformat(seen)) - SENT_MARGIN
             _keep(ctx, endpoint, ctx.destination.changes(endpoint, since=start))
         else:
-            _read_and_keep(ctx, endpoint, overlap=overlap)
+            _read_and_keep(ctx, endpoint, overlap=Overlap.LEAST)
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_watermarks=_marks(ctx, {}))
+    ctx.mirror_fresh, ctx.sent_since_read = ctx.mirror_fresh or endpoints is None, False
     ctx.sent_from.clear()
-    ctx.sent_since_read = False
+
+
+def read_sent(ctx: Context) -> None:
+    """What was sent since the last reading, and what others typed in those lists."""
+    read_on(ctx, ALL_ENDPOINTS if ctx.pays else ENDPOINTS)
 
 
 def _overlap_due(ctx: Context, now: datetime) -> Overlap:

@@ -29,7 +29,7 @@ def read(ctx: Context) -> dict[int, returned.Reading]:
     with ctx.commit():
         posted = _posted(ctx)
     if posted and not ctx.mirror_fresh:
-        mirror.read_changes(ctx)
+        mirror.read_on(ctx)
     if not posted:
         return {}
     with ctx.commit():

@@ -128,7 +128,7 @@ def _may_push(ctx: Context) -> bool:
         return False
     if not ctx.push_prepared and _anything_due(ctx):
         if not ctx.mirror_fresh:
-            mirror.read_changes(ctx)
+            mirror.read_on(ctx)
         locks.refresh(ctx)
         contacts.hold_undecided(ctx)
         ctx.push_prepared = True

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
+from django.db.models import Exists, OuterRef
 
 from connectors import services as connector_services
 from connectors.contract.errors import ConnectorError, RetryLater
 from connectors.contract.ports import Destination, Source
 from sync import store
-from sync.models import Flow, Run
+from sync.models import Backfill, Flow, Run
 from sync.pipeline import amend, confirm, contact_changes, drift, log
 from sync.pipeline.backfill import backfill
 from sync.pipeline.books import load_books
@@ -91,7 +92,9 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
             raise LeaseHeld
         epoch, opened_at = lease
         opened_tick = time.monotonic()
-        flow = Flow.objects.select_related("tenant", "source__grant", "destination__grant").get(pk=flow_id)
+        filling = Backfill.objects.filter(flow=OuterRef("pk"), state=Backfill.State.RUNNING)
+        flows = Flow.objects.annotate(is_filled=Exists(filling))
+        flow = flows.select_related("tenant", "source__grant", "destination__grant").get(pk=flow_id)
         if flow.unclean:  # we hold the lease, so whoever was running is gone
             running = Run.objects.filter(flow=flow, state=Run.State.RUNNING)
             running.update(state=Run.State.ABANDONED, ended_at=opened_at, error="Its process died; this run went on.")
@@ -118,6 +121,7 @@ def opened(*, tenant_id: int, flow_id: int, trigger: str, actor: str, seconds: f
         timing=timing,
         opened_at=opened_at,
         opened_tick=opened_tick,
+        nothing_to_fill=not flow.is_filled,
         deadline=None if seconds is None else time.monotonic() + seconds,
     )
 
@@ -180,8 +184,11 @@ def _take_over(ctx: Context) -> None:
 def _round(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """A part of the source, and all that is due: decided, sent, read back. (Is nothing left to do, what kept the source from
     being read.)"""
-    if ctx.has_left("sent") and confirm.is_overdue(ctx):
-        _each(ctx, SETTLING)  # a long first sync is confirmed as it goes, before it takes up the calls again
+    while ctx.may_continue() and ctx.has_left("sent") and confirm.is_overdue(ctx) and _each(ctx, SETTLING):
+        # A long first sync is confirmed as it goes, before it takes up the calls again.
+        ctx.mirror_fresh = (
+            False  # what is decided next is compared with the books as they stand after the source was read
+        )
     ctx.exhausted.clear()
     unread = _fetch_some(ctx)
     more, not_filled = _fill_back(ctx)
@@ -225,16 +232,24 @@ def _drain(ctx: Context, steps: tuple[Step, ...]) -> None:
     """Each of these steps until it finds no more that is due, or the slice's time is over: what one makes in parts the next
     takes up as a whole."""
     for step in steps:
-        while ctx.may_continue() and _each(ctx, (step,)).more:
+        more = ctx.has_left(step[1])
+        while more and ctx.may_continue():
+            more = _done(ctx, step).more
             ctx.renew_lease()
 
 
 def _each(ctx: Context, steps: tuple[Step, ...]) -> Progress:
     """Each of these steps once, where there is something that it takes up."""
     total = Progress.nothing()
-    for name, takes, step in steps:
-        if ctx.has_left(takes) and ctx.may_continue():
-            with ctx.timed(name):
-                total += step(ctx)
-            ctx.left = None
+    for step in steps:
+        if ctx.has_left(step[1]) and ctx.may_continue():
+            total += _done(ctx, step)
     return total
+
+
+def _done(ctx: Context, step: Step) -> Progress:
+    name, _, work = step
+    with ctx.timed(name):
+        done = work(ctx)
+    ctx.left = None
+    return done

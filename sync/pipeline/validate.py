@@ -33,10 +33,7 @@ READ = (  # a thousand whole rows cost more than all that is decided about them
 def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Fetched entries become ready, or go to review with all findings. Looks at the books as just read."""
     if not ctx.mirror_fresh:
-        with ctx.commit():
-            if not _fetched(ctx).exists():
-                return Progress.nothing()
-        mirror.read_changes(ctx)
+        mirror.read_on(ctx)
     locks.refresh_for_held(ctx)
     return undecided.around(
         ctx, lambda size: _validate(ctx, limit=size), lambda kind: _hold_next(ctx, kind), limit=limit

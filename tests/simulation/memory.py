@@ -415,27 +415,22 @@ class Memory:
 
     # ----------------------------------------------------------------- confirm
 
-    def is_first_shown(self, *, flow_id: int, connection_id: int) -> bool | None:
-        now = self.now()
-        due = (row for row in self._sent() if row["not_before"] <= now)
-        first = next(due, None)
-        return None if first is None else first["destination_id"] in self.mirror
-
     def waits_to_confirm(self, *, flow_id: int, since: timedelta) -> bool:
         now = self.now()
-        return any(row["not_before"] <= now and row["changed_at"] <= now - since for row in self._sent()[:100])
-
-    def _sent(self) -> list[Row]:
-        """In the order of their numbers."""
-        sent = [row for row in self.entries.values() if row["state"] == "unconfirmed" and row["destination_id"]]
-        return sorted(sent, key=lambda row: row["id"])
+        return any(row["changed_at"] <= now - since for row in self._to_confirm()[:100])
 
     def entries_to_confirm(self, *, flow_id: int, connection_id: int, limit: int) -> list[Row]:
         names = ("id", "marker", "document", "destination_id", "changed_at", "posted_rate", "findings")
         return [
             {**{name: row[name] for name in names}, "found": self.mirror.get(row["destination_id"])}
-            for row in self._sent()[:limit]
+            for row in self._to_confirm()[:limit]
         ]
+
+    def _to_confirm(self) -> list[Row]:
+        """In the order of their numbers."""
+        now = self.now()
+        sent = (row for row in self.entries.values() if row["state"] == "unconfirmed" and row["destination_id"])
+        return sorted((row for row in sent if row["not_before"] <= now), key=lambda row: row["id"])
 
     # -------------------------------------------------------------------- rest
 
