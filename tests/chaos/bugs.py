@@ -14,6 +14,7 @@ CLAIMS = "tests/simulation/test_claims.py"
 ONCE = "tests/pipeline/test_exactly_once.py::test_each_movement_is_posted_once_whatever_happens_to_the_call"
 HTTP = "tests/connectors/test_http.py"
 SCOPING = "tests/tenants/test_scoping.py"
+DECIDING = "tests/pipeline/test_read_before_deciding.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,22 @@ _LIST = (
         old=" AND (lease_until IS NULL OR lease_until < clock_timestamp())\n            RETURNING epoch",
         new="\n            RETURNING epoch",
         rig=MODEL,
+    ),
+    Bug(
+        name="books-read-once",
+        what="what is decided later in a pass is compared with the books as they stood at its beginning",
+        module="sync.pipeline.fetch",
+        old="        ctx.left, ctx.mirror_fresh = None, False\n",
+        new="        ctx.left = None\n",
+        rig=DECIDING,
+    ),
+    Bug(
+        name="confirmed-by-an-old-reading",
+        what="a document is confirmed by what an earlier pass read, whatever a person did since",
+        module="sync.pipeline.confirm",
+        old="(not ctx.mirror_read or rows",
+        new="(rows",
+        rig=DECIDING,
     ),
 )
 BUGS = {bug.name: bug for bug in _LIST}
