@@ -33,10 +33,10 @@ def confirm(ctx: Context) -> Progress:
         rows = store.entries_to_confirm(flow_id=ctx.flow_id, connection_id=ctx.connection.pk, limit=SLICE)
         seen = [row for row in rows if row["found"] is not None]
         unseen = [row for row in rows if row["found"] is None]
-        is_behind = ctx.sent_since_read and bool(rows) and (not ctx.mirror_read or rows[0]["found"] is None)
+        is_behind = bool(rows) and (not ctx.mirror_read or (ctx.sent_since_read and rows[0]["found"] is None))
         moves = [] if is_behind else [verdict(row, mirror.from_row(row["found"])) for row in seen]
         moved = _move(ctx, moves)
-        if not ctx.sent_since_read:
+        if not ctx.sent_since_read and not is_behind:
             _look_again(unseen)
     if is_behind:
         mirror.read_sent(ctx)

@@ -109,7 +109,8 @@ def read_on(ctx: Context, endpoints: Sequence[Endpoint] | None = None) -> None:
             _read_and_keep(ctx, endpoint, overlap=Overlap.LEAST)
     with ctx.commit():
         adopt(ctx)
-        ctx.store_flow(mirror_watermarks=_marks(ctx, {}))
+        if (marks := _marks(ctx, {})) != ctx.flow.mirror_watermarks:
+            ctx.store_flow(mirror_watermarks=marks)
     ctx.mirror_fresh, ctx.sent_since_read = ctx.mirror_fresh or endpoints is None, False
     ctx.sent_from.clear()
 

@@ -53,8 +53,7 @@ def push(ctx: Context) -> Progress:
         return Progress.nothing()
     _decide_anew_what_waited(ctx)
     options = _push_options(ctx) if ctx.needs_options else 0
-    endpoints = (Endpoint.CONTACTS, *mirror.ENDPOINTS, *(mirror.PAYMENTS if ctx.pays else ()))
-    moved = sum(_push_to(ctx, endpoint) for endpoint in endpoints if endpoint not in ctx.exhausted)
+    moved = _push_to(ctx, (Endpoint.CONTACTS, *mirror.ENDPOINTS, *(mirror.PAYMENTS if ctx.pays else ())))
     return Progress(moved=moved + options, more=ctx.contacts_stale)
 
 
@@ -74,14 +73,26 @@ def _push_options(ctx: Context) -> int:
     if not ctx.books.creates_options:
         tracking.hold_all(ctx)
         return 0
-    moved = 0 if Endpoint.TRACKING_OPTIONS in ctx.exhausted else _push_to(ctx, Endpoint.TRACKING_OPTIONS)
+    moved = _push_to(ctx, (Endpoint.TRACKING_OPTIONS,))
     tracking.find_taken(ctx)
     return moved
 
 
-def _push_to(ctx: Context, endpoint: Endpoint) -> int:
+def _push_to(ctx: Context, endpoints: Sequence[Endpoint]) -> int:
+    """One after the other, each until nothing more is due there."""
+    moved, left = 0, [endpoint for endpoint in endpoints if endpoint not in ctx.exhausted]
+    while left:
+        with ctx.commit():
+            while left and not (claims := _claim(ctx, left[0])):
+                left.pop(0)
+        if left:
+            moved += _push_claimed(ctx, left.pop(0), claims)
+    return moved
+
+
+def _push_claimed(ctx: Context, endpoint: Endpoint, claims: list[Claim]) -> int:
     """Batch after batch; what came back from one and the claim of the next share a commit."""
-    moved, claims = 0, _claim(ctx, endpoint)
+    moved = 0
     while claims:
         calls = [call(ctx, claim) for claim in claims]
         moved += sum(len(claim.items) for claim in claims)

@@ -185,10 +185,8 @@ def _round(ctx: Context) -> tuple[bool, ConnectorError | None]:
     """A part of the source, and all that is due: decided, sent, read back. (Is nothing left to do, what kept the source from
     being read.)"""
     while ctx.may_continue() and ctx.has_left("sent") and confirm.is_overdue(ctx) and _each(ctx, SETTLING):
-        # A long first sync is confirmed as it goes, before it takes up the calls again.
-        ctx.mirror_fresh = (
-            False  # what is decided next is compared with the books as they stand after the source was read
-        )
+        pass  # a long first sync is confirmed as it goes, before it takes up the calls again
+    ctx.mirror_fresh = False  # what is decided next is compared with the books as they stand after the source was read
     ctx.exhausted.clear()
     unread = _fetch_some(ctx)
     more, not_filled = _fill_back(ctx)
@@ -199,7 +197,9 @@ def _round(ctx: Context) -> tuple[bool, ConnectorError | None]:
     at_end = ctx.source_at_end and not more
     if at_end:
         _drain(ctx, CONFIRMING)  # all of it, so that the second halves it sets free leave together
-    settled = at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
+    settled = (
+        at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
+    )  # what is free by now has a round of its own
     return settled, not_filled or unread
 
 

@@ -198,8 +198,8 @@ _LIST = (
         name="confirmed-by-an-old-reading",
         what="a document is confirmed by what an earlier pass read, whatever a person did since",
         module="sync.pipeline.confirm",
-        old="(not ctx.mirror_read or rows",
-        new="(rows",
+        old='bool(rows) and (not ctx.mirror_read or (ctx.sent_since_read and rows[0]["found"] is None))',
+        new='bool(rows) and ctx.sent_since_read and rows[0]["found"] is None',
         rig=DECIDING,
     ),
 )

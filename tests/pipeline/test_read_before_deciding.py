@@ -3,6 +3,7 @@ of the same slice: else money that somebody books or takes away by hand in betwe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -17,11 +18,12 @@ from sync.pipeline import confirm, mirror
 from sync.pipeline.context import Context
 from sync.pipeline.fetch import fetch
 from sync.pipeline.push import push
-from sync.pipeline.run import hold_lease
+from sync.pipeline.run import _round, hold_lease
 from sync.pipeline.transform import transform
 from sync.pipeline.validate import validate
 from tenants.scoping import tenant_scope
 from tests.pipeline.conftest import World
+from tests.pipeline.test_halves import typed_half
 from tests.pipeline.test_linking import MARCH, people, typed
 from tests.pipeline.test_short_readings import context
 
@@ -89,6 +91,44 @@ def test_what_a_person_did_before_the_confirmation_is_seen_however_late_that_com
     world.sync()
 
     assert world.states() == ["review"]
+
+
+def test_what_a_person_took_away_is_seen_though_the_slice_looks_for_a_lost_request_first(world: World) -> None:
+    """That reads the list of the lost one alone: of the others it says nothing."""
+    world.sandbox.clock.advance(timedelta(minutes=-40))
+    world.amnis.own_transfer(amount="50.00", source=1, target=8, executed_on=MARCH)
+    world.sandbox.xero.faults.lose_answer(after_commit=False, path="BankTransfers", methods={"PUT"})
+    world.amnis.pay_in(amount="100.00", payer="Beispiel AG", executed_on=MARCH)
+    ctx = context(world)
+    with hold_lease(ctx):
+        for step in (fetch, transform, validate, push, mirror.read_sent):
+            step(ctx)
+    assert world.states() == ["unconfirmed", "unconfirmed"]
+    [document] = world.books.bank_transactions()
+    world.sandbox.clock.advance(timedelta(minutes=10))
+    people(world).delete(str(document["BankTransactionID"]))
+    world.sandbox.clock.advance(timedelta(minutes=30))
+    time.sleep(0.15)  # until a look for the lost one is due
+
+    world.sync()
+
+    assert [entry.state for entry in world.entries() if entry.movement == "pay_in"] == ["review"]
+
+
+def test_a_half_that_is_typed_when_the_other_one_was_confirmed_is_not_posted_beside_it(world: World) -> None:
+    """What becomes free by a confirmation is decided by a round of its own, which reads the books first."""
+    people(world).fix_day_rate("EUR", MARCH, D("1.055312"))
+    world.amnis.fx(sold=(2, "250000.00"), bought=(3, "271433.21"), dealt_on=MARCH, value_on=MARCH)
+    ctx = context(world)
+    with hold_lease(ctx):
+        for step in (fetch, transform, validate, push, confirm.confirm):
+            step(ctx)
+        assert world.states() == ["confirmed", "waiting"]
+        typed_half(world, "RECEIVE", "271433.21", "092", rate="1.14")
+        while not _round(ctx)[0]:
+            pass
+    assert (world.states(), world.codes()) == (["confirmed", "review"], ["already_in_xero"])
+    assert world.books.balance("092") == D("271433.21")
 
 
 def test_a_long_first_sync_is_confirmed_as_fast_as_it_is_sent(world: World, settings: Any) -> None:
