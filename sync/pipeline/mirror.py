@@ -108,6 +108,7 @@ def read_on(ctx: Context, endpoints: Sequence[Endpoint] | None = None) -> None:
         else:
             _read_and_keep(ctx, endpoint, overlap=Overlap.LEAST)
     with ctx.commit():
+        ctx.renew_lease()  # whoever stood still over that reading and lost it decides nothing by it
         adopt(ctx)
         if (marks := _marks(ctx, {})) != ctx.flow.mirror_watermarks:
             ctx.store_flow(mirror_watermarks=marks)

@@ -15,7 +15,7 @@ import pytest
 from sync import store
 from sync.models import Entry
 from sync.pipeline import confirm, mirror
-from sync.pipeline.context import Context
+from sync.pipeline.context import Context, LeaseLost
 from sync.pipeline.fetch import fetch
 from sync.pipeline.push import push
 from sync.pipeline.run import _round, hold_lease
@@ -91,6 +91,15 @@ def test_what_a_person_did_before_the_confirmation_is_seen_however_late_that_com
     world.sync()
 
     assert world.states() == ["review"]
+
+
+def test_a_slice_that_lost_its_lease_over_a_reading_decides_nothing_by_it(world: World) -> None:
+    """Also where the reading shows nothing new, so that nothing of it is noted in the flow."""
+    ctx = sent(world, mirror.read_on, mirror.read_on)
+    world.set_flow(epoch=ctx.epoch + 1)
+    ctx.lease_tick -= ctx.timing.lease  # it stood still for as long
+    with pytest.raises(LeaseLost):
+        mirror.read_on(ctx)
 
 
 def test_what_a_person_took_away_is_seen_though_the_slice_looks_for_a_lost_request_first(world: World) -> None:
