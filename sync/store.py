@@ -369,7 +369,8 @@ def touched_since_confirmed(
                                    AND entry.destination_id = mirror.document_id OFFSET 0) AS entry
             WHERE entry.flow_id = %(flow)s AND (
                   (entry.state = 'confirmed' AND mirror.read_at > entry.confirmed_at
-                   AND mirror.updated_at > entry.confirmed_at - interval '5 minutes'
+                   AND (mirror.updated_at > entry.confirmed_at - interval '5 minutes'
+                        OR mirror.updated_at > (entry.read_back ->> 'stamp')::timestamptz)
                    AND mirror.updated_at::text IS DISTINCT FROM entry.read_back ->> 'seen')
                OR (entry.state = 'review' AND NOT entry.findings @> '[{"code": "deleted_in_xero"}]'
                    AND (mirror.status IN ('DELETED', 'VOIDED')

@@ -32,8 +32,15 @@ PAYMENT_STAYS = "payment_stays"
 
 
 def read_back_of(found: MirrorDocument) -> dict[str, Any]:
-    """What is kept of a document when it is first read back: whatever differs later was somebody's work."""
-    return {"contact_id": found.contact_id, "reference": found.reference, "lines_hash": found.lines_hash}
+    """What is kept of a document when it is first read back: whatever differs later was somebody's work. `stamp`: what is newer
+    was not seen then."""
+    stamp = None if found.updated_at is None else found.updated_at.isoformat()
+    return {
+        "contact_id": found.contact_id,
+        "reference": found.reference,
+        "lines_hash": found.lines_hash,
+        "stamp": stamp,
+    }
 
 
 def obstacle(

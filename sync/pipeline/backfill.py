@@ -27,7 +27,7 @@ def backfill(ctx: Context) -> Progress:
     if asked is None:
         ctx.nothing_to_fill = True
         return Progress.nothing()
-    ctx.left, ctx.mirror_fresh = None, False
+    ctx.left = None
     locks.refresh(ctx)  # the lock may have moved since it was asked for
     if _stands_back(ctx, asked):
         return Progress(moved=1)

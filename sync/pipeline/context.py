@@ -105,7 +105,7 @@ class Context:
     push_prepared: bool = False  # books and lock dates were read, so that sending may begin
     exhausted: set[Endpoint] = field(default_factory=set)  # nothing was due there, and nothing was made ready since
     mirror_read: bool = False  # all of it, in this slice
-    mirror_fresh: bool = False  # read on since the source was read: what is decided now is compared with it
+    mirror_fresh: bool = False  # read on in this round, since the source was read: what is decided is compared with it
     newest_seen: dict[Endpoint, str] = field(default_factory=dict)  # the largest change stamps, ISO, in this slice
     sent_from: dict[Endpoint, datetime] = field(default_factory=dict)  # first stamp of what was sent, not yet read
     sent_since_read: bool = True  # something may stand in the books that the mirror has not shown yet

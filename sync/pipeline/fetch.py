@@ -43,7 +43,7 @@ def fetch(ctx: Context) -> Progress:
     }
     ctx.source_at_end = page.at_end
     if found.new or found.changed:
-        ctx.left, ctx.mirror_fresh = None, False
+        ctx.left = None
     ctx.counts.update(fetched=len(rows), new=found.new, changed=found.changed)
     return Progress(moved=found.new + found.changed)
 

@@ -16,25 +16,19 @@ from sync.domain.plan import Booked
 from sync.models import Entry, EntryState, RecordState
 from sync.models import MirrorDocument as MirrorRow
 from sync.models.entry import BOOKED
-from sync.pipeline import mirror
 from sync.pipeline.context import Context
 
 Row = Mapping[str, Any]
 
 
-def read_standing(ctx: Context) -> None:
-    """Read the books first where a half is decided whose other half is linked, or stands alone: a person may just have
-    corrected that one. One statement. No transaction is open."""
-    if ctx.mirror_fresh:
-        return
-    with ctx.commit():
-        due = Entry.objects.filter(flow=ctx.flow, record__state=RecordState.FETCHED, movement="fx").exclude(unit="")
-        alone = Q(unit__in=due.filter(destination_id=None).values("unit")) & ~Q(state=EntryState.UNDONE)
-        linked = Q(unit__in=due.values("unit"), state=EntryState.DUPLICATE)
-        stand = Entry.objects.filter(alone | linked, flow=ctx.flow, destination_id__isnull=False)
-        anything = stand.exclude(unit="").exists()
-    if anything:
-        mirror.read_on(ctx)
+def are_due_beside_documents(ctx: Context) -> bool:
+    """Is a half due whose other half is linked, or stands alone? A person may just have corrected that one. One statement,
+    inside `commit`."""
+    due = Entry.objects.filter(flow=ctx.flow, record__state=RecordState.FETCHED, movement="fx").exclude(unit="")
+    alone = Q(unit__in=due.filter(destination_id=None).values("unit")) & ~Q(state=EntryState.UNDONE)
+    linked = Q(unit__in=due.values("unit"), state=EntryState.DUPLICATE)
+    stand = Entry.objects.filter(alone | linked, flow=ctx.flow, destination_id__isnull=False)
+    return stand.exclude(unit="").exists()
 
 
 def booked(ctx: Context, standing: Iterable[Row]) -> dict[int, Booked]:

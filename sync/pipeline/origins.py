@@ -5,7 +5,7 @@ A document of somebody else that is linked to it, and one of ours that the accou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ from connectors.models import Reference
 from sync.domain.returns import GIVES_BACK
 from sync.models import Entry, EntryState, Record, RecordState
 from sync.models import MirrorDocument as MirrorRow
-from sync.pipeline import mirror, returned, undecided
+from sync.pipeline import returned, undecided
 from sync.pipeline.coded import coded
 from sync.pipeline.context import Context
 
@@ -23,13 +23,9 @@ NEXT = 1200  # of the rows that are due; a slice takes fewer, and may pass over 
 _RECORD = ("id", "account_id", "source_id", "fingerprint", "content_hash", "payload", "source_updated_at")
 
 
-def read(ctx: Context) -> dict[int, returned.Reading]:
-    """By record: what is given back by something that is due, and stands otherwise than it was posted. One statement where
-    nothing that came back is due. No transaction is open; raises what a reading raises."""
-    with ctx.commit():
-        posted = _posted(ctx)
-    if posted and not ctx.mirror_fresh:
-        mirror.read_on(ctx)
+def read(ctx: Context, posted: Sequence[Entry]) -> dict[int, returned.Reading]:
+    """By record: which of these (`posted_before`) stand otherwise than they were posted. The books were read. No transaction is
+    open; raises what a reading raises."""
     if not posted:
         return {}
     with ctx.commit():
@@ -48,8 +44,9 @@ def read(ctx: Context) -> dict[int, returned.Reading]:
     }
 
 
-def _posted(ctx: Context) -> list[Entry]:
-    """The entries with a document of what may be given back."""
+def posted_before(ctx: Context) -> list[Entry]:
+    """The entries with a document of what something that is due may give back. One statement where nothing that came back is
+    due, inside `commit`."""
     due = Record.objects.filter(flow=ctx.flow, state=RecordState.FETCHED).order_by("id").values("id")[:NEXT]
     backs = Record.objects.filter(pk__in=due, movement__in=[it.value for it in GIVES_BACK])
     rows = []

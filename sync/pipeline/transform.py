@@ -21,7 +21,7 @@ from sync.domain.contacts import clean_contact_name
 from sync.domain.fingerprint import marker
 from sync.domain.plan import Part, Planned, Skipped, plan_unit
 from sync.models import ContactLink, Entry, EntryState, RecordState, TrackingLink
-from sync.pipeline import findings, halves, late, linked, origins, rests, returned, sides, since, undecided
+from sync.pipeline import findings, halves, late, linked, mirror, origins, rests, returned, sides, since, undecided
 from sync.pipeline.amendments import Changed, amendments, taken_in, withdrawn
 from sync.pipeline.coded import CodedRecord
 from sync.pipeline.contact_links import Who, links_for
@@ -48,14 +48,24 @@ SLICE = 520  # a thousand in two commits, the last not full; a worker's memory i
 def transform(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Decide what stands in the books for up to `limit` fetched records (with their partners), in one commit."""
     read_open_items(ctx)
-    halves.read_standing(ctx)
-    readings = origins.read(ctx)
+    readings = _read_what_it_follows(ctx)
     return undecided.around(
         ctx,
         lambda size: _transform(ctx, readings, limit=size),
         lambda kind: undecided.hold_next_record(ctx, kind),
         limit=limit,
     )
+
+
+def _read_what_it_follows(ctx: Context) -> dict[int, returned.Reading]:
+    """The books are read first where something that is due follows from a document that stands there: a person may just have
+    corrected it."""
+    with ctx.commit():
+        posted = origins.posted_before(ctx)
+        is_to_read = not ctx.mirror_fresh and (bool(posted) or halves.are_due_beside_documents(ctx))
+    if is_to_read:
+        mirror.read_on(ctx)
+    return origins.read(ctx, posted)
 
 
 def _transform(ctx: Context, readings: Mapping[int, returned.Reading], *, limit: int) -> Progress:

@@ -34,9 +34,6 @@ def validate(ctx: Context, *, limit: int = SLICE) -> Progress:
     """Fetched entries become ready, or go to review with all findings. Looks at the books as just read."""
     if not ctx.mirror_fresh:
         mirror.read_on(ctx)
-    else:
-        with ctx.commit():
-            mirror.adopt(ctx)  # what stands in the books already is never made ready to be sent
     locks.refresh_for_held(ctx)
     return undecided.around(
         ctx, lambda size: _validate(ctx, limit=size), lambda kind: _hold_next(ctx, kind), limit=limit
@@ -56,6 +53,7 @@ def _hold_next(ctx: Context, kind: str) -> list[int]:
 
 def _validate(ctx: Context, *, limit: int) -> Progress:
     with ctx.commit():
+        mirror.adopt(ctx)  # what stands in the books already is never made ready to be sent
         rows = list(_fetched(ctx).select_for_update(of=("self",), skip_locked=True)[:limit])
         if not rows:
             return Progress.nothing()

@@ -189,9 +189,9 @@ _LIST = (
     Bug(
         name="books-read-once",
         what="what is decided later in a pass is compared with the books as they stood at its beginning",
-        module="sync.pipeline.fetch",
-        old="        ctx.left, ctx.mirror_fresh = None, False\n",
-        new="        ctx.left = None\n",
+        module="sync.pipeline.run",
+        old="    ctx.mirror_fresh = False  # what is decided next",
+        new="    # what is decided next",
         rig=DECIDING,
     ),
     Bug(
