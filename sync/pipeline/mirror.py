@@ -86,17 +86,16 @@ def read_changes(
     with ctx.commit():
         adopt(ctx)
         ctx.store_flow(mirror_read_at=started, mirror_watermarks=_marks(ctx, moved))
-    if endpoints is None:
-        ctx.mirror_read = ctx.mirror_fresh = True
-    ctx.sent_since_read = False
-    ctx.sent_from.clear()
+    if endpoints is None:  # of a look for a lost request nothing follows for what stands in the other lists
+        ctx.mirror_read, ctx.mirror_fresh, ctx.sent_since_read = True, True, False
+        ctx.sent_from.clear()
     return started
 
 
 def read_on(ctx: Context, endpoints: Sequence[Endpoint] | None = None) -> None:
     """What was written since this slice's last reading, and little else: from where that ended, because what others typed since
-    then lies before our own, or from the first stamp that the answers told, if that is earlier. So each document is read once.
-    It proves no absence and moves no watermark. The first time in a slice, and once a minute, all changes are read."""
+    then lies before our own, or from the first stamp that the answers told, if that is earlier. It proves no absence and moves
+    no watermark. The first time in a slice, and once a minute, all changes are read."""
     if not ctx.mirror_read or _overlap_due(ctx, ctx.now()) is not Overlap.LEAST:
         read_changes(ctx)
         return

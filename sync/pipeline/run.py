@@ -197,9 +197,8 @@ def _round(ctx: Context) -> tuple[bool, ConnectorError | None]:
     at_end = ctx.source_at_end and not more
     if at_end:
         _drain(ctx, CONFIRMING)  # all of it, so that the second halves it sets free leave together
-    settled = (
-        at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
-    )  # what is free by now has a round of its own
+    # What a confirmation sets free has a round of its own, which reads the books first.
+    settled = at_end and not _each(ctx, SETTLING) and not _each(ctx, DECIDING)
     return settled, not_filled or unread
 
 
